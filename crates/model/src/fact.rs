@@ -1,0 +1,257 @@
+//! Facts: what the journal records. Each says what was decided, never what should be decided again.
+//!
+//! The kind and the version of a fact stand in the journal's header, the rest is its body, JSON. Additive optional fields need
+//! no new version; anything else does, and a step in [`crate::upcast`].
+
+use mainstay_base::{Hash, MultisetHash, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::change::Change;
+use crate::dataset::SliceVersion;
+use crate::delivery::Delivery;
+use crate::id::{ApplyId, DeliveryId, PlanId, RunId};
+use crate::name::DatasetName;
+use crate::run::{CheckOutcome, Pinned, RunError, RunOutcome, Usage};
+use crate::schema::Schema;
+use crate::slice::SliceKey;
+
+/// A plan was made for review.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Planned {
+    /// Its id.
+    pub plan: PlanId,
+    /// The last apply when it was made.
+    pub base: Option<ApplyId>,
+    /// What it would change.
+    pub changes: Vec<Change>,
+}
+
+/// Resources were changed, all of these together.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Applied {
+    /// Its id.
+    pub apply: ApplyId,
+    /// The plan that was applied, if one was reviewed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<PlanId>,
+    /// The apply that this one undoes, if it undoes one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reverts: Option<ApplyId>,
+    /// What changed.
+    pub changes: Vec<Change>,
+}
+
+/// A delivered file was taken in, found to be there already, or set aside.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Delivered {
+    /// The delivery.
+    pub delivery: Delivery,
+}
+
+/// One slice in a publish.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PublishedSlice {
+    /// Which slice.
+    pub slice: SliceKey,
+    /// What it was computed from; none for a source.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fingerprint: Option<Hash>,
+    /// Its new content; none if the content is what it was (the recomputation confirmed it).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content: Option<SliceVersion>,
+}
+
+/// One dataset in a publish.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PublishedDataset {
+    /// Which dataset.
+    pub dataset: DatasetName,
+    /// The version that this publish makes; versions are dense from 1 and change only with content.
+    pub version: u64,
+    /// Its columns, slice columns included.
+    pub schema: Schema,
+    /// Its slice columns.
+    pub slice_columns: Vec<String>,
+    /// The slices that changed or were confirmed. One without rows has a content without files.
+    pub slices: Vec<PublishedSlice>,
+    /// The slices that are gone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub removed: Vec<SliceKey>,
+    /// What the dataset was computed from, if it was computed whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub whole: Option<Hash>,
+}
+
+/// The pointers of datasets moved, all together: the commit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Published {
+    /// The run whose output it is; none for deliveries.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<RunId>,
+    /// The deliveries whose rows these are.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub deliveries: Vec<DeliveryId>,
+    /// The datasets.
+    pub datasets: Vec<PublishedDataset>,
+}
+
+/// A publish reached a table's Delta log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Projected {
+    /// The dataset.
+    pub dataset: DatasetName,
+    /// The dataset's version that the log now shows.
+    pub version: u64,
+    /// The version of the Delta table.
+    pub delta_version: u64,
+}
+
+/// A run was recorded, with everything that it depends on, before it starts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunRecorded {
+    /// Its id.
+    pub run: RunId,
+    /// What it depends on.
+    pub pinned: Pinned,
+    /// Why it is wanted, in words.
+    pub because: String,
+}
+
+/// An attempt of a run started.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttemptStarted {
+    /// The run.
+    pub run: RunId,
+    /// The attempt, from 1.
+    pub attempt: u32,
+}
+
+/// An attempt failed, and the run may be tried again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttemptFailed {
+    /// The run.
+    pub run: RunId,
+    /// The attempt.
+    pub attempt: u32,
+    /// Why.
+    pub error: RunError,
+    /// What it used.
+    pub usage: Usage,
+    /// When the next attempt may start.
+    pub retry_at: Timestamp,
+}
+
+/// A run ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunFinished {
+    /// The run.
+    pub run: RunId,
+    /// How many attempts it took.
+    pub attempts: u32,
+    /// How.
+    pub outcome: RunOutcome,
+    /// Why, if it did not succeed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<RunError>,
+    /// What its last attempt used.
+    pub usage: Usage,
+    /// How its checks ended.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub checks: Vec<CheckOutcome>,
+    /// Whether its result was there already.
+    #[serde(default)]
+    pub reused: bool,
+}
+
+/// Someone asked for a run to be stopped.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CancelRequested {
+    /// The run.
+    pub run: RunId,
+}
+
+/// The digest of a dataset as its table would be read; what a projection is compared with.
+pub type TableDigest = MultisetHash;
+
+macro_rules! facts {
+    ($($(#[$doc:meta])* $name:ident = $kind:literal, $version:literal, $subject:expr;)*) => {
+        /// All facts, in their newest version.
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        pub enum Fact {
+            $($(#[$doc])* $name(Box<$name>),)*
+        }
+
+        $(impl From<$name> for Fact {
+            fn from(fact: $name) -> Self {
+                Self::$name(Box::new(fact))
+            }
+        })*
+
+        impl Fact {
+            /// The kinds, with the newest version of each.
+            pub const KINDS: &[(&str, u16)] = &[$(($kind, $version)),*];
+
+            /// Returns the kind as the journal names it.
+            pub const fn kind(&self) -> &'static str {
+                match self { $(Self::$name(_) => $kind,)* }
+            }
+
+            /// Returns the version in which it is written.
+            pub const fn version(&self) -> u16 {
+                match self { $(Self::$name(_) => $version,)* }
+            }
+
+            /// Returns what it is about, as an address.
+            pub fn subject(&self) -> String {
+                match self { $(Self::$name(f) => { let subject: fn(&$name) -> String = $subject; subject(f) })* }
+            }
+
+            /// Returns the body as it is stored.
+            pub fn encode(&self) -> Result<Vec<u8>, serde_json::Error> {
+                match self { $(Self::$name(f) => serde_json::to_vec(f),)* }
+            }
+
+            /// Reads a body of the newest version of its kind; none if the kind is unknown.
+            pub(crate) fn decode_newest(kind: &str, body: serde_json::Value) -> Option<Result<Self, serde_json::Error>> {
+                match kind {
+                    $($kind => Some(serde_json::from_value::<$name>(body).map(|f| Self::$name(Box::new(f)))),)*
+                    _ => None,
+                }
+            }
+
+            /// Reads a stored body of the newest version of its kind without an intermediate tree.
+            pub(crate) fn decode_direct(kind: &str, body: &[u8]) -> Option<Result<Self, serde_json::Error>> {
+                match kind {
+                    $($kind => Some(serde_json::from_slice::<$name>(body).map(|f| Self::$name(Box::new(f)))),)*
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+
+facts! {
+    /// See [`Planned`].
+    Planned = "plan.made", 1, |f| format!("plan/{}", f.plan);
+    /// See [`Applied`].
+    Applied = "project.applied", 1, |f| format!("apply/{}", f.apply);
+    /// See [`Delivered`].
+    Delivered = "delivery.recorded", 1, |f| f.delivery.source.to_string();
+    /// See [`Published`].
+    Published = "dataset.published", 1, |f| match f.datasets.as_slice() {
+        [one] => one.dataset.to_string(),
+        _ => f.run.map_or_else(String::new, |r| format!("run/{r}")),
+    };
+    /// See [`Projected`].
+    Projected = "delta.projected", 1, |f| f.dataset.to_string();
+    /// See [`RunRecorded`].
+    RunRecorded = "run.recorded", 1, |f| format!("run/{}", f.run);
+    /// See [`AttemptStarted`].
+    AttemptStarted = "attempt.started", 1, |f| format!("run/{}", f.run);
+    /// See [`AttemptFailed`].
+    AttemptFailed = "attempt.failed", 1, |f| format!("run/{}", f.run);
+    /// See [`RunFinished`].
+    RunFinished = "run.finished", 1, |f| format!("run/{}", f.run);
+    /// See [`CancelRequested`].
+    CancelRequested = "run.cancel_requested", 1, |f| format!("run/{}", f.run);
+}

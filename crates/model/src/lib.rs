@@ -1,0 +1,27 @@
+//! Names, specs, slices, commands and facts, as plain data.
+//!
+//! The vocabulary of the whole house. Nothing here decides, reads a clock or does I/O; nothing here knows Arrow, DataFusion
+//! or HTTP. What is stored (facts) has a version and is up-cast when it is read, never rewritten.
+
+pub mod address;
+pub mod change;
+pub mod dataset;
+pub mod delivery;
+pub mod fact;
+pub mod id;
+pub mod name;
+pub mod resource;
+pub mod run;
+pub mod schema;
+pub mod slice;
+pub mod spec;
+pub mod upcast;
+
+pub use address::{Address, Selection};
+pub use dataset::{DataFile, SliceVersion};
+pub use fact::Fact;
+pub use id::{ApplyId, DeliveryId, PlanId, RunId};
+pub use name::{DatasetName, DEFAULT_ACCOUNT};
+pub use resource::{Kind, Resource, ResourceKey};
+pub use schema::{Column, ColumnType, Schema};
+pub use slice::SliceKey;

@@ -1,0 +1,61 @@
+//! Fingerprints: what a slice is computed from, in one hash.
+
+use mainstay_base::hash::Hasher;
+use mainstay_base::{Hash, MultisetHash};
+use mainstay_model::DatasetName;
+
+/// What is read of one input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InputDigest {
+    /// The slice of the same values, with this content.
+    Slice(MultisetHash),
+    /// The slice of the same values, which is not there; a slice that appears is a change.
+    Absent,
+    /// Everything, with this content.
+    Everything(MultisetHash),
+}
+
+fn inputs_into(hasher: &mut Hasher, inputs: &[(DatasetName, InputDigest)]) {
+    for (name, digest) in inputs {
+        hasher.field(name.to_string().as_bytes());
+        match digest {
+            InputDigest::Slice(d) => hasher.field(b"slice").field(&d.to_bytes()),
+            InputDigest::Absent => hasher.field(b"absent").field(b""),
+            InputDigest::Everything(d) => hasher.field(b"everything").field(&d.to_bytes()),
+        };
+    }
+}
+
+/// Hashes what one slice is computed from: the query, and what is read of each input (in the order of their names).
+pub fn slice_fingerprint(code: Hash, inputs: &[(DatasetName, InputDigest)]) -> Hash {
+    let mut hasher = Hasher::new("mainstay slice fingerprint 1");
+    hasher.field(code.as_bytes());
+    inputs_into(&mut hasher, inputs);
+    hasher.finish()
+}
+
+/// Hashes what a whole dataset is computed from.
+pub fn whole_fingerprint(code: Hash, slice_columns: &[String], inputs: &[(DatasetName, InputDigest)]) -> Hash {
+    let mut hasher = Hasher::new("mainstay whole fingerprint 1");
+    hasher.field(code.as_bytes());
+    hasher.field(slice_columns.join("\u{0}").as_bytes());
+    inputs_into(&mut hasher, inputs);
+    hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn absence_is_not_emptiness() {
+        let name: DatasetName = "a.b".parse().expect("a name");
+        let fp = |d| slice_fingerprint(Hash::of(b"q"), &[(name.clone(), d)]);
+        let all = [InputDigest::Absent, InputDigest::Slice(MultisetHash::EMPTY), InputDigest::Everything(MultisetHash::EMPTY)];
+        for (i, a) in all.iter().enumerate() {
+            for (j, b) in all.iter().enumerate() {
+                assert_eq!(fp(*a) == fp(*b), i == j);
+            }
+        }
+    }
+}

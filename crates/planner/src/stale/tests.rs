@@ -1,0 +1,113 @@
+//! Staleness over small worlds.
+
+use super::*;
+
+#[derive(Default)]
+struct World {
+    data: BTreeMap<DatasetName, BTreeMap<SliceKey, MultisetHash>>,
+    computed: BTreeMap<DatasetName, BTreeMap<SliceKey, Hash>>,
+    whole: BTreeMap<DatasetName, Hash>,
+}
+
+impl World {
+    fn put(&mut self, name: &str, slice: &str, content: u128) {
+        let mut d = MultisetHash::EMPTY;
+        d.insert([content, content]);
+        self.data.entry(dataset(name)).or_default().insert(SliceKey::of(slice), d);
+    }
+
+    fn compute(&mut self, job: &Job) {
+        let Some(s) = stale(job, self) else { return };
+        let (whole, each) = fingerprints(job, self, &s.slices);
+        if let Some(w) = whole {
+            self.whole.insert(job.dataset.clone(), w);
+        }
+        self.computed.entry(job.dataset.clone()).or_default().extend(each);
+    }
+}
+
+impl Datasets for World {
+    fn slices(&self, name: &DatasetName) -> Box<dyn Iterator<Item = (&SliceKey, MultisetHash)> + '_> {
+        Box::new(self.data.get(name).into_iter().flatten().map(|(k, v)| (k, *v)))
+    }
+    fn slice(&self, name: &DatasetName, slice: &SliceKey) -> Option<MultisetHash> {
+        self.data.get(name)?.get(slice).copied()
+    }
+    fn computed(&self, name: &DatasetName) -> Box<dyn Iterator<Item = (&SliceKey, Hash)> + '_> {
+        Box::new(self.computed.get(name).into_iter().flatten().map(|(k, v)| (k, *v)))
+    }
+    fn whole(&self, name: &DatasetName) -> Option<Hash> {
+        self.whole.get(name).copied()
+    }
+}
+
+fn dataset(name: &str) -> DatasetName {
+    name.parse().expect("a name")
+}
+
+fn job(reads: &[(&str, Reads)]) -> Job {
+    Job {
+        dataset: dataset("a.out"),
+        code: Hash::of(b"query"),
+        slice_columns: vec!["day".into()],
+        reads: reads.iter().map(|(n, r)| (dataset(n), *r)).collect(),
+    }
+}
+
+fn slices(s: Option<Stale>) -> Vec<String> {
+    match s.map(|s| s.slices) {
+        None => vec![],
+        Some(StaleSlices::Whole) => vec!["whole".into()],
+        Some(StaleSlices::Some(list)) => list.iter().map(ToString::to_string).collect(),
+    }
+}
+
+#[test]
+fn only_the_slice_that_changed() {
+    let job = job(&[("a.facts", Reads::Same), ("a.dim", Reads::All)]);
+    let mut w = World::default();
+    w.put("a.facts", "1", 1);
+    w.put("a.facts", "2", 2);
+    assert_eq!(slices(stale(&job, &w)), ["1", "2"]);
+    w.compute(&job);
+    assert_eq!(slices(stale(&job, &w)), [""; 0]);
+    w.put("a.facts", "2", 3);
+    w.put("a.facts", "3", 1);
+    assert_eq!(slices(stale(&job, &w)), ["2", "3"]);
+    w.compute(&job);
+    w.put("a.dim", "x", 1);
+    assert_eq!(slices(stale(&job, &w)), ["1", "2", "3"]);
+}
+
+#[test]
+fn a_slice_that_is_gone_is_computed_once_more() {
+    let job = job(&[("a.facts", Reads::Same)]);
+    let mut w = World::default();
+    w.put("a.facts", "1", 1);
+    w.compute(&job);
+    w.data.clear();
+    assert_eq!(slices(stale(&job, &w)), ["1"]);
+    w.compute(&job);
+    assert_eq!(slices(stale(&job, &w)), [""; 0]);
+}
+
+#[test]
+fn without_a_common_slice_it_is_all_or_nothing() {
+    let job = job(&[("a.facts", Reads::All)]);
+    let mut w = World::default();
+    assert_eq!(slices(stale(&job, &w)), ["whole"]);
+    w.compute(&job);
+    assert_eq!(slices(stale(&job, &w)), [""; 0]);
+    w.put("a.facts", "1", 1);
+    assert_eq!(stale(&job, &w).map(|s| s.because), Some(Because::Changed));
+}
+
+#[test]
+fn new_code_makes_all_of_it_stale() {
+    let mut job = job(&[("a.facts", Reads::Same)]);
+    let mut w = World::default();
+    w.put("a.facts", "1", 1);
+    w.compute(&job);
+    job.code = Hash::of(b"another query");
+    assert_eq!(slices(stale(&job, &w)), ["1"]);
+}

@@ -108,6 +108,7 @@ fn stale_slices(job: &Job, datasets: &dyn Datasets, all: &BTreeMap<&DatasetName,
     }
     let slices: Vec<SliceKey> = candidates
         .into_iter()
+        .filter(|slice| slice.0.len() == job.slice_columns.len())
         .filter(|slice| held.get(slice) != Some(&slice_fingerprint_now(job, datasets, all, slice)))
         .cloned()
         .collect();

@@ -1,0 +1,188 @@
+//! Commands: what may be asked of the state machine, and what it answers when it refuses.
+
+use std::collections::BTreeMap;
+
+use mainstay_base::{Hash, Rows};
+use mainstay_model::dataset::SliceVersion;
+use mainstay_model::delivery::{FileError, Observed};
+use mainstay_model::id::{ApplyId, PlanId, RunId};
+use mainstay_model::resource::Resource;
+use mainstay_model::run::{CheckOutcome, Pinned, RunError, RunOutcome, Usage};
+use mainstay_model::schema::Schema;
+use mainstay_model::{DataFile, DatasetName, SliceKey};
+
+/// What may be asked.
+#[derive(Clone, Debug)]
+pub enum Command {
+    /// Record what applying these resources would change, for review.
+    Plan {
+        /// All resources of the project, as they should be.
+        desired: Vec<Resource>,
+    },
+    /// Make the resources what the project says.
+    Apply {
+        /// All resources of the project, as they should be.
+        desired: Vec<Resource>,
+    },
+    /// Do exactly what a plan says.
+    ApplyPlan {
+        /// The plan.
+        plan: PlanId,
+    },
+    /// Undo an apply: each resource that it changed says again what it said before.
+    RevertApply {
+        /// The apply.
+        apply: ApplyId,
+    },
+    /// Record files that were delivered to a source, and publish the rows of those that could be read.
+    Deliver {
+        /// The source's dataset.
+        source: DatasetName,
+        /// Its columns after these files, slice columns included.
+        schema: Schema,
+        /// Its slice columns.
+        slice_columns: Vec<String>,
+        /// The files, in the order of their names.
+        files: Vec<DeliveredFile>,
+    },
+    /// Record runs before they start.
+    RecordRun {
+        /// What the run depends on.
+        pinned: Pinned,
+        /// Why it is wanted.
+        because: String,
+    },
+    /// Record that an attempt starts.
+    StartAttempt {
+        /// The run.
+        run: RunId,
+    },
+    /// Record how an attempt ended, and publish what it made.
+    FinishAttempt {
+        /// The run.
+        run: RunId,
+        /// The attempt.
+        attempt: u32,
+        /// How it ended.
+        finish: Finish,
+        /// What it used.
+        usage: Usage,
+        /// How its checks ended.
+        checks: Vec<CheckOutcome>,
+    },
+    /// Record a run that is not tried, because something that it reads failed.
+    SkipRun {
+        /// What it would have depended on.
+        pinned: Pinned,
+        /// What failed.
+        error: RunError,
+    },
+    /// Ask for a run to stop.
+    Cancel {
+        /// The run.
+        run: RunId,
+    },
+    /// Record that a Delta log shows a version.
+    Projected {
+        /// The dataset.
+        dataset: DatasetName,
+        /// Its version.
+        version: u64,
+        /// The Delta table's version.
+        delta_version: u64,
+    },
+}
+
+/// A file that was delivered, and what reading it gave.
+#[derive(Clone, Debug)]
+pub struct DeliveredFile {
+    /// The file, relative to the project or as a URL.
+    pub file: String,
+    /// What the place says of it.
+    pub observed: Observed,
+    /// The hash of its bytes.
+    pub content: Hash,
+    /// Its rows, staged; or why it could not be read. None if its content was seen to be there already and it was not read.
+    pub result: Option<Result<Taken, FileError>>,
+}
+
+/// The staged rows of a delivered file.
+#[derive(Clone, Debug)]
+pub struct Taken {
+    /// The number of rows.
+    pub rows: Rows,
+    /// By slice, the staged file.
+    pub files: Vec<(SliceKey, DataFile)>,
+}
+
+/// How an attempt ended.
+#[derive(Clone, Debug)]
+pub enum Finish {
+    /// It computed this.
+    Computed(StagedDataset),
+    /// It did not.
+    Failed(RunError),
+    /// It was stopped.
+    Cancelled,
+}
+
+/// The staged output of an attempt.
+#[derive(Clone, Debug)]
+pub struct StagedDataset {
+    /// The columns.
+    pub schema: Schema,
+    /// The slice columns.
+    pub slice_columns: Vec<String>,
+    /// The slices.
+    pub slices: StagedSlices,
+}
+
+/// The slices of a staged output.
+#[derive(Clone, Debug)]
+pub enum StagedSlices {
+    /// The whole dataset: a slice that is not here is gone.
+    Whole {
+        /// What it was computed from.
+        fingerprint: Hash,
+        /// By slice, its content.
+        slices: BTreeMap<SliceKey, SliceVersion>,
+    },
+    /// Some slices, with what each was computed from; a content without files is a slice without rows.
+    Some(BTreeMap<SliceKey, (Hash, SliceVersion)>),
+}
+
+/// Why a command is refused, by what the caller does next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RefusalKind {
+    /// There is no such thing: name another.
+    NotFound,
+    /// What it was based on has moved: look again, then repeat.
+    OutOfDate,
+    /// Something else is in the way: resolve that first.
+    Conflict,
+    /// It makes no sense for the thing as it is.
+    Invalid,
+}
+
+/// A refusal: nothing was recorded.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct Refusal {
+    /// What the caller does next.
+    pub kind: RefusalKind,
+    /// The stable code.
+    pub code: &'static str,
+    /// What is refused and why.
+    pub message: String,
+    /// What to do about it.
+    pub help: Option<String>,
+}
+
+/// Says how a run ends, from how its attempt did.
+pub(crate) const fn outcome_of(finish: &Finish) -> RunOutcome {
+    match finish {
+        Finish::Computed(_) => RunOutcome::Succeeded,
+        Finish::Failed(_) => RunOutcome::Failed,
+        Finish::Cancelled => RunOutcome::Cancelled,
+    }
+}

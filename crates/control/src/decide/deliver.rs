@@ -1,0 +1,143 @@
+//! Deliveries: a file's content is taken in once; a file that changed replaces what came from it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use mainstay_base::Hash;
+use mainstay_model::dataset::{DataFile, SliceVersion};
+use mainstay_model::delivery::{Delivery, Outcome};
+use mainstay_model::fact::{Delivered, Fact, Published, PublishedDataset, PublishedSlice};
+use mainstay_model::id::DeliveryId;
+use mainstay_model::schema::Schema;
+use mainstay_model::{DatasetName, SliceKey};
+
+use crate::command::{DeliveredFile, Taken};
+use crate::state::State;
+
+/// What the source holds while the files are decided one after the other.
+struct Source {
+    /// By file, the delivery whose rows are in the dataset.
+    active: BTreeMap<String, (DeliveryId, Hash)>,
+    /// By content, the file that brought it.
+    by_content: BTreeMap<Hash, (String, DeliveryId)>,
+    /// By slice, its files.
+    slices: BTreeMap<SliceKey, Vec<DataFile>>,
+    touched: BTreeSet<SliceKey>,
+}
+
+impl Source {
+    fn new(state: &State, name: &DatasetName) -> Self {
+        let files = state.sources.get(name).into_iter().flatten();
+        let active: BTreeMap<_, _> = files.filter_map(|(f, s)| Some((f.clone(), s.active?))).collect();
+        let held = state.datasets.get(name).into_iter().flat_map(|d| &d.slices);
+        Self {
+            by_content: active.iter().map(|(f, (id, content))| (*content, (f.clone(), *id))).collect(),
+            slices: held.filter_map(|(k, h)| Some((k.clone(), h.newest()?.files.clone()))).collect(),
+            touched: BTreeSet::new(),
+            active,
+        }
+    }
+
+    /// Takes the rows out that came from a file.
+    fn withdraw(&mut self, file: &str) -> Option<DeliveryId> {
+        let (id, content) = self.active.remove(file)?;
+        self.by_content.remove(&content);
+        for (slice, files) in &mut self.slices {
+            let before = files.len();
+            files.retain(|f| f.origin.as_deref() != Some(file));
+            if files.len() != before {
+                self.touched.insert(slice.clone());
+            }
+        }
+        Some(id)
+    }
+
+    fn bring(&mut self, file: &str, id: DeliveryId, content: Hash, taken: Taken) {
+        for (slice, staged) in taken.files {
+            self.touched.insert(slice.clone());
+            self.slices.entry(slice).or_default().push(staged);
+        }
+        self.active.insert(file.to_owned(), (id, content));
+        self.by_content.insert(content, (file.to_owned(), id));
+    }
+}
+
+pub(super) fn deliver(
+    state: &State,
+    name: &DatasetName,
+    schema: Schema,
+    slice_columns: Vec<String>,
+    files: Vec<DeliveredFile>,
+) -> Vec<Fact> {
+    let mut source = Source::new(state, name);
+    let mut facts: Vec<Fact> = Vec::new();
+    let mut taken_ids = Vec::new();
+    let mut next = state.last_delivery;
+    for f in files {
+        next += 1;
+        let id = DeliveryId(next);
+        let outcome = match (source.by_content.get(&f.content).cloned(), f.result) {
+            (Some((holder, of)), _) => {
+                if holder != f.file {
+                    source.withdraw(&f.file);
+                }
+                Outcome::Duplicate { of }
+            }
+            // Neither there nor read: what it duplicated went away in this very delivery; the next look reads it.
+            (None, None) => continue,
+            (None, Some(Err(error))) => Outcome::SetAside { error },
+            (None, Some(Ok(taken))) => {
+                let replaced = source.withdraw(&f.file);
+                let outcome = Outcome::Taken {
+                    rows: taken.rows,
+                    slices: taken.files.iter().map(|(s, _)| s.clone()).collect::<BTreeSet<_>>().into_iter().collect(),
+                    replaced,
+                };
+                source.bring(&f.file, id, f.content, taken);
+                taken_ids.push(id);
+                outcome
+            }
+        };
+        let delivery =
+            Delivery { id, source: name.clone(), file: f.file, observed: f.observed, content: f.content, outcome };
+        facts.push(Delivered { delivery }.into());
+    }
+    facts.extend(publish(state, name, schema, slice_columns, source, taken_ids));
+    facts
+}
+
+fn publish(
+    state: &State,
+    name: &DatasetName,
+    schema: Schema,
+    slice_columns: Vec<String>,
+    mut source: Source,
+    deliveries: Vec<DeliveryId>,
+) -> Option<Fact> {
+    let held = state.datasets.get(name);
+    let (mut slices, mut removed) = (Vec::new(), Vec::new());
+    for slice in source.touched {
+        let mut files = source.slices.remove(&slice).unwrap_or_default();
+        if files.is_empty() {
+            removed.push(slice);
+            continue;
+        }
+        // The order in which a slice is read does not depend on the order of arrival.
+        files.sort_by(|a, b| (&a.origin, &a.path).cmp(&(&b.origin, &b.path)));
+        let content = SliceVersion { files };
+        let same = held.and_then(|d| d.slices.get(&slice)).and_then(|h| h.newest()) == Some(&content);
+        if !same {
+            slices.push(PublishedSlice { slice, fingerprint: None, content: Some(content) });
+        }
+    }
+    let schema_changed = held.and_then(|d| d.schema()).is_some_and(|s| *s != schema);
+    if slices.is_empty() && removed.is_empty() && !schema_changed && held.is_some() {
+        return None;
+    }
+    if slices.is_empty() && removed.is_empty() && deliveries.is_empty() {
+        return None;
+    }
+    let version = held.map_or(0, |d| d.version()) + 1;
+    let dataset =
+        PublishedDataset { dataset: name.clone(), version, schema, slice_columns, slices, removed, whole: None };
+    Some(Published { run: None, deliveries, datasets: vec![dataset] }.into())
+}

@@ -1,1 +1,18 @@
-//! placeholder
+//! What the commands ask and answer.
+//!
+//! The documents of `--json`, and later of the HTTP API: plain data with stable keys in snake_case. No handlers, no rules,
+//! no defaults that change behaviour.
+
+mod data;
+mod error;
+mod journal;
+mod project;
+mod run;
+
+pub use data::{DatasetReport, DeliverReport, DeliveryReport, DependenciesReport, Fallback, ListReport, SliceReport, SlicesReport};
+pub use error::{Error, ErrorKind};
+pub use journal::{FactReport, JournalReport, ProofCheckReport, VerifyReport};
+pub use project::{
+    ApplyReport, ChangeReport, CheckReport, Estimate, HistoryEntry, HistoryReport, Mistake, PlanReport, StaleReport,
+};
+pub use run::{Progress, RunReport, RunsReport, UsageReport};

@@ -1,0 +1,129 @@
+//! Data: deliveries, datasets, slices, dependencies.
+
+use std::collections::BTreeMap;
+
+use mainstay_base::Timestamp;
+use mainstay_model::delivery::FileError;
+use mainstay_model::schema::Schema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// One delivered file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeliveryReport {
+    /// The delivery's id.
+    pub id: String,
+    /// The source.
+    pub source: String,
+    /// The file.
+    pub file: String,
+    /// `taken`, `duplicate` or `set_aside`.
+    pub outcome: String,
+    /// Its rows; 0 if it was not taken.
+    pub rows: u64,
+    /// The slices that its rows are in.
+    pub slices: Vec<String>,
+    /// The delivery whose rows it replaced, or whose content it repeats.
+    pub other: Option<String>,
+    /// Why it was set aside.
+    pub error: Option<FileError>,
+    /// When it was recorded.
+    pub time: Timestamp,
+}
+
+/// The answer of `deliver`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeliverReport {
+    /// The files that were new or changed.
+    pub deliveries: Vec<DeliveryReport>,
+    /// How many files were as they were.
+    pub unchanged: u64,
+    /// Files that were still being written; they are taken in next time.
+    pub waiting: Vec<String>,
+}
+
+/// A dataset.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DatasetReport {
+    /// Its name.
+    pub name: String,
+    /// What fills it: `source` or `job`.
+    pub filled_by: String,
+    /// The URL of its Delta table.
+    pub location: String,
+    /// Its version; 0 if nothing was published.
+    pub version: u64,
+    /// The version of its Delta table.
+    pub delta_version: Option<u64>,
+    /// Its rows.
+    pub rows: u64,
+    /// Its bytes, as stored.
+    pub bytes: u64,
+    /// How many slices it has.
+    pub slices: u64,
+    /// Its slice columns.
+    pub slice_columns: Vec<String>,
+    /// Its columns.
+    pub columns: Schema,
+    /// When it was last published.
+    pub published: Option<Timestamp>,
+    /// `fresh`, `stale` or `empty`.
+    pub state: String,
+}
+
+/// One slice.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SliceReport {
+    /// Its value.
+    pub slice: String,
+    /// `fresh`, `stale` or `missing`.
+    pub state: String,
+    /// Its rows.
+    pub rows: u64,
+    /// Its bytes, as stored.
+    pub bytes: u64,
+    /// Its digest.
+    pub digest: Option<String>,
+    /// The dataset's version that made its content.
+    pub version: u64,
+    /// The run that made its content; none for a source.
+    pub run: Option<String>,
+}
+
+/// The answer of `slices`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SlicesReport {
+    /// The dataset.
+    pub dataset: String,
+    /// Its slices, in order.
+    pub slices: Vec<SliceReport>,
+}
+
+/// Where a dependency falls back to everything.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fallback {
+    /// The input.
+    pub input: String,
+    /// What in the query caused it.
+    pub operator: String,
+    /// In words.
+    pub message: String,
+}
+
+/// The answer of `deps`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DependenciesReport {
+    /// By slice of the output, by input, the slices that it reads: a list, or `"all"`.
+    pub slices: BTreeMap<String, BTreeMap<String, Value>>,
+    /// Where it falls back to everything.
+    pub fallbacks: Vec<Fallback>,
+}
+
+/// The answer of `list`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListReport {
+    /// What was listed.
+    pub kind: String,
+    /// The things.
+    pub items: Vec<Value>,
+}

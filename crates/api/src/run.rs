@@ -1,0 +1,96 @@
+//! Runs.
+
+use std::collections::BTreeMap;
+
+use mainstay_base::Timestamp;
+use mainstay_model::run::{CheckOutcome, RunError};
+use serde::{Deserialize, Serialize};
+
+/// What a run used.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct UsageReport {
+    /// Processor time in seconds, over all threads.
+    pub cpu_seconds: f64,
+    /// The most memory that its operators held at once, in bytes.
+    pub peak_memory_bytes: u64,
+    /// What was spilled to disk, in bytes.
+    pub spilled_bytes: u64,
+    /// By dataset, rows and bytes read.
+    pub read: BTreeMap<String, (u64, u64)>,
+    /// By dataset, rows and bytes written.
+    pub written: BTreeMap<String, (u64, u64)>,
+}
+
+/// A run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunReport {
+    /// Its id.
+    pub id: String,
+    /// The job.
+    pub job: String,
+    /// The slices that it computed; `all` alone if the dataset has no slices.
+    pub slices: Vec<String>,
+    /// `succeeded`, `failed`, `cancelled`, `skipped`; `running` or `waiting` while it is not ended.
+    pub outcome: String,
+    /// Whether its result was there already.
+    pub reused: bool,
+    /// Elapsed seconds, from its record to its end.
+    pub seconds: f64,
+    /// Why it did not succeed.
+    pub error: Option<RunError>,
+    /// Why it was wanted.
+    pub because: String,
+    /// When it was recorded.
+    pub time: Timestamp,
+    /// Who asked for it.
+    pub who: String,
+    /// How many attempts it took.
+    pub attempts: u32,
+    /// The version of its dataset that it made or confirmed.
+    pub version: Option<u64>,
+    /// Rows that it published.
+    pub rows: u64,
+    /// How many of its slices came out as they were.
+    pub unchanged: u64,
+    /// How its checks ended.
+    pub checks: Vec<CheckOutcome>,
+    /// What it used.
+    pub usage: UsageReport,
+}
+
+/// The answer of `run` and `runs`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunsReport {
+    /// The runs.
+    pub runs: Vec<RunReport>,
+}
+
+/// What goes on, for those who watch.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Progress {
+    /// A stage of work began, with its size if it is known.
+    Began {
+        /// What, for example a job or a source.
+        what: String,
+        /// In what it is counted, for example `slices`.
+        unit: &'static str,
+        /// How much there is to do.
+        total: Option<u64>,
+    },
+    /// It got so far.
+    At {
+        /// What.
+        what: String,
+        /// How much is done.
+        done: u64,
+    },
+    /// It ended.
+    Ended {
+        /// What.
+        what: String,
+        /// Whether it went well.
+        ok: bool,
+        /// What came of it, in words.
+        message: String,
+    },
+}

@@ -1,0 +1,202 @@
+//! Where a journal is kept: one trait, its rows, and the suite of tests that every store must pass.
+//!
+//! A store keeps rows and knows neither what a hash covers nor what a record says. What it must get right: an append is
+//! all or nothing and durable when it returns, and it refuses a writer whose epoch is not the newest, inside the same
+//! transaction.
+
+use std::fmt;
+use std::time::Duration;
+
+use mainstay_base::Hash;
+
+use crate::error::{Error, Kind};
+pub use crate::merkle::Tile;
+
+pub mod conformance;
+pub mod memory;
+pub mod sqlite;
+
+pub use memory::MemoryStore;
+pub use sqlite::SqliteStore;
+
+/// A record's row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredFact {
+    /// The record's number.
+    pub seq: u64,
+    /// The header's bytes.
+    pub header: Vec<u8>,
+    /// The first eight bytes of the header's leaf hash: they tell which of a frame's records is damaged.
+    pub check: [u8; 8],
+    /// The body, or what became of it.
+    pub body: StoredBody,
+}
+
+/// What a record's row has for a body.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StoredBody {
+    /// Salt and body.
+    Kept(Vec<u8>),
+    /// Erased by the record of that number.
+    Erased(u64),
+    /// Neither: it was not asked for, or it is damaged.
+    Absent,
+}
+
+/// A frame's row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredFrame {
+    /// The frame's number.
+    pub number: u64,
+    /// The frame's bytes.
+    pub bytes: Vec<u8>,
+    /// The frame's hash.
+    pub hash: Hash,
+}
+
+/// A checkpoint's row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredCheckpoint {
+    /// Its number; the first is 1, and there are no gaps.
+    pub number: u64,
+    /// The signed note.
+    pub note: String,
+}
+
+/// A snapshot's row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredSnapshot {
+    /// The last record that is folded into it.
+    pub seq: u64,
+    /// The version of the fold that made it.
+    pub fold_version: u32,
+    /// The frame that ends with that record.
+    pub frame: u64,
+    /// That frame's hash.
+    pub frame_hash: Hash,
+    /// The hash over all of the above and the body.
+    pub hash: Hash,
+    /// The folded state.
+    pub body: Vec<u8>,
+}
+
+/// The end of a journal, read in one piece.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct State {
+    /// The journal's name; `None` before the first writer gave it one.
+    pub origin: Option<String>,
+    /// The epoch of the newest writer; 0 before the first.
+    pub epoch: u64,
+    /// The number of the last record's row; 0 if there is none.
+    pub last_seq: u64,
+    /// The last frame's row.
+    pub last_frame: Option<StoredFrame>,
+    /// The last checkpoint's row.
+    pub last_checkpoint: Option<StoredCheckpoint>,
+}
+
+/// Everything that one append writes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Batch {
+    /// The records, in order, with their bodies.
+    pub facts: Vec<StoredFact>,
+    /// The frame around them.
+    pub frame: StoredFrame,
+    /// The subtrees that they complete.
+    pub tiles: Vec<Tile>,
+    /// The record whose body goes, and the one among `facts` that says so.
+    pub erase: Option<(u64, u64)>,
+}
+
+/// Which records' rows are wanted.
+#[derive(Clone, Copy, Debug)]
+pub struct Want {
+    /// The first number.
+    pub from: u64,
+    /// The last number.
+    pub to: u64,
+    /// At most so many rows.
+    pub rows: usize,
+    /// No further row once so many bytes are read; one row always comes.
+    pub bytes: usize,
+    /// Whether bodies are wanted; without, they are [`StoredBody::Absent`] unless erased.
+    pub bodies: bool,
+}
+
+/// A place that keeps a journal's rows.
+///
+/// A store is made without touching anything; [`Store::claim`] or [`Store::attach`] comes first. What is damaged in a row
+/// is handed on as it is, for the layer above to find.
+pub trait Store: Send + fmt::Debug {
+    /// Becomes the only writer: takes the lock, creates what is missing and raises the epoch by one, which is returned.
+    /// Waits for the lock up to `wait`.
+    ///
+    /// # Errors
+    /// `Locked` with the holder, `Newer`, `Unavailable`.
+    fn claim(&mut self, wait: Option<Duration>) -> Result<u64, Error>;
+
+    /// Becomes a reader, beside any writer.
+    ///
+    /// # Errors
+    /// `Missing` if there is no journal, `Newer`, `Unavailable`.
+    fn attach(&mut self) -> Result<(), Error>;
+
+    /// Gives a journal without a name its name.
+    ///
+    /// # Errors
+    /// `Fenced`, `Invalid` if it has one, `Unavailable`.
+    fn name(&mut self, epoch: u64, origin: &str) -> Result<(), Error>;
+
+    /// Reads the end of the journal, as of one moment.
+    fn state(&self) -> Result<State, Error>;
+
+    /// Writes a batch, all or nothing, and returns when it is durable.
+    ///
+    /// # Errors
+    /// `Fenced` if `epoch` is not the newest, `Unavailable`; nothing is written then, unless the failure came while committing.
+    fn append(&mut self, epoch: u64, batch: &Batch) -> Result<(), Error>;
+
+    /// Removes the records after `last_seq`, the frames after `last_frame`, and the tiles and snapshots beyond them.
+    ///
+    /// # Errors
+    /// `Fenced`, `Unavailable`.
+    fn cut(&mut self, epoch: u64, last_seq: u64, last_frame: u64) -> Result<(), Error>;
+
+    /// Returns records' rows in order; fewer than wanted does not mean that there are no more, none does.
+    fn facts(&self, want: Want) -> Result<Vec<StoredFact>, Error>;
+
+    /// Returns up to `limit` frames' rows in order, from number `from`.
+    fn frames(&self, from: u64, limit: usize) -> Result<Vec<StoredFrame>, Error>;
+
+    /// Returns up to `limit` tiles of a level in order, from number `from`.
+    fn tiles(&self, level: u8, from: u64, limit: usize) -> Result<Vec<Tile>, Error>;
+
+    /// Adds a checkpoint, durably.
+    ///
+    /// # Errors
+    /// `Fenced`, `Unavailable`.
+    fn add_checkpoint(&mut self, epoch: u64, checkpoint: &StoredCheckpoint) -> Result<(), Error>;
+
+    /// Returns up to `limit` checkpoints' rows in order, from number `from`.
+    fn checkpoints(&self, from: u64, limit: usize) -> Result<Vec<StoredCheckpoint>, Error>;
+
+    /// Adds a snapshot, in place of one with the same number, and removes all but the `keep` newest.
+    ///
+    /// # Errors
+    /// `Fenced`, `Unavailable`.
+    fn add_snapshot(&mut self, epoch: u64, snapshot: &StoredSnapshot, keep: usize) -> Result<(), Error>;
+
+    /// Returns the newest snapshot of a fold version with a number below `below`.
+    fn snapshot(&self, fold_version: u32, below: u64) -> Result<Option<StoredSnapshot>, Error>;
+
+    /// Counts rows at numbers that no reader asks for (zero and below), which no writer makes.
+    fn strays(&self) -> Result<u64, Error>;
+}
+
+/// The error of a writer whose epoch is over.
+pub fn fenced(mine: u64, newest: u64) -> Error {
+    Error::new(
+        Kind::Fenced,
+        format!("a newer writer (epoch {newest}) has taken over from this one (epoch {mine})"),
+    )
+}

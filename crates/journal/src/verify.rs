@@ -9,10 +9,11 @@ use mainstay_base::Hash;
 use crate::checkpoint::Checkpoint;
 use crate::error::{Error, Kind};
 use crate::frame::Frame;
-use crate::journal::Journal;
 use crate::journal::tail::Rows;
+use crate::journal::{Journal, check};
 use crate::key::VerifierKey;
-use crate::merkle::Edge;
+use crate::merkle::{Edge, leaf};
+use crate::record::decode;
 use crate::store::{State, Store, StoredBody, Want};
 
 mod checkpoints;
@@ -165,10 +166,30 @@ struct Walk {
     facts: u64,
     frames: u64,
     checkpoints: u64,
+    /// What is wrong with a stored subtree hash of this frame, unless the frame's root shows that it is the records.
+    tile: Option<Stop>,
+    /// An erased body whose erasure could not be read: the record, and the one that erased it.
+    unexplained: Option<(u64, u64)>,
 }
 
 impl Walk {
     fn run(
+        &mut self,
+        store: &dyn Store,
+        state: &State,
+        options: &VerifyOptions,
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> Result<(), Stop> {
+        let end = self.rows(store, state, options, progress);
+        match (self.unexplained, end) {
+            // Where the walk ends before the record that should explain it, that end is what is wrong.
+            (Some((seq, by)), Err(Stop::Bad { seq: end, .. })) if by < end => unexplained(seq),
+            (Some((seq, _)), Ok(())) => unexplained(seq),
+            (_, end) => end,
+        }
+    }
+
+    fn rows(
         &mut self,
         store: &dyn Store,
         state: &State,
@@ -210,6 +231,9 @@ impl Walk {
                     if frame.root != self.edge.root() {
                         let what = format!("the records of frame {next} are not under its root");
                         return bad(frame.first_seq, what);
+                    }
+                    if let Some(stop) = self.tile.take() {
+                        return Err(stop);
                     }
                     self.before = Some((frame, row.hash));
                     self.frames += 1;
@@ -317,7 +341,11 @@ impl Walk {
                 );
             }
             Body::Absent => return bad(seq, format!("the body of record {seq} is missing")),
-            Body::Erased(by) => check_erased(store, seq, by)?,
+            Body::Erased(by) => {
+                if !is_explained(store, seq, by)? {
+                    self.unexplained.get_or_insert((seq, by));
+                }
+            }
         }
         if let Some(target) = erases {
             check_erasure(store, target, seq)?;
@@ -325,15 +353,29 @@ impl Walk {
         let mut complete = Vec::new();
         self.edge.push(hashed.leaf, &mut complete);
         for tile in complete {
-            tiles.compare(tile)?;
+            match tiles.compare(tile) {
+                Err(stop @ Stop::Bad { .. }) => self.tile = Some(self.tile.take().unwrap_or(stop)),
+                other => other?,
+            }
         }
         self.facts += 1;
         Ok(())
     }
 }
 
-/// Checks that the record that is said to have erased a body says so too.
-fn check_erased(store: &dyn Store, seq: u64, by: u64) -> Result<(), Stop> {
+fn unexplained<T>(seq: u64) -> Result<T, Stop> {
+    bad(
+        seq,
+        format!("the body of record {seq} is gone, and no record says why"),
+    )
+}
+
+/// Says whether the record that is said to have erased a body says so too; `false` where that record is damaged or missing,
+/// which is yet to be found.
+fn is_explained(store: &dyn Store, seq: u64, by: u64) -> Result<bool, Stop> {
+    if by <= seq {
+        return unexplained(seq);
+    }
     let want = Want {
         from: by,
         to: by,
@@ -341,17 +383,17 @@ fn check_erased(store: &dyn Store, seq: u64, by: u64) -> Result<(), Stop> {
         bytes: 1,
         bodies: false,
     };
-    let row = if by > seq { store.facts(want)?.pop() } else { None };
-    let erases = row
-        .and_then(|row| crate::record::decode(&row.header).ok())
-        .and_then(|record| record.erases);
-    if erases == Some(seq) {
-        Ok(())
-    } else {
-        bad(
-            seq,
-            format!("the body of record {seq} is gone, and no record says why"),
-        )
+    let row = store
+        .facts(want)?
+        .pop()
+        .filter(|row| check(&leaf(&row.header)) == row.check);
+    let record = row
+        .and_then(|row| decode(&row.header).ok())
+        .filter(|record| record.seq == by);
+    match record.map(|record| record.erases) {
+        Some(erases) if erases == Some(seq) => Ok(true),
+        Some(_) => unexplained(seq),
+        None => Ok(false),
     }
 }
 

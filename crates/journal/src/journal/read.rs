@@ -55,41 +55,55 @@ pub struct Records<'a> {
     filter: Filter,
     next: u64,
     end: u64,
-    ready: VecDeque<Record>,
+    rows: usize,
+    ready: VecDeque<StoredFact>,
 }
 
 impl Iterator for Records<'_> {
     type Item = Result<Record, Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        while self.ready.is_empty() && self.next <= self.end {
-            if let Err(e) = self.fill() {
+        while self.next <= self.end {
+            let found = self.step();
+            if found.is_err() {
                 self.next = u64::MAX;
-                return Some(Err(e));
+            }
+            if let Some(found) = found.transpose() {
+                return Some(found);
             }
         }
-        self.ready.pop_front().map(Ok)
+        None
     }
 }
 
 impl Records<'_> {
-    fn fill(&mut self) -> Result<(), Error> {
+    /// Looks at the next record, and returns it if it fits.
+    fn step(&mut self) -> Result<Option<Record>, Error> {
         // With a filter, bodies are fetched only for what fits.
         let bodies = self.filter.is_empty();
-        for fact in self.journal.facts(self.next, self.end, ROWS, bodies)? {
-            self.next = fact.seq + 1;
-            let record = header(&fact)?;
-            if !self.filter.fits(&record) {
-                continue;
-            }
-            let record = if bodies {
-                whole(record, &fact.body)?
-            } else {
-                self.journal.record(fact.seq)?
+        if self.ready.is_empty() {
+            let want = Want {
+                from: self.next,
+                to: self.end,
+                rows: self.rows,
+                bytes: BYTES,
+                bodies,
             };
-            self.ready.push_back(record);
+            self.ready = self.journal.store.facts(want)?.into();
         }
-        Ok(())
+        let Some(fact) = self.ready.pop_front().filter(|fact| fact.seq == self.next) else {
+            return Err(Error::damaged(format!("record {} is missing", self.next)));
+        };
+        self.next += 1;
+        let record = header(&fact)?;
+        if !self.filter.fits(&record) {
+            return Ok(None);
+        }
+        if bodies {
+            whole(record, &fact.body).map(Some)
+        } else {
+            self.journal.record(fact.seq).map(Some)
+        }
     }
 }
 
@@ -99,7 +113,11 @@ impl Journal {
     /// # Errors
     /// `Damaged`, `Unavailable`.
     pub fn read(&self, from_seq: u64, limit: usize) -> Result<Vec<Record>, Error> {
-        self.records(from_seq, Filter::default()).take(limit).collect()
+        let records = Records {
+            rows: limit.min(ROWS),
+            ..self.records(from_seq, Filter::default())
+        };
+        records.take(limit).collect()
     }
 
     /// Returns one record.
@@ -118,6 +136,7 @@ impl Journal {
             filter,
             next: from_seq.max(1),
             end: self.head.last_seq,
+            rows: ROWS,
             ready: VecDeque::new(),
         }
     }
@@ -211,33 +230,18 @@ impl Journal {
     }
 
     fn fact(&self, seq: u64) -> Result<StoredFact, Error> {
-        let none = || Error::missing(format!("there is no record {seq}"));
         if seq == 0 || seq > self.head.last_seq {
-            return Err(none());
+            return Err(Error::missing(format!("there is no record {seq}")));
         }
-        self.facts(seq, seq, 1, true)?.pop().ok_or_else(none)
-    }
-
-    /// Reads rows that must follow each other without a gap.
-    fn facts(&self, from: u64, to: u64, rows: usize, bodies: bool) -> Result<Vec<StoredFact>, Error> {
-        let facts = self.store.facts(Want {
-            from,
-            to,
-            rows,
+        let want = Want {
+            from: seq,
+            to: seq,
+            rows: 1,
             bytes: BYTES,
-            bodies,
-        })?;
-        let mut next = from;
-        for fact in &facts {
-            if fact.seq != next {
-                break;
-            }
-            next += 1;
-        }
-        if next - from == facts.len() as u64 && !facts.is_empty() {
-            return Ok(facts);
-        }
-        Err(Error::damaged(format!("record {next} is missing")))
+            bodies: true,
+        };
+        let gone = || Error::damaged(format!("record {seq} is missing"));
+        self.store.facts(want)?.pop().ok_or_else(gone)
     }
 }
 

@@ -6,7 +6,6 @@ use crate::place::{Folder, Memory};
 
 fn run<F: Fixture>(make: impl Fn() -> F) {
     for (name, case) in CASES {
-        println!("{name}");
         case(&make()).unwrap_or_else(|e| panic!("{name}: {e}"));
     }
 }

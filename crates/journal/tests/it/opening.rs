@@ -85,6 +85,7 @@ fn a_fenced_writer_stops() {
 
 /// Not a test of its own: what [`another_process_is_named_and_waited_for`] runs in another process.
 #[test]
+#[expect(clippy::print_stdout, reason = "the parent process reads it")]
 fn hold_the_lock_for_another_test() {
     let Ok(folder) = std::env::var("JOURNAL_TO_HOLD") else {
         return;

@@ -179,7 +179,7 @@ fn every_change_is_found_where_it_begins() {
         ),
         (
             "UPDATE checkpoint SET note = (SELECT note FROM checkpoint WHERE number = 1) WHERE number = 3",
-            201,
+            301,
         ),
         (
             "INSERT INTO checkpoint SELECT 0, note FROM checkpoint WHERE number = 1",

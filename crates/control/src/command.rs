@@ -77,6 +77,13 @@ pub enum Command {
         /// What failed.
         error: RunError,
     },
+    /// Record that a run ended with the process that carried it out.
+    AbandonRun {
+        /// The run.
+        run: RunId,
+        /// What happened.
+        error: RunError,
+    },
     /// Ask for a run to stop.
     Cancel {
         /// The run.

@@ -36,6 +36,7 @@ pub fn decide(state: &State, command: Command, now: Timestamp) -> Result<Vec<Fac
             run::finish(state, run, attempt, finish, usage, checks, now)
         }
         Command::SkipRun { pinned, error } => Ok(run::skip(state, pinned, error)),
+        Command::AbandonRun { run, error } => run::abandon(state, run, error),
         Command::Cancel { run } => match state.runs.get(&run).map(|r| r.status) {
             None => Err(not_found(format!("there is no run {run}"))),
             Some(RunStatus::Ended(_)) => Err(Refusal {

@@ -1,1 +1,37 @@
-//! placeholder
+//! What the commands do.
+//!
+//! [`Instance`] opens a home and a project and does what the command line, and later the HTTP API, asks for: it reads the
+//! world, asks `control` to decide, records the facts, and then does in the world what they say. It decides nothing by itself
+//! and prints nothing; what people see is data of `mainstay_api`.
+
+mod cancel;
+mod compile;
+mod deliver;
+mod error;
+mod facts;
+mod instance;
+mod ledger;
+mod mount;
+mod plan;
+mod project;
+mod projection;
+mod query;
+mod recover;
+mod report;
+mod run;
+mod show;
+pub mod step;
+mod system;
+
+pub use compile::Compiled;
+pub use facts::JournalFilter;
+pub use instance::{Access, Instance, Options};
+pub use ledger::Context;
+pub use query::{QueryOptions, QueryResult, When};
+pub use run::RunRequest;
+
+/// The file that marks a project's folder.
+pub const PROJECT_FILE: &str = mainstay_project::MAIN_FILE;
+
+/// The folder of the embedded home within a project.
+pub const HOME_FOLDER: &str = ".mainstay";

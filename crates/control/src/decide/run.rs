@@ -37,6 +37,24 @@ pub(super) fn skip(state: &State, pinned: Pinned, error: RunError) -> Vec<Fact> 
     vec![RunRecorded { run, pinned, because }.into(), finished.into()]
 }
 
+pub(super) fn abandon(state: &State, run: RunId, error: RunError) -> Result<Vec<Fact>, Refusal> {
+    let held = state.runs.get(&run).ok_or_else(|| not_found(format!("there is no run {run}")))?;
+    if matches!(held.status, RunStatus::Ended(_)) {
+        return Ok(Vec::new());
+    }
+    let outcome = if held.cancel { RunOutcome::Cancelled } else { RunOutcome::Failed };
+    let finished = RunFinished {
+        run,
+        attempts: held.attempts.last().map_or(0, |a| a.number),
+        outcome,
+        error: Some(error),
+        usage: Usage::default(),
+        checks: Vec::new(),
+        reused: false,
+    };
+    Ok(vec![finished.into()])
+}
+
 pub(super) fn start(state: &State, run: RunId) -> Result<Vec<Fact>, Refusal> {
     let held = state.runs.get(&run).ok_or_else(|| not_found(format!("there is no run {run}")))?;
     match held.status {

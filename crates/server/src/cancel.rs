@@ -1,0 +1,43 @@
+//! `cancel`: stopping runs, also those of another process on the same home.
+//!
+//! The process that carries out a run is the only one that may write to the journal. Another one leaves its wish as a file in
+//! the home; the first sees it within a fraction of a second.
+
+use std::path::{Path, PathBuf};
+
+use mainstay_api::Error;
+use mainstay_model::RunId;
+
+use crate::error;
+use crate::instance::Instance;
+
+fn folder(home: &Path) -> PathBuf {
+    home.join("cancel")
+}
+
+impl Instance {
+    /// Leaves the wish that a run stops, for the process that carries it out.
+    ///
+    /// # Errors
+    ///
+    /// If the home cannot be written.
+    pub fn request_cancel(home: &Path, run: RunId) -> Result<(), Error> {
+        let folder = folder(home);
+        std::fs::create_dir_all(&folder).map_err(|e| error::file("create", &folder, &e))?;
+        let path = folder.join(run.to_string());
+        std::fs::write(&path, "").map_err(|e| error::file("write", &path, &e))
+    }
+
+    /// Returns the runs that someone wants stopped, each once.
+    pub(crate) fn take_cancel_requests(&self) -> Vec<RunId> {
+        let Ok(entries) = std::fs::read_dir(folder(&self.options.home)) else { return Vec::new() };
+        let mut runs = Vec::new();
+        for path in entries.flatten().map(|e| e.path()) {
+            let run = path.file_name().and_then(|n| n.to_str()).and_then(|n| n.parse().ok());
+            // Whatever it is, it is dealt with once.
+            let _ = std::fs::remove_file(&path);
+            runs.extend(run);
+        }
+        runs
+    }
+}

@@ -1,0 +1,128 @@
+//! The journal as people read it: what happened, its verification, proofs.
+
+use std::path::Path;
+use std::time::Instant;
+
+use mainstay_api::{Error, ErrorKind, FactReport, JournalReport, Progress, ProofCheckReport, VerifyReport};
+use mainstay_base::Timestamp;
+use mainstay_journal::{Filter, Proof, Record, SigningKey, SqliteStore, VerifyOptions};
+
+use crate::error;
+use crate::instance::{Instance, Watch};
+use crate::ledger::KEY;
+
+/// Which facts.
+#[derive(Clone, Debug, Default)]
+pub struct JournalFilter {
+    /// About this, for example `air.flights` or `run/R-3`.
+    pub on: Option<String>,
+    /// By this person or service.
+    pub who: Option<String>,
+    /// Of this kind.
+    pub kind: Option<String>,
+    /// Not before.
+    pub since: Option<Timestamp>,
+    /// After this number.
+    pub after: u64,
+    /// At most so many, the newest.
+    pub limit: Option<usize>,
+}
+
+pub(crate) fn fact_report(record: &Record) -> FactReport {
+    let body = record.body.as_deref().and_then(|b| serde_json::from_slice(b).ok()).unwrap_or_default();
+    FactReport {
+        seq: record.seq,
+        time: record.time,
+        account: record.account.clone(),
+        who: record.actor.clone(),
+        kind: record.kind.clone(),
+        version: record.kind_version,
+        subject: record.subject.clone(),
+        reason: record.reason.clone(),
+        cause: record.cause,
+        body,
+    }
+}
+
+impl Instance {
+    /// Returns what happened, the oldest first.
+    ///
+    /// # Errors
+    ///
+    /// If the journal cannot be read.
+    pub fn journal(&self, filter: &JournalFilter) -> Result<JournalReport, Error> {
+        let ledger = self.ledger();
+        let wanted = Filter {
+            kind: filter.kind.clone(),
+            subject: filter.on.clone(),
+            actor: filter.who.clone(),
+            since: filter.since,
+            ..Filter::default()
+        };
+        let mut facts = std::collections::VecDeque::new();
+        for record in ledger.journal().records(filter.after + 1, wanted) {
+            facts.push_back(fact_report(&record.map_err(|e| error::journal(&e))?));
+            if filter.limit.is_some_and(|limit| facts.len() > limit) {
+                facts.pop_front();
+            }
+        }
+        Ok(JournalReport { facts: facts.into() })
+    }
+
+    /// Verifies the journal in a home: every hash, every link, every signature. It needs nothing to be open or sound.
+    ///
+    /// # Errors
+    ///
+    /// If there is no journal or it cannot be read at all; damage is part of the answer.
+    pub fn verify(home: &Path, since: Option<u64>, watch: Watch<'_>) -> Result<VerifyReport, Error> {
+        let began = Instant::now();
+        let key = home.join(KEY);
+        let key = if key.exists() { Some(SigningKey::load(&key).map_err(|e| error::journal(&e))?.verifier()) } else { None };
+        let options = VerifyOptions { since, key, ..VerifyOptions::default() };
+        watch(Progress::Began { what: "journal".to_owned(), unit: "facts", total: None });
+        let found = mainstay_journal::verify(SqliteStore::new(home), &options, &mut |done, _| {
+            watch(Progress::At { what: "journal".to_owned(), done });
+        })
+        .map_err(|e| error::journal(&e))?;
+        watch(Progress::Ended { what: "journal".to_owned(), ok: found.ok, message: String::new() });
+        Ok(VerifyReport {
+            facts: found.facts,
+            frames: found.frames,
+            checkpoints: found.checkpoints,
+            ok: found.ok,
+            first_bad: found.first_bad,
+            message: (!found.what.is_empty()).then_some(found.what),
+            seconds: began.elapsed().as_secs_f64(),
+        })
+    }
+
+    /// Makes a proof that a fact is in the journal.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound` if there is no such fact, or no checkpoint covers it yet.
+    pub fn prove(&self, seq: u64) -> Result<Proof, Error> {
+        self.ledger().journal().prove(seq).map_err(|e| error::journal(&e))
+    }
+
+    /// Checks a proof with nothing but the proof and a public key.
+    ///
+    /// # Errors
+    ///
+    /// `Invalid` if the file is no proof; a proof that does not hold is part of the answer.
+    pub fn check_proof(proof: &[u8], key: &str) -> Result<ProofCheckReport, Error> {
+        let proof: Proof = serde_json::from_slice(proof).map_err(|e| {
+            Error::new(ErrorKind::Invalid, "MS0610", "this file is not a proof of a fact").because(&e)
+        })?;
+        Ok(match mainstay_journal::check_proof(&proof, key.trim()) {
+            Ok(proven) => ProofCheckReport {
+                ok: true,
+                origin: Some(proven.checkpoint.origin.clone()),
+                size: Some(proven.checkpoint.size),
+                fact: Some(fact_report(&proven.record)),
+                message: None,
+            },
+            Err(e) => ProofCheckReport { ok: false, origin: None, size: None, fact: None, message: Some(e.to_string()) },
+        })
+    }
+}

@@ -1,0 +1,191 @@
+//! An open home with its project.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+use mainstay_api::{Error, ErrorKind, Progress};
+use mainstay_base::{Clock, SystemClock};
+use mainstay_control::{Command, State};
+use mainstay_engine::{Engine, EngineConfig};
+use mainstay_model::resource::{Kind, ResourceKey, Spec};
+use mainstay_model::spec::ProjectSpec;
+use mainstay_model::{DEFAULT_ACCOUNT, DatasetName};
+use mainstay_storage::Store;
+
+use crate::error;
+use crate::ledger::{Context, Ledger, Recorded};
+
+/// Whether an instance may change anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// It reads, beside whoever writes.
+    Read,
+    /// It is the one writer.
+    Write,
+}
+
+/// How an instance is opened.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The home: journal and data.
+    pub home: PathBuf,
+    /// The project's folder, if there is one.
+    pub project: Option<PathBuf>,
+    /// Whether it may change anything.
+    pub access: Access,
+    /// How long to wait for another writer; not at all if `None`.
+    pub wait: Option<Duration>,
+    /// Who acts.
+    pub context: Context,
+}
+
+/// Who watches the work.
+pub(crate) type Watch<'a> = &'a (dyn Fn(Progress) + Sync);
+
+/// An open home with its project.
+#[derive(Debug)]
+pub struct Instance {
+    pub(crate) options: Options,
+    pub(crate) clock: Arc<dyn Clock>,
+    ledger: Mutex<Ledger>,
+    engine: OnceLock<Engine>,
+    pub(crate) runtime: tokio::runtime::Runtime,
+}
+
+impl Instance {
+    /// Opens a home; for writing, one that is not there yet is created, and what a crash left behind is finished or undone.
+    ///
+    /// # Errors
+    ///
+    /// `Unavailable` if another process writes there (its process id is named) or a file cannot be opened, `NotFound` if there
+    /// is nothing to read, `Damaged` if the journal does not verify.
+    pub fn open(options: Options) -> Result<Self, Error> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let ledger = match options.access {
+            Access::Write => Ledger::write(&options.home, options.wait, clock.clone())?,
+            Access::Read => Ledger::read(&options.home, clock.clone())?,
+        };
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .thread_name("mainstay-io")
+            .build()
+            .map_err(|e| error::file("start threads for", &options.home, &e))?;
+        let instance = Self { options, clock, ledger: Mutex::new(ledger), engine: OnceLock::new(), runtime };
+        if instance.options.access == Access::Write {
+            instance.recover()?;
+        }
+        Ok(instance)
+    }
+
+    /// Signs a checkpoint and leaves a snapshot where it is worth it. Without it nothing is lost, only unsigned.
+    ///
+    /// # Errors
+    ///
+    /// If the journal cannot be written.
+    pub fn close(self) -> Result<(), Error> {
+        self.ledger().close()?;
+        if self.options.access == Access::Write {
+            self.unmark();
+        }
+        Ok(())
+    }
+
+    /// Returns what the opening had to cut off, in words; none after a clean end.
+    pub fn repaired(&self) -> Option<String> {
+        let ledger = self.ledger();
+        let r = ledger.repaired()?;
+        Some(format!(
+            "the journal's last frame was only half written (a power cut?): {} cut off after fact {}",
+            mainstay_base::text::count(r.facts, "fact"),
+            r.last_seq
+        ))
+    }
+
+    pub(crate) fn ledger(&self) -> MutexGuard<'_, Ledger> {
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Looks at the state; for short looks, since nothing can be recorded meanwhile.
+    pub(crate) fn with<T>(&self, look: impl FnOnce(&State) -> T) -> T {
+        look(self.ledger().state())
+    }
+
+    pub(crate) fn submit(&self, command: Command) -> Result<Recorded, Error> {
+        self.ledger().submit(&self.options.context, command)
+    }
+
+    /// Returns the project's settings as applied.
+    pub(crate) fn settings(&self) -> ProjectSpec {
+        self.with(|state| {
+            let project = state.declared().find(|(k, ..)| k.kind == Kind::Project);
+            match project.map(|(_, _, r)| &r.spec) {
+                Some(Spec::Project(spec)) => spec.clone(),
+                _ => ProjectSpec::default(),
+            }
+        })
+    }
+
+    pub(crate) fn account(&self) -> &str {
+        let account = self.options.context.account.as_str();
+        if account.is_empty() { DEFAULT_ACCOUNT } else { account }
+    }
+
+    /// Returns the store of the tables.
+    pub(crate) fn store(&self) -> Result<Store, Error> {
+        let base = self.options.project.clone().unwrap_or_else(|| self.options.home.clone());
+        let opened = match self.settings().store {
+            Some(location) => mainstay_storage::open(&location, &base),
+            None => mainstay_storage::open("data", &self.options.home),
+        };
+        opened.map_err(|e| error::storage(&e))
+    }
+
+    /// Returns the path of a dataset's table in the store.
+    pub(crate) fn table(&self, dataset: &DatasetName) -> String {
+        format!("{}/{}/{}", self.account(), dataset.schema(), dataset.table())
+    }
+
+    pub(crate) fn project_dir(&self) -> Result<&Path, Error> {
+        self.options.project.as_deref().ok_or_else(|| {
+            Error::new(ErrorKind::NotFound, "MS0001", "there is no project here: no mainstay.toml in this folder or above it")
+                .help("go to a project, name one with --project DIR, or make one with `mainstay init DIR`")
+        })
+    }
+
+    /// Returns the resource of a kind and name, as applied.
+    pub(crate) fn resource(&self, key: &ResourceKey) -> Option<mainstay_model::Resource> {
+        self.with(|state| state.resources.get(key).and_then(|h| h.resource()).cloned())
+    }
+
+    pub(crate) fn parallel(&self) -> usize {
+        let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+        self.settings().parallel.map_or(cores, |p| p.max(1) as usize)
+    }
+
+    /// Returns the engine, shared by all runs of this process.
+    pub(crate) fn engine(&self) -> Result<&Engine, Error> {
+        if let Some(engine) = self.engine.get() {
+            return Ok(engine);
+        }
+        let settings = self.settings();
+        let config = EngineConfig {
+            memory_limit: settings.memory.unwrap_or_else(memory_default),
+            spill_dir: self.options.home.join("spill"),
+            spill_limit: settings.spill.unwrap_or(100_000_000_000),
+            ..EngineConfig::default()
+        };
+        let engine = Engine::new(config).map_err(|e| error::defect("start the engine", &e))?;
+        Ok(self.engine.get_or_init(|| engine))
+    }
+}
+
+/// 60 % of the machine's memory, 2 GB if it cannot be told.
+fn memory_default() -> u64 {
+    let total = std::fs::read_to_string("/proc/meminfo").ok().and_then(|text| {
+        let line = text.lines().find(|l| l.starts_with("MemTotal:"))?;
+        line.split_whitespace().nth(1)?.parse::<u64>().ok()
+    });
+    total.map_or(2_000_000_000, |kb| kb.saturating_mul(1024) / 10 * 6)
+}

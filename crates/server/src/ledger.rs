@@ -1,0 +1,177 @@
+//! The ledger: the journal with its fold. Every change goes through here: decided, appended, then applied.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use mainstay_api::Error;
+use mainstay_base::Clock;
+use mainstay_control::{Command, State, decide};
+use mainstay_journal::{Draft, Journal, OpenOptions, Repair, SigningKey, SqliteStore};
+use mainstay_model::fact::Fact;
+use mainstay_model::upcast;
+
+use crate::error;
+use crate::step;
+
+/// After so many facts a closing ledger leaves a snapshot, so that the next opening folds few facts.
+const SNAPSHOT_AFTER: u64 = 500;
+
+/// The file of the key that signs checkpoints.
+pub(crate) const KEY: &str = "journal.key";
+
+/// Who does something, and as part of what.
+#[derive(Clone, Debug)]
+pub struct Context {
+    /// The account.
+    pub account: String,
+    /// Who.
+    pub actor: String,
+    /// Why, in the person's words.
+    pub reason: Option<String>,
+}
+
+/// What was recorded: the numbers and the facts.
+pub(crate) type Recorded = Vec<(u64, Fact)>;
+
+/// The journal with its fold.
+#[derive(Debug)]
+pub(crate) struct Ledger {
+    journal: Journal,
+    state: State,
+    clock: Arc<dyn Clock>,
+    snapshot: u64,
+    folder: std::path::PathBuf,
+    writes: bool,
+}
+
+impl Ledger {
+    /// Opens the journal in a home for writing, and folds it.
+    pub(crate) fn write(folder: &Path, wait: Option<Duration>, clock: Arc<dyn Clock>) -> Result<Self, Error> {
+        std::fs::create_dir_all(folder).map_err(|e| error::file("create", folder, &e))?;
+        let options = OpenOptions { mode: mainstay_journal::Mode::Write { wait }, ..OpenOptions::write() };
+        Self::open(folder, options, clock, true)
+    }
+
+    /// Opens the journal in a home for reading, beside any writer.
+    pub(crate) fn read(folder: &Path, clock: Arc<dyn Clock>) -> Result<Self, Error> {
+        Self::open(folder, OpenOptions::read(), clock, false)
+    }
+
+    fn open(folder: &Path, options: OpenOptions, clock: Arc<dyn Clock>, writes: bool) -> Result<Self, Error> {
+        let journal = Journal::open(SqliteStore::new(folder), options).map_err(|e| error::journal(&e))?;
+        let found = journal.load_snapshot(State::FOLD_VERSION).map_err(|e| error::journal(&e))?;
+        let (snapshot, state) = match found.and_then(|(seq, body)| Some((seq, State::decode(&body).ok()?))) {
+            Some((seq, state)) if state.seq == seq => (seq, state),
+            _ => (0, State::default()),
+        };
+        let mut ledger = Self { journal, state, clock, snapshot, folder: folder.to_owned(), writes };
+        ledger.catch_up()?;
+        Ok(ledger)
+    }
+
+    /// Folds what is in the journal and not yet in the state.
+    pub(crate) fn catch_up(&mut self) -> Result<(), Error> {
+        let Self { journal, state, .. } = self;
+        for record in journal.records(state.seq + 1, mainstay_journal::Filter::default()) {
+            let record = record.map_err(|e| error::journal(&e))?;
+            let fact = match &record.body {
+                Some(body) => upcast::decode(&record.kind, record.kind_version, body),
+                None => continue,
+            };
+            match fact {
+                Ok(fact) => state.apply(record.seq, record.time, &record.actor, record.reason.as_deref(), fact),
+                Err(_) if record.ignorable => state.seq = record.seq,
+                Err(e) => return Err(unreadable(record.seq, &e)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns the state.
+    pub(crate) fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// Returns the journal.
+    pub(crate) fn journal(&self) -> &Journal {
+        &self.journal
+    }
+
+    /// Returns what the opening cut off, if a power cut had left something.
+    pub(crate) fn repaired(&self) -> Option<&Repair> {
+        self.journal.repaired()
+    }
+
+    /// Decides commands together, records what was decided in one frame, and folds it. Nothing is recorded if one is refused.
+    pub(crate) fn submit(&mut self, context: &Context, command: Command) -> Result<Recorded, Error> {
+        let now = self.clock.now();
+        let facts = decide(&self.state, command, now).map_err(error::refusal)?;
+        if facts.is_empty() {
+            return Ok(Vec::new());
+        }
+        let draft = |fact: &Fact| {
+            Ok(Draft {
+                time: now,
+                account: context.account.clone(),
+                actor: context.actor.clone(),
+                request: None,
+                kind: fact.kind().to_owned(),
+                kind_version: fact.version(),
+                ignorable: false,
+                subject: fact.subject(),
+                reason: context.reason.clone(),
+                cause: None,
+                body: fact.encode().map_err(|e| error::defect("write a fact", &e))?,
+            })
+        };
+        let drafts = facts.iter().map(draft).collect::<Result<Vec<_>, Error>>()?;
+        let receipt = self.journal.append(drafts, None).map_err(|e| error::journal(&e))?;
+        let mut recorded = Vec::with_capacity(facts.len());
+        for (seq, fact) in (receipt.first_seq..).zip(facts) {
+            self.state.apply(seq, now, &context.actor, context.reason.as_deref(), fact.clone());
+            recorded.push((seq, fact));
+        }
+        Ok(recorded)
+    }
+
+    /// Signs a checkpoint over what was written, and leaves a snapshot where opening would otherwise get slow.
+    pub(crate) fn close(&mut self) -> Result<(), Error> {
+        if !self.writes {
+            return Ok(());
+        }
+        let head = self.journal.head().last_seq;
+        if head >= self.snapshot + SNAPSHOT_AFTER {
+            let body = self.state.encode().map_err(|e| error::defect("write a snapshot", &e))?;
+            self.journal.save_snapshot(State::FOLD_VERSION, &body).map_err(|e| error::journal(&e))?;
+            self.snapshot = head;
+            step::at("snapshot.saved");
+        }
+        let signed = self.journal.last_checkpoint().map_err(|e| error::journal(&e))?.map_or(0, |c| c.size);
+        if head > signed {
+            let key = SigningKey::load_or_create(&self.folder.join(KEY), self.journal.origin())
+                .map_err(|e| error::journal(&e))?;
+            self.journal.checkpoint(&key).map_err(|e| error::journal(&e))?;
+        }
+        Ok(())
+    }
+
+    /// Counts the facts by kind; for people who ask what a journal holds.
+    pub(crate) fn kinds(&self) -> Result<BTreeMap<String, u64>, Error> {
+        let mut kinds = BTreeMap::new();
+        for record in self.journal.records(1, mainstay_journal::Filter::default()) {
+            *kinds.entry(record.map_err(|e| error::journal(&e))?.kind).or_default() += 1;
+        }
+        Ok(kinds)
+    }
+}
+
+fn unreadable(seq: u64, e: &upcast::Unreadable) -> Error {
+    let error = Error::new(
+        mainstay_api::ErrorKind::Unavailable,
+        "MS0609",
+        format!("fact {seq} of the journal cannot be read"),
+    );
+    error.because(e).help("a newer mainstay wrote it; use that one")
+}

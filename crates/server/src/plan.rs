@@ -1,0 +1,242 @@
+//! `check`, `plan`, `apply` and `revert apply/N`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use mainstay_api::{
+    ApplyReport, ChangeReport, CheckReport, Error, ErrorKind, Estimate, PlanReport, StaleReport,
+};
+use mainstay_control::{At, Command, State, diff, job_of};
+use mainstay_model::change::Change;
+use mainstay_model::fact::{Applied, Fact};
+use mainstay_model::id::{ApplyId, PlanId};
+use mainstay_model::{DatasetName, Resource};
+use mainstay_planner::{Job, StaleSlices, stale};
+
+use crate::instance::Instance;
+use crate::ledger::Recorded;
+use crate::report;
+use crate::step;
+
+impl Instance {
+    /// Looks for mistakes in the project, and nothing else.
+    ///
+    /// # Errors
+    ///
+    /// If the project cannot be read.
+    pub fn check(&self) -> Result<CheckReport, Error> {
+        let compiled = self.compile()?;
+        Ok(CheckReport { resources: compiled.resources.len() as u64, mistakes: report::mistakes(&compiled.mistakes) })
+    }
+
+    /// Says what applying the project would do, to resources and to data, and keeps that as a plan for review.
+    ///
+    /// # Errors
+    ///
+    /// If the project cannot be read; mistakes in it are part of the answer.
+    pub fn plan(&self) -> Result<PlanReport, Error> {
+        let compiled = self.compile()?;
+        if !compiled.mistakes.is_empty() {
+            let mistakes = report::mistakes(&compiled.mistakes);
+            return Ok(PlanReport { plan: None, changes: vec![], stale: vec![], estimate: no_estimate(), mistakes });
+        }
+        let changes = self.with(|state| diff(state, &compiled.resources));
+        let (stale, estimate) = self.with(|state| stale_after(state, &compiled.resources));
+        let plan = if changes.is_empty() { None } else { self.keep_plan(compiled.resources)? };
+        Ok(PlanReport {
+            plan: plan.map(|p| p.to_string()),
+            changes: changes.iter().map(change_report).collect(),
+            stale,
+            estimate,
+            mistakes: Vec::new(),
+        })
+    }
+
+    fn keep_plan(&self, desired: Vec<Resource>) -> Result<Option<PlanId>, Error> {
+        let recorded = self.submit(Command::Plan { desired })?;
+        Ok(recorded.iter().find_map(|(_, fact)| match fact {
+            Fact::Planned(p) => Some(p.plan),
+            _ => None,
+        }))
+    }
+
+    /// Makes the resources what the project says, or what a plan says.
+    ///
+    /// # Errors
+    ///
+    /// `Invalid` with all mistakes of the project, `OutOfDate` if the plan's base has moved, `NotFound` for an unknown plan.
+    pub fn apply(&self, plan: Option<PlanId>) -> Result<ApplyReport, Error> {
+        let command = match plan {
+            Some(plan) => Command::ApplyPlan { plan },
+            None => Command::Apply { desired: self.compiled()? },
+        };
+        step::at("apply.decided");
+        let recorded = self.submit(command)?;
+        step::at("apply.recorded");
+        Ok(self.apply_report(&recorded))
+    }
+
+    /// Undoes an apply: each resource that it changed says again what it said before.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound` for an unknown apply, `Refused` if later applies changed the same resources.
+    pub fn revert_apply(&self, apply: ApplyId) -> Result<ApplyReport, Error> {
+        let recorded = self.submit(Command::RevertApply { apply })?;
+        Ok(self.apply_report(&recorded))
+    }
+
+    /// Returns the project's resources, or all its mistakes as an error.
+    pub(crate) fn compiled(&self) -> Result<Vec<Resource>, Error> {
+        let compiled = self.compile()?;
+        if compiled.mistakes.is_empty() {
+            return Ok(compiled.resources);
+        }
+        let n = compiled.mistakes.len() as u64;
+        let message = format!("the project has {}", mainstay_base::text::count(n, "mistake"));
+        let mut error = Error::new(ErrorKind::Invalid, "MS0002", message).help("mend them; `mainstay check` shows them again");
+        error.mistakes = report::mistakes(&compiled.mistakes);
+        Err(error)
+    }
+
+    fn apply_report(&self, recorded: &Recorded) -> ApplyReport {
+        let applied: Option<(u64, &Applied)> = recorded.iter().find_map(|(seq, fact)| match fact {
+            Fact::Applied(a) => Some((*seq, a.as_ref())),
+            _ => None,
+        });
+        let stale = self.with(|state| {
+            let resources: Vec<Resource> = state.declared().map(|(_, _, r)| r.clone()).collect();
+            stale_after(state, &resources).0
+        });
+        ApplyReport {
+            apply: applied.map(|(_, a)| a.apply.0),
+            plan: applied.and_then(|(_, a)| a.plan).map(|p| p.to_string()),
+            reverts: applied.and_then(|(_, a)| a.reverts).map(|a| a.0),
+            changes: applied.map(|(_, a)| a.changes.iter().map(change_report).collect()).unwrap_or_default(),
+            seq: applied.map(|(seq, _)| seq),
+            stale,
+        }
+    }
+}
+
+fn change_report(c: &Change) -> ChangeReport {
+    ChangeReport { action: c.action, resource: c.resource.to_string(), fields: c.fields.clone() }
+}
+
+const fn no_estimate() -> Estimate {
+    Estimate { runs: 0, slices: 0, cpu_seconds: None, seconds: None, measured_datasets: 0 }
+}
+
+/// Returns the jobs among resources, each after those that it reads.
+pub(crate) fn jobs_in_order(resources: &[Resource]) -> Vec<Job> {
+    let jobs: BTreeMap<DatasetName, Job> = resources.iter().filter_map(job_of).map(|j| (j.dataset.clone(), j)).collect();
+    let reads: BTreeMap<DatasetName, BTreeSet<DatasetName>> =
+        jobs.iter().map(|(name, j)| (name.clone(), j.reads.keys().cloned().collect())).collect();
+    // Circles are mistakes and never applied; by name is then as good as any order.
+    let order = mainstay_planner::order(&reads).unwrap_or_else(|_| jobs.keys().cloned().collect());
+    order.iter().filter_map(|name| jobs.get(name).cloned()).collect()
+}
+
+/// Says what would have to be computed if these were the resources, and what that costs by the last runs.
+pub(crate) fn stale_after(state: &State, resources: &[Resource]) -> (Vec<StaleReport>, Estimate) {
+    let now = At::now(state);
+    let mut reports: BTreeMap<DatasetName, StaleReport> = BTreeMap::new();
+    let mut estimate = Estimator::default();
+    let mut in_order = Vec::new();
+    for job in jobs_in_order(resources) {
+        let found = match stale(&job, &now) {
+            Some(s) => {
+                let because = because(state, &job);
+                Some(StaleReport { dataset: job.dataset.to_string(), slices: texts(&job, &s.slices), because, certain: true })
+            }
+            None => follows(&job, &reports),
+        };
+        if let Some(found) = found {
+            estimate.add(state, &job.dataset, &found.slices);
+            in_order.push(job.dataset.clone());
+            reports.insert(job.dataset.clone(), found);
+        }
+    }
+    (in_order.iter().filter_map(|name| reports.remove(name)).collect(), estimate.finish())
+}
+
+fn texts(job: &Job, slices: &StaleSlices) -> Vec<String> {
+    match slices {
+        StaleSlices::Whole => vec!["all".to_owned()],
+        StaleSlices::Some(list) => list.iter().map(|s| s.text(&job.slice_columns)).collect(),
+    }
+}
+
+/// Says what follows for a job that is fresh itself from what it reads being stale.
+fn follows(job: &Job, stale: &BTreeMap<DatasetName, StaleReport>) -> Option<StaleReport> {
+    let input = job.reads.keys().find(|name| stale.contains_key(*name))?;
+    let whole = !job.by_slice()
+        || job.reads.iter().any(|(name, reads)| {
+            stale.get(name).is_some_and(|s| *reads == mainstay_model::spec::Reads::All || s.slices == ["all"])
+        });
+    let slices = if whole {
+        vec!["all".to_owned()]
+    } else {
+        let all: BTreeSet<String> =
+            job.reads.keys().filter_map(|n| stale.get(n)).flat_map(|s| s.slices.iter().cloned()).collect();
+        all.into_iter().collect()
+    };
+    let because = format!("reads {input}, if that changes");
+    Some(StaleReport { dataset: job.dataset.to_string(), slices, because, certain: false })
+}
+
+/// Says in words why a job is stale, from its last good run.
+pub(crate) fn because(state: &State, job: &Job) -> String {
+    let Some(run) = state.last_good.get(&job.dataset).and_then(|id| state.runs.get(id)) else {
+        return "never computed".to_owned();
+    };
+    if run.pinned.code != job.code {
+        return "its query changed".to_owned();
+    }
+    let moved: Vec<String> = run
+        .pinned
+        .inputs
+        .iter()
+        .filter(|i| state.datasets.get(&i.dataset).is_some_and(|d| d.version() != i.version))
+        .map(|i| i.dataset.to_string())
+        .collect();
+    match moved.as_slice() {
+        [] => "the way it is sliced changed".to_owned(),
+        names => format!("{} changed", names.join(", ")),
+    }
+}
+
+#[derive(Default)]
+struct Estimator {
+    runs: u64,
+    slices: u64,
+    measured: u64,
+    cpu: f64,
+    wall: f64,
+}
+
+impl Estimator {
+    fn add(&mut self, state: &State, dataset: &DatasetName, slices: &[String]) {
+        self.runs += 1;
+        let whole = slices == ["all"];
+        let held = state.datasets.get(dataset).map_or(0, |d| d.slices.len() as u64);
+        let count = if whole { held.max(1) } else { slices.len() as u64 };
+        self.slices += count;
+        let Some(run) = state.last_good.get(dataset).and_then(|id| state.runs.get(id)) else { return };
+        let share = count as f64 / (run.slices.len().max(1)) as f64;
+        let usage = run.usage();
+        self.measured += 1;
+        self.cpu += usage.cpu.seconds() * share;
+        self.wall += usage.wall_us as f64 / 1e6 * share;
+    }
+
+    fn finish(self) -> Estimate {
+        let known = self.measured > 0;
+        Estimate {
+            runs: self.runs,
+            slices: self.slices,
+            cpu_seconds: known.then_some(self.cpu),
+            seconds: known.then_some(self.wall),
+            measured_datasets: self.measured,
+        }
+    }
+}

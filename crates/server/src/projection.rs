@@ -1,0 +1,66 @@
+//! The Delta logs follow the journal: every version of a dataset that its log does not show yet is written there, in order.
+
+use mainstay_api::Error;
+use mainstay_catalog::{Projection, project};
+use mainstay_control::{Command, Dataset, State};
+use mainstay_model::{DataFile, DatasetName, SliceKey};
+
+use crate::error;
+use crate::instance::Instance;
+use crate::step;
+
+impl Instance {
+    /// Brings a dataset's Delta log up to the journal. Repeating it changes nothing.
+    pub(crate) fn project(&self, name: &DatasetName) -> Result<(), Error> {
+        let store = self.store()?;
+        while let Some(next) = self.with(|state| self.next_projection(state, name)) {
+            let version = next.version;
+            let shown = self
+                .runtime
+                .block_on(project(&store, &self.table(name), &next))
+                .map_err(|e| error::catalog(name, &e))?;
+            step::at("publish.projected");
+            self.submit(Command::Projected { dataset: name.clone(), version, delta_version: shown })?;
+            step::at("projection.recorded");
+        }
+        Ok(())
+    }
+
+    fn next_projection(&self, state: &State, name: &DatasetName) -> Option<Projection> {
+        let dataset = state.datasets.get(name)?;
+        let shown = dataset.projected.map_or(0, |(version, _)| version);
+        let entry = dataset.versions.iter().find(|v| v.version > shown)?;
+        let (add, remove) = moved(dataset, entry.version);
+        Some(Projection {
+            account: self.account().to_owned(),
+            dataset: name.clone(),
+            version: entry.version,
+            seq: entry.seq,
+            schema: entry.schema.clone(),
+            slice_columns: dataset.slice_columns.clone(),
+            add,
+            remove,
+            timestamp: entry.time,
+            run: entry.run.map(|r: mainstay_model::RunId| r.to_string()),
+        })
+    }
+}
+
+type Files = Vec<(SliceKey, DataFile)>;
+
+/// Returns the files that a version added and those that it took away.
+fn moved(dataset: &Dataset, version: u64) -> (Files, Files) {
+    let (mut add, mut remove) = (Files::new(), Files::new());
+    for (slice, history) in &dataset.slices {
+        let Some(at) = history.contents.iter().position(|(v, _)| *v == version) else { continue };
+        let files = |i: Option<usize>| {
+            let content = i.and_then(|i| history.contents.get(i)).and_then(|(_, c)| c.as_ref());
+            content.map(|c| c.files.as_slice()).unwrap_or_default()
+        };
+        let (now, before) = (files(Some(at)), files(at.checked_sub(1)));
+        let not_in = |file: &&DataFile, other: &[DataFile]| !other.iter().any(|o| o.path == file.path);
+        add.extend(now.iter().filter(|f| not_in(f, before)).map(|f| (slice.clone(), f.clone())));
+        remove.extend(before.iter().filter(|f| not_in(f, now)).map(|f| (slice.clone(), f.clone())));
+    }
+    (add, remove)
+}

@@ -1,0 +1,78 @@
+//! What a crash left behind is finished or undone when a home is opened for writing.
+//!
+//! Runs that were going on when the process died are ended; publishes that did not reach their Delta log do; files that nothing
+//! refers to go away. The marker `open` in the home tells a crash from a clean end: it is there while a process writes.
+
+use std::collections::BTreeSet;
+
+use mainstay_api::Error;
+use mainstay_control::{Command, RunStatus, State};
+use mainstay_model::run::RunError;
+use mainstay_model::{DatasetName, RunId};
+
+use crate::error;
+use crate::instance::Instance;
+
+/// The file that is there while a process writes.
+const MARKER: &str = "open";
+
+impl Instance {
+    /// Finishes or undoes what the last writer left, if it did not end cleanly.
+    pub(crate) fn recover(&self) -> Result<(), Error> {
+        let marker = self.options.home.join(MARKER);
+        let crashed = marker.exists();
+        std::fs::write(&marker, std::process::id().to_string()).map_err(|e| error::file("write", &marker, &e))?;
+        for run in self.with(unfinished) {
+            let error = RunError {
+                code: "MS0504".to_owned(),
+                message: "the process ended while this run was going on; nothing of it was published".to_owned(),
+                help: Some("mainstay run computes what is missing".to_owned()),
+                transient: false,
+            };
+            self.submit(Command::AbandonRun { run, error })?;
+        }
+        for name in self.with(unprojected) {
+            self.project(&name)?;
+        }
+        if crashed {
+            self.remove_leavings()?;
+        }
+        Ok(())
+    }
+
+    /// Says that this process ends cleanly.
+    pub(crate) fn unmark(&self) {
+        // If it stays, the next opening looks for leavings and finds none.
+        let _ = std::fs::remove_file(self.options.home.join(MARKER));
+    }
+
+    /// Removes the files of attempts that were never published.
+    fn remove_leavings(&self) -> Result<(), Error> {
+        let store = self.store()?;
+        let names: Vec<DatasetName> = self.with(crate::show::datasets).into_iter().collect();
+        for name in names {
+            let referenced = self.with(|state| referenced(state, &name));
+            self.runtime
+                .block_on(mainstay_catalog::remove_unreferenced(&store, &self.table(&name), &referenced))
+                .map_err(|e| error::catalog(&name, &e))?;
+        }
+        Ok(())
+    }
+}
+
+fn unfinished(state: &State) -> Vec<RunId> {
+    let open = state.runs.iter().filter(|(_, r)| !matches!(r.status, RunStatus::Ended(_)));
+    open.map(|(id, _)| *id).collect()
+}
+
+fn unprojected(state: &State) -> Vec<DatasetName> {
+    let behind = state.datasets.iter().filter(|(_, d)| d.projected.map_or(0, |(v, _)| v) < d.version());
+    behind.map(|(n, _)| n.clone()).collect()
+}
+
+/// Returns the paths of all files that any version of a dataset refers to.
+fn referenced(state: &State, name: &DatasetName) -> BTreeSet<String> {
+    let slices = state.datasets.get(name).into_iter().flat_map(|d| d.slices.values());
+    let contents = slices.flat_map(|h| h.contents.iter().filter_map(|(_, c)| c.as_ref()));
+    contents.flat_map(|c| c.files.iter().map(|f| f.path.clone())).collect()
+}

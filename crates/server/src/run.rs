@@ -1,0 +1,105 @@
+//! `run`: bringing datasets up to date.
+//!
+//! Jobs run in the order of their data, side by side up to the project's limit. What has to be computed is asked anew for each
+//! job when everything that it reads is done, so that a job whose inputs came out as they were is not run.
+
+mod attempt;
+mod schedule;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use mainstay_api::{DeliverReport, Error, ErrorKind, RunsReport};
+use mainstay_control::job_of;
+use mainstay_engine::CancelToken;
+use mainstay_model::address::Selection;
+use mainstay_model::resource::{Kind, ResourceKey};
+use mainstay_model::{DatasetName, Resource};
+use mainstay_planner::Job;
+
+use crate::instance::{Instance, Watch};
+use crate::report;
+
+/// What is to be run.
+#[derive(Clone, Debug, Default)]
+pub struct RunRequest {
+    /// The datasets that are wanted, with their slices; all if none is named.
+    pub targets: Vec<(DatasetName, Selection)>,
+    /// Whether to compute the targets even if they are as they should be.
+    pub force: bool,
+    /// Whether to leave out the deliveries that otherwise come first.
+    pub without_deliveries: bool,
+}
+
+impl Instance {
+    /// Takes in deliveries and brings datasets up to date.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound` for an unknown target; failures of runs are part of the answer.
+    pub fn run(&self, request: &RunRequest, cancel: &CancelToken, watch: Watch<'_>) -> Result<(DeliverReport, RunsReport), Error> {
+        let (jobs, wanted) = self.jobs_for(request)?;
+        let delivered = if request.without_deliveries {
+            DeliverReport { deliveries: Vec::new(), unchanged: 0, waiting: Vec::new() }
+        } else {
+            let sources = self.sources_for(&wanted);
+            self.deliver_to(&sources, watch)?
+        };
+        let runs = schedule::run_all(self, jobs, request, cancel, watch)?;
+        let now = self.clock.now();
+        let runs = self.with(|state| {
+            let known = runs.iter().filter_map(|id| Some((id, state.runs.get(id)?)));
+            known.map(|(id, r)| report::run(state, *id, r, now)).collect()
+        });
+        Ok((delivered, RunsReport { runs }))
+    }
+
+    /// Returns the jobs that the targets need, in order, and the names of everything that is needed.
+    fn jobs_for(&self, request: &RunRequest) -> Result<(Vec<Job>, BTreeSet<DatasetName>), Error> {
+        let resources: Vec<Resource> = self.with(|s| s.declared().map(|(_, _, r)| r.clone()).collect());
+        if !resources.iter().any(|r| matches!(r.spec.kind(), Kind::Job | Kind::Source)) {
+            return Err(Error::new(ErrorKind::NotFound, "MS0003", "nothing is applied yet, so there is nothing to run")
+                .help("mainstay plan shows what the project declares, mainstay apply does it"));
+        }
+        let jobs = crate::plan::jobs_in_order(&resources);
+        let by_name: BTreeMap<&DatasetName, &Job> = jobs.iter().map(|j| (&j.dataset, j)).collect();
+        let sources: BTreeSet<DatasetName> = resources
+            .iter()
+            .filter(|r| r.spec.kind() == Kind::Source)
+            .filter_map(|r| r.name.parse().ok())
+            .collect();
+        let mut wanted: BTreeSet<DatasetName> = BTreeSet::new();
+        let mut left: Vec<DatasetName> = if request.targets.is_empty() {
+            by_name.keys().map(|n| (*n).clone()).chain(sources.iter().cloned()).collect()
+        } else {
+            request.targets.iter().map(|(n, _)| n.clone()).collect()
+        };
+        for target in &left {
+            if !by_name.contains_key(target) && !sources.contains(target) {
+                return self.dataset(target).and_then(|d| {
+                    Err(Error::new(ErrorKind::NotFound, "MS0401", format!("no job and no source fills `{}` any more", d.name)))
+                });
+            }
+        }
+        while let Some(name) = left.pop() {
+            if wanted.insert(name.clone()) {
+                left.extend(by_name.get(&name).into_iter().flat_map(|j| j.reads.keys().cloned()));
+            }
+        }
+        let jobs = jobs.into_iter().filter(|j| wanted.contains(&j.dataset)).collect();
+        Ok((jobs, wanted))
+    }
+
+    fn sources_for(&self, wanted: &BTreeSet<DatasetName>) -> Vec<DatasetName> {
+        self.with(|state| {
+            let is_source = |n: &&DatasetName| {
+                state.resources.get(&ResourceKey::new(Kind::Source, n)).is_some_and(|h| h.resource().is_some())
+            };
+            wanted.iter().filter(is_source).cloned().collect()
+        })
+    }
+
+    /// Returns a job as applied.
+    pub(crate) fn job(&self, name: &DatasetName) -> Option<Job> {
+        self.resource(&ResourceKey::new(Kind::Job, name)).as_ref().and_then(job_of)
+    }
+}

@@ -1,0 +1,235 @@
+//! One run's attempts: started, computed, checked, published; or failed and, if that may help, tried again.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use mainstay_api::{Error, Progress};
+use mainstay_control::{At, Command, Finish, Run, RunStatus, StagedDataset, StagedSlices, State};
+use mainstay_engine::{Assignment, CancelToken, Finished, Mounted, Output};
+use mainstay_model::fact::Fact;
+use mainstay_model::resource::{Kind, ResourceKey, Spec};
+use mainstay_model::run::{RunError, RunOutcome, Scope, Usage};
+use mainstay_model::spec::{CheckSpec, JobSpec, Reads, Rule};
+use mainstay_model::{DatasetName, RunId, SliceKey, SliceVersion};
+use mainstay_planner::{Job, StaleSlices, fingerprints};
+use mainstay_storage::Store;
+
+use crate::instance::{Instance, Watch};
+use crate::mount::Part;
+use crate::step;
+
+/// How long an attempt may take if its job does not say.
+const TIME_LIMIT: Duration = Duration::from_secs(3600);
+
+/// A recorded run.
+pub(super) struct Work {
+    pub(super) run: RunId,
+    pub(super) job: Job,
+    pub(super) slices: StaleSlices,
+}
+
+/// Carries out a run to its end.
+pub(super) fn carry_out(instance: &Instance, work: &Work, cancel: &CancelToken, watch: Watch<'_>) -> Result<RunOutcome, Error> {
+    loop {
+        instance.submit(Command::StartAttempt { run: work.run })?;
+        step::at("attempt.started");
+        let (number, finish, usage, checks) = attempt(instance, work, cancel, watch)?;
+        step::at("attempt.staged");
+        let command = Command::FinishAttempt { run: work.run, attempt: number, finish, usage, checks };
+        let recorded = instance.submit(command)?;
+        step::at("publish.recorded");
+        if recorded.iter().any(|(_, fact)| matches!(fact, Fact::Published(_))) {
+            instance.project(&work.job.dataset)?;
+        }
+        if let Some(outcome) = ended(instance, work, watch) {
+            return Ok(outcome);
+        }
+        wait_for_retry(instance, work.run, cancel);
+    }
+}
+
+/// Returns how the run ended; none if it is to be tried again.
+fn ended(instance: &Instance, work: &Work, watch: Watch<'_>) -> Option<RunOutcome> {
+    let (status, message) = instance.with(|state| {
+        let run = state.runs.get(&work.run);
+        (run.map(|r| r.status), run.map(summary).unwrap_or_default())
+    });
+    match status {
+        Some(RunStatus::Ended(outcome)) => {
+            let ok = outcome == RunOutcome::Succeeded;
+            watch(Progress::Ended { what: work.job.dataset.to_string(), ok, message });
+            Some(outcome)
+        }
+        Some(_) => None,
+        None => Some(RunOutcome::Failed),
+    }
+}
+
+fn summary(run: &Run) -> String {
+    match &run.error {
+        Some(e) => e.message.clone(),
+        None => run.usage().written.values().map(|a| a.rows).sum::<mainstay_base::Rows>().to_string(),
+    }
+}
+
+/// Waits until the next attempt may start, or the run is stopped.
+fn wait_for_retry(instance: &Instance, run: RunId, cancel: &CancelToken) {
+    let from = instance.with(|state| match state.runs.get(&run).map(|r| r.status) {
+        Some(RunStatus::Waiting { from }) => Some(from),
+        _ => None,
+    });
+    let Some(from) = from else { return };
+    let micros = from.micros_since(instance.clock.now());
+    let pause = Duration::from_micros(u64::try_from(micros).unwrap_or(0));
+    instance.runtime.block_on(async {
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = async { while !cancel.is_cancelled() { tokio::time::sleep(Duration::from_millis(50)).await } } => {}
+        }
+    });
+}
+
+type Ended = (u32, Finish, Usage, Vec<mainstay_model::run::CheckOutcome>);
+
+fn attempt(instance: &Instance, work: &Work, cancel: &CancelToken, watch: Watch<'_>) -> Result<Ended, Error> {
+    let store = instance.store()?;
+    let prepared = instance.with(|state| Prepared::new(instance, state, &store, work));
+    let Some(prepared) = prepared else {
+        let error = RunError {
+            code: "MS0503".to_owned(),
+            message: "the job was removed before it could run".to_owned(),
+            help: None,
+            transient: false,
+        };
+        return Ok((1, Finish::Failed(error), Usage::default(), Vec::new()));
+    };
+    let (number, assignment, fingerprint) = (prepared.number, prepared.assignment, prepared.fingerprint);
+    let (schema, slice_columns) = (assignment.output.schema.clone(), assignment.output.slice_columns.clone());
+    let what = work.job.dataset.to_string();
+    let progress = |p: mainstay_engine::Progress| watch(Progress::At { what: what.clone(), done: p.slices });
+    match instance.engine()?.run(assignment, cancel, &progress) {
+        Ok(Finished { slices, checks, usage }) => {
+            let staged = StagedDataset { schema, slice_columns, slices: staged(fingerprint, slices) };
+            Ok((number, Finish::Computed(staged), usage, checks))
+        }
+        Err(e) if e.kind == mainstay_engine::Kind::Cancelled => Ok((number, Finish::Cancelled, *e.usage, Vec::new())),
+        Err(e) => {
+            let error = RunError { code: e.code.to_owned(), message: e.message, help: e.help, transient: e.transient };
+            Ok((number, Finish::Failed(error), *e.usage, Vec::new()))
+        }
+    }
+}
+
+/// What an attempt's output was computed from.
+type Fingerprint = (Option<mainstay_base::Hash>, BTreeMap<SliceKey, mainstay_base::Hash>);
+
+fn staged((whole, each): Fingerprint, slices: Vec<(SliceKey, SliceVersion)>) -> StagedSlices {
+    match whole {
+        Some(fingerprint) => StagedSlices::Whole { fingerprint, slices: slices.into_iter().collect() },
+        None => {
+            let mut computed: BTreeMap<SliceKey, SliceVersion> = slices.into_iter().collect();
+            let with_content = |(slice, fp)| {
+                let content = computed.remove(&slice).unwrap_or_default();
+                (slice, (fp, content))
+            };
+            StagedSlices::Some(each.into_iter().map(with_content).collect())
+        }
+    }
+}
+
+struct Prepared {
+    number: u32,
+    assignment: Assignment,
+    fingerprint: Fingerprint,
+}
+
+impl Prepared {
+    /// Mounts exactly what the run's record pins; none if the job is not declared any more.
+    fn new(instance: &Instance, state: &State, store: &Store, work: &Work) -> Option<Self> {
+        let run = state.runs.get(&work.run)?;
+        let number = run.attempts.last()?.number;
+        let spec = job_spec(state, &work.job.dataset)?;
+        let pinned = &run.pinned;
+        let mount = |i: &mainstay_model::run::Input| {
+            let part = match (&pinned.scope, i.reads) {
+                (Scope::Slices(list), Reads::Same) => Part::Slices(list),
+                _ => Part::All,
+            };
+            instance.mount(state, store, &i.dataset, i.version, part)
+        };
+        let inputs: Vec<Mounted> = pinned.inputs.iter().filter_map(mount).collect();
+        let checks = checks_of(state, &work.job.dataset);
+        let output = Output {
+            dataset: work.job.dataset.clone(),
+            store: store.clone(),
+            table: instance.table(&work.job.dataset),
+            schema: spec.compiled.columns.clone(),
+            slice_columns: spec.slice.clone(),
+            attempt_prefix: format!("r{}-{number}", work.run.0),
+        };
+        let versions = pinned.inputs.iter().map(|i| (&i.dataset, i.version));
+        let fingerprint = fingerprints(&work.job, &At::pinned(state, versions), &work.slices);
+        let assignment = Assignment {
+            query: spec.sql.clone(),
+            label: work.job.dataset.to_string(),
+            check_inputs: check_inputs(instance, state, store, &checks, &work.job.dataset),
+            inputs,
+            output,
+            scope: pinned.scope.clone(),
+            as_of: pinned.as_of,
+            checks,
+            previous: previous(state, &work.job.dataset, &pinned.scope),
+            time_limit: Some(spec.time_limit_ms.map_or(TIME_LIMIT, Duration::from_millis)),
+        };
+        Some(Self { number, assignment, fingerprint })
+    }
+}
+
+fn job_spec<'a>(state: &'a State, name: &DatasetName) -> Option<&'a JobSpec> {
+    match state.resources.get(&ResourceKey::new(Kind::Job, name))?.resource().map(|r| &r.spec) {
+        Some(Spec::Job(spec)) => Some(spec),
+        _ => None,
+    }
+}
+
+/// Returns the checks of a dataset, with their names.
+pub(crate) fn checks_of(state: &State, dataset: &DatasetName) -> Vec<(String, CheckSpec)> {
+    let declared = state.declared().filter(|(k, ..)| k.kind == Kind::Check);
+    declared
+        .filter_map(|(key, _, r)| match &r.spec {
+            Spec::Check(spec) if spec.dataset == *dataset => Some((key.name.clone(), spec.clone())),
+            _ => None,
+        })
+        .collect()
+}
+
+/// Mounts what checks read besides the dataset itself, as it is now.
+fn check_inputs(
+    instance: &Instance,
+    state: &State,
+    store: &Store,
+    checks: &[(String, CheckSpec)],
+    own: &DatasetName,
+) -> Vec<Mounted> {
+    let mut names: std::collections::BTreeSet<DatasetName> = std::collections::BTreeSet::new();
+    for (_, check) in checks {
+        match &check.rule {
+            Rule::Reference { to } => names.extend(to.values().map(|(name, _)| name.clone())),
+            Rule::Sql { sql } => {
+                names.extend(mainstay_sql::references(sql).unwrap_or_default().into_iter().map(|r| r.name));
+            }
+            _ => {}
+        }
+    }
+    names.remove(own);
+    names.iter().filter_map(|n| instance.mount(state, store, n, u64::MAX, Part::All)).collect()
+}
+
+/// Returns the slices that stay as they are when the scope is computed anew.
+fn previous(state: &State, dataset: &DatasetName, scope: &Scope) -> Vec<(SliceKey, SliceVersion)> {
+    let Scope::Slices(computed) = scope else { return Vec::new() };
+    let computed: std::collections::BTreeSet<&SliceKey> = computed.iter().collect();
+    let held = state.datasets.get(dataset).into_iter().flat_map(|d| &d.slices);
+    let kept = held.filter(|(k, _)| !computed.contains(k));
+    kept.filter_map(|(k, h)| Some((k.clone(), h.newest()?.clone()))).collect()
+}

@@ -1,0 +1,260 @@
+//! The order of runs: each job when everything that it reads is done, so many at once as the project allows.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::time::Duration;
+
+use mainstay_api::{Error, Progress};
+use mainstay_control::{At, Command};
+use mainstay_engine::CancelToken;
+use mainstay_model::fact::Fact;
+use mainstay_model::run::{Input, Pinned, RunError, RunOutcome, Scope};
+use mainstay_model::spec::Reads;
+use mainstay_model::{DatasetName, RunId, SliceKey};
+use mainstay_planner::{Datasets, Job, StaleSlices, stale};
+
+use super::RunRequest;
+use super::attempt::{self, Work};
+use crate::instance::{Instance, Watch};
+use crate::step;
+
+/// How often the loop looks whether someone asked for a run to stop.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// How a job ended in this request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// It is as it should be.
+    Fresh,
+    /// It is not, and what reads it is not tried.
+    Bad,
+}
+
+struct Schedule<'a> {
+    instance: &'a Instance,
+    request: &'a RunRequest,
+    cancel: &'a CancelToken,
+    watch: Watch<'a>,
+    waiting: Vec<Job>,
+    ended: BTreeMap<DatasetName, End>,
+    running: BTreeMap<RunId, (DatasetName, CancelToken)>,
+    runs: Vec<RunId>,
+}
+
+/// Runs jobs; they are in an order in which each stands after what it reads. Returns the runs, in the order of their records.
+pub(super) fn run_all(
+    instance: &Instance,
+    jobs: Vec<Job>,
+    request: &RunRequest,
+    cancel: &CancelToken,
+    watch: Watch<'_>,
+) -> Result<Vec<RunId>, Error> {
+    let schedule = Schedule {
+        instance,
+        request,
+        cancel,
+        watch,
+        waiting: jobs,
+        ended: BTreeMap::new(),
+        running: BTreeMap::new(),
+        runs: Vec::new(),
+    };
+    std::thread::scope(|threads| schedule.drive(threads))
+}
+
+type Done = (RunId, DatasetName, Result<RunOutcome, Error>);
+
+impl<'a> Schedule<'a> {
+    fn drive<'s>(mut self, threads: &'s std::thread::Scope<'s, 'a>) -> Result<Vec<RunId>, Error> {
+        let (done, results) = channel::<Done>();
+        let mut failure = None;
+        loop {
+            if failure.is_none() && !self.cancel.is_cancelled() {
+                match self.start_ready(threads, &done) {
+                    Ok(()) => {}
+                    Err(e) => failure = Some(e),
+                }
+            }
+            if self.running.is_empty() {
+                break;
+            }
+            match results.recv_timeout(LOOK) {
+                Ok((run, job, result)) => {
+                    self.running.remove(&run);
+                    match result {
+                        Ok(RunOutcome::Succeeded) => self.ended.insert(job, End::Fresh),
+                        Ok(_) => self.ended.insert(job, End::Bad),
+                        Err(e) => {
+                            failure.get_or_insert(e);
+                            self.ended.insert(job, End::Bad)
+                        }
+                    };
+                }
+                Err(RecvTimeoutError::Timeout) => self.look_for_cancels(),
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+        }
+        match failure {
+            Some(e) => Err(e),
+            None => Ok(self.runs),
+        }
+    }
+
+    /// Stops what someone asked to be stopped: everything, or single runs.
+    fn look_for_cancels(&self) {
+        if self.cancel.is_cancelled() {
+            self.running.values().for_each(|(_, token)| token.cancel());
+        }
+        for run in self.instance.take_cancel_requests() {
+            if let Some((_, token)) = self.running.get(&run) {
+                // A run that ends at this very moment needs no record of a wish.
+                let _ = self.instance.submit(Command::Cancel { run });
+                token.cancel();
+            }
+        }
+    }
+
+    fn start_ready<'s>(&mut self, threads: &'s std::thread::Scope<'s, 'a>, done: &Sender<Done>) -> Result<(), Error> {
+        let mut i = 0;
+        while i < self.waiting.len() && self.running.len() < self.instance.parallel() {
+            let ready = self.waiting.get(i).is_some_and(|job| self.inputs_ended(job));
+            if !ready {
+                i += 1;
+                continue;
+            }
+            let job = self.waiting.remove(i);
+            let bad = job.reads.keys().find(|n| self.ended.get(*n) == Some(&End::Bad)).cloned();
+            if let Some(bad) = bad {
+                self.skip(&job, &bad)?;
+                continue;
+            }
+            match self.wanted(&job) {
+                None => {
+                    self.ended.insert(job.dataset.clone(), End::Fresh);
+                }
+                Some(slices) => self.start(threads, done, job, slices)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn inputs_ended(&self, job: &Job) -> bool {
+        let running = |n: &DatasetName| self.running.values().any(|(job, _)| job == n);
+        let waiting = |n: &DatasetName| self.waiting.iter().any(|w| w.dataset == *n);
+        !job.reads.keys().any(|n| running(n) || waiting(n))
+    }
+
+    /// Says what of a job has to be computed; nothing if it is as it should be and not forced.
+    fn wanted(&self, job: &Job) -> Option<StaleSlices> {
+        let target = self.request.targets.iter().find(|(n, _)| *n == job.dataset);
+        let is_target = self.request.targets.is_empty() || target.is_some();
+        let slices = self.instance.with(|state| {
+            let now = At::now(state);
+            if self.request.force && is_target { Some(all_of(job, &now)) } else { stale(job, &now).map(|s| s.slices) }
+        })?;
+        match (slices, target) {
+            (StaleSlices::Some(list), Some((_, selection))) => {
+                let list: Vec<SliceKey> = list.into_iter().filter(|s| selection.matches(s, &job.slice_columns)).collect();
+                (!list.is_empty()).then_some(StaleSlices::Some(list))
+            }
+            (slices, _) => Some(slices),
+        }
+    }
+
+    fn pin(&self, job: &Job, slices: &StaleSlices) -> Result<Pinned, Error> {
+        let engine = self.instance.engine()?;
+        let as_of = self.instance.clock.now();
+        let input = |state: &mainstay_control::State, (name, reads): (&DatasetName, &Reads)| Input {
+            dataset: name.clone(),
+            version: state.datasets.get(name).map_or(0, mainstay_control::Dataset::version),
+            reads: if matches!(slices, StaleSlices::Whole) { Reads::All } else { *reads },
+        };
+        Ok(self.instance.with(|state| Pinned {
+            job: job.dataset.clone(),
+            generation: generation(state, &job.dataset),
+            code: job.code,
+            scope: match slices {
+                StaleSlices::Whole => Scope::Whole,
+                StaleSlices::Some(list) => Scope::Slices(list.clone()),
+            },
+            inputs: job.reads.iter().map(|r| input(state, r)).collect(),
+            as_of,
+            engine: mainstay_engine::ENGINE.to_owned(),
+            settings: engine.settings(),
+        }))
+    }
+
+    fn skip(&mut self, job: &Job, bad: &DatasetName) -> Result<(), Error> {
+        let slices = StaleSlices::Whole;
+        let pinned = self.pin(job, &slices)?;
+        let error = RunError {
+            code: "MS0502".to_owned(),
+            message: format!("not tried, because {bad} could not be brought up to date"),
+            help: Some("what was published before is still served".to_owned()),
+            transient: false,
+        };
+        let recorded = self.instance.submit(Command::SkipRun { pinned, error: error.clone() })?;
+        self.runs.extend(recorded_run(&recorded));
+        (self.watch)(Progress::Ended { what: job.dataset.to_string(), ok: false, message: error.message });
+        self.ended.insert(job.dataset.clone(), End::Bad);
+        Ok(())
+    }
+
+    fn start<'s>(
+        &mut self,
+        threads: &'s std::thread::Scope<'s, 'a>,
+        done: &Sender<Done>,
+        job: Job,
+        slices: StaleSlices,
+    ) -> Result<(), Error> {
+        let pinned = self.pin(&job, &slices)?;
+        let because = if self.request.force {
+            "forced".to_owned()
+        } else {
+            self.instance.with(|state| crate::plan::because(state, &job))
+        };
+        let recorded = self.instance.submit(Command::RecordRun { pinned, because })?;
+        let Some(run) = recorded_run(&recorded) else { return Ok(()) };
+        step::at("run.recorded");
+        self.runs.push(run);
+        let total = match &slices {
+            StaleSlices::Whole => None,
+            StaleSlices::Some(list) => Some(list.len() as u64),
+        };
+        (self.watch)(Progress::Began { what: job.dataset.to_string(), unit: "slices", total });
+        let token = CancelToken::new();
+        self.running.insert(run, (job.dataset.clone(), token.clone()));
+        let (instance, watch, done) = (self.instance, self.watch, done.clone());
+        threads.spawn(move || {
+            let name = job.dataset.clone();
+            let result = attempt::carry_out(instance, &Work { run, job, slices }, &token, watch);
+            // The receiver outlives all senders; a failed send could only mean that nobody waits any more.
+            let _ = done.send((run, name, result));
+        });
+        Ok(())
+    }
+}
+
+/// Everything that a job could compute from what is there.
+fn all_of(job: &Job, datasets: &dyn Datasets) -> StaleSlices {
+    if !job.by_slice() {
+        return StaleSlices::Whole;
+    }
+    let mut all: BTreeSet<SliceKey> = datasets.computed(&job.dataset).map(|(s, _)| s.clone()).collect();
+    for name in job.reads.iter().filter(|(_, r)| **r == Reads::Same).map(|(n, _)| n) {
+        all.extend(datasets.slices(name).map(|(s, _)| s.clone()));
+    }
+    StaleSlices::Some(all.into_iter().collect())
+}
+
+fn generation(state: &mainstay_control::State, job: &DatasetName) -> u64 {
+    use mainstay_model::resource::{Kind, ResourceKey};
+    state.resources.get(&ResourceKey::new(Kind::Job, job)).and_then(|h| h.newest()).map_or(0, |g| g.number)
+}
+
+fn recorded_run(recorded: &[(u64, Fact)]) -> Option<RunId> {
+    recorded.iter().find_map(|(_, fact)| match fact {
+        Fact::RunRecorded(r) => Some(r.run),
+        _ => None,
+    })
+}

@@ -1,0 +1,354 @@
+//! `list`, `show`, `history`, `slices`, `runs`, `deps`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use mainstay_api::{
+    DatasetReport, DependenciesReport, Error, ErrorKind, Fallback, HistoryEntry, HistoryReport, ListReport, RunsReport,
+    SliceReport, SlicesReport,
+};
+use mainstay_control::{At, Dataset, State, field_changes, job_of};
+use mainstay_model::address::Selection;
+use mainstay_model::resource::{Kind, Resource, ResourceKey};
+use mainstay_model::spec::Reads;
+use mainstay_model::{Address, DatasetName, SliceKey};
+use mainstay_planner::{StaleSlices, stale};
+use serde_json::{Value, json};
+
+use crate::instance::Instance;
+use crate::report;
+
+fn not_found(what: &str, known: &BTreeSet<String>) -> Error {
+    let error = Error::new(ErrorKind::NotFound, "MS0401", format!("there is no `{what}`"));
+    match mainstay_base::text::nearest(what, known.iter().map(String::as_str)) {
+        Some(near) => error.help(format!("did you mean `{near}`?")),
+        None => error.help("mainstay list dataset shows what there is"),
+    }
+}
+
+fn to_value<T: serde::Serialize>(item: &T) -> Value {
+    serde_json::to_value(item).unwrap_or_default()
+}
+
+fn resource_value(key: &ResourceKey, generation: u64, r: &Resource) -> Value {
+    json!({ "kind": key.kind.to_string(), "name": r.name, "tags": r.tags, "generation": generation, "spec": to_value(&r.spec) })
+}
+
+impl Instance {
+    /// Lists the things of a kind: `dataset`, `source`, `job`, `check`, `project`, `delivery`, `run`, `plan`, `apply`.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound` for an unknown kind.
+    pub fn list(&self, kind: &str) -> Result<ListReport, Error> {
+        let singular = kind.strip_suffix("ies").map(|s| format!("{s}y"));
+        let kind = singular.as_deref().unwrap_or_else(|| kind.strip_suffix('s').unwrap_or(kind));
+        let items: Vec<Value> = match kind {
+            "dataset" => {
+                let names = self.with(datasets);
+                names.iter().filter_map(|n| self.dataset(n).ok()).map(|d| to_value(&d)).collect()
+            }
+            "delivery" => self.with(|state| {
+                let mut files: Vec<_> = state.sources.values().flat_map(BTreeMap::values).collect();
+                files.sort_by_key(|f| f.last.id);
+                files.iter().map(|f| to_value(&report::source_file(state, f))).collect()
+            }),
+            "run" => self.runs().runs.iter().map(to_value).collect(),
+            "plan" => self.with(|state| {
+                let each = |(id, p): (&mainstay_model::PlanId, &mainstay_control::PlanEntry)| {
+                    json!({ "plan": id.to_string(), "time": p.time, "changes": p.changes.len(), "current": p.base == state.last_apply() })
+                };
+                state.plans.iter().map(each).collect()
+            }),
+            "apply" => self.with(|state| {
+                let each = |(id, a): (&mainstay_model::ApplyId, &mainstay_control::AppliedEntry)| {
+                    let changed: Vec<String> = a.changed.iter().map(|(k, _)| k.to_string()).collect();
+                    json!({ "apply": id.0, "time": a.time, "who": a.actor, "reason": a.reason, "changed": changed, "seq": a.seq,
+                        "plan": a.plan.map(|p| p.to_string()), "reverts": a.reverts.map(|r| r.0) })
+                };
+                state.applies.iter().map(each).collect()
+            }),
+            _ => {
+                let wanted: Kind = kind.parse().map_err(|k: String| {
+                    let known = ["dataset", "source", "job", "check", "project", "delivery", "run", "plan", "apply"];
+                    not_found(&k, &known.iter().map(ToString::to_string).collect())
+                })?;
+                self.with(|state| {
+                    let of_kind = state.declared().filter(|(k, ..)| k.kind == wanted);
+                    of_kind.map(|(k, g, r)| resource_value(k, g.number, r)).collect()
+                })
+            }
+        };
+        Ok(ListReport { kind: kind.to_owned(), items })
+    }
+
+    /// Shows one thing.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound` if there is no such thing.
+    pub fn show(&self, address: &Address) -> Result<Value, Error> {
+        let now = self.clock.now();
+        let found = match address {
+            Address::Dataset(name, Selection::All) => return self.dataset(name).map(|d| to_value(&d)),
+            Address::Dataset(name, selection) => return self.slices(name, selection).map(|s| to_value(&s)),
+            Address::Run(id) => self.with(|s| s.runs.get(id).map(|r| to_value(&report::run(s, *id, r, now)))),
+            Address::Plan(id) => self.with(|s| {
+                let p = s.plans.get(id)?;
+                Some(json!({ "plan": id.to_string(), "time": p.time, "base": p.base.map(|b| b.0),
+                    "current": p.base == s.last_apply(), "changes": p.changes }))
+            }),
+            Address::Apply(id) => self.with(|s| {
+                let a = s.applies.get(id)?;
+                let changed: Vec<String> = a.changed.iter().map(|(k, _)| k.to_string()).collect();
+                Some(json!({ "apply": id.0, "time": a.time, "who": a.actor, "reason": a.reason, "seq": a.seq,
+                    "plan": a.plan.map(|p| p.to_string()), "reverts": a.reverts.map(|r| r.0), "changed": changed }))
+            }),
+            Address::Delivery(id) => self.with(|s| {
+                let file = s.sources.values().flat_map(BTreeMap::values).find(|f| f.last.id == *id)?;
+                Some(to_value(&report::source_file(s, file)))
+            }),
+            Address::Resource(key) => self.with(|s| {
+                let generation = s.resources.get(key)?.newest()?;
+                Some(resource_value(key, generation.number, generation.resource.as_ref()?))
+            }),
+        };
+        found.ok_or_else(|| not_found(&address.to_string(), &self.with(things)))
+    }
+
+    /// Describes a dataset.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound` if nothing fills it and nothing is in it.
+    pub fn dataset(&self, name: &DatasetName) -> Result<DatasetReport, Error> {
+        let store = self.store()?;
+        let found = self.with(|state| {
+            let held = state.datasets.get(name);
+            let is = |kind| state.resources.get(&ResourceKey::new(kind, name)).is_some_and(|h| h.resource().is_some());
+            let filled_by = match (is(Kind::Source), is(Kind::Job)) {
+                (true, _) => "source",
+                (_, true) => "job",
+                _ if held.is_some() => "nothing",
+                _ => return None,
+            };
+            let empty = Dataset::default();
+            let d = held.unwrap_or(&empty);
+            let contents = || d.slices.values().filter_map(|h| h.newest());
+            let fresh = fresh(state, name);
+            Some(DatasetReport {
+                name: name.to_string(),
+                filled_by: filled_by.to_owned(),
+                location: format!("{}/{}", store.url().as_str().trim_end_matches('/'), self.table(name)),
+                version: d.version(),
+                delta_version: d.projected.map(|(_, v)| v),
+                rows: contents().map(|c| c.rows().0).sum(),
+                bytes: contents().map(|c| c.bytes().0).sum(),
+                slices: contents().count() as u64,
+                slice_columns: d.slice_columns.clone(),
+                columns: d.schema().cloned().unwrap_or_default(),
+                published: d.versions.last().map(|v| v.time),
+                state: if d.versions.is_empty() { "empty" } else if fresh { "fresh" } else { "stale" }.to_owned(),
+            })
+        });
+        found.ok_or_else(|| not_found(&name.to_string(), &self.with(things)))
+    }
+
+    /// Lists slices of a dataset.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound` if there is no such dataset.
+    pub fn slices(&self, name: &DatasetName, selection: &Selection) -> Result<SlicesReport, Error> {
+        self.dataset(name)?;
+        let slices = self.with(|state| {
+            let empty = Dataset::default();
+            let d = state.datasets.get(name).unwrap_or(&empty);
+            let (columns, stale) = stale_slices(state, name);
+            let columns = if d.slice_columns.is_empty() { columns } else { d.slice_columns.clone() };
+            let mut keys: BTreeSet<&SliceKey> = d.slices.iter().filter(|(_, h)| h.newest().is_some()).map(|(k, _)| k).collect();
+            if let Some(StaleSlices::Some(list)) = &stale {
+                keys.extend(list);
+            }
+            let selected = keys.into_iter().filter(|k| selection.matches(k, &columns));
+            let each = |key: &SliceKey| {
+                let history = d.slices.get(key);
+                let content = history.and_then(|h| h.newest());
+                let version = history.filter(|_| content.is_some()).map_or(0, |h| h.since());
+                let is_stale = match &stale {
+                    Some(StaleSlices::Whole) => true,
+                    Some(StaleSlices::Some(list)) => list.binary_search(key).is_ok(),
+                    None => false,
+                };
+                SliceReport {
+                    slice: key.text(&columns),
+                    state: match (content.is_some(), is_stale) {
+                        (false, _) => "missing",
+                        (true, true) => "stale",
+                        (true, false) => "fresh",
+                    }
+                    .to_owned(),
+                    rows: content.map_or(0, |c| c.rows().0),
+                    bytes: content.map_or(0, |c| c.bytes().0),
+                    digest: content.map(|c| c.digest().to_string()),
+                    version,
+                    run: d.versions.iter().find(|v| v.version == version).and_then(|v| v.run).map(|r| r.to_string()),
+                }
+            };
+            selected.map(each).collect()
+        });
+        Ok(SlicesReport { dataset: name.to_string(), slices })
+    }
+
+    /// Lists the runs that are known in the state, the oldest first.
+    pub fn runs(&self) -> RunsReport {
+        let now = self.clock.now();
+        self.with(|state| RunsReport { runs: state.runs.iter().map(|(id, r)| report::run(state, *id, r, now)).collect() })
+    }
+
+    /// Returns what became of a thing, the oldest first.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound` if there is no such thing.
+    pub fn history(&self, address: &Address) -> Result<HistoryReport, Error> {
+        let changes = self.with(|state| match address {
+            Address::Resource(key) => Some(resource_history(state, key)),
+            Address::Dataset(name, _) => {
+                let mut all: Vec<HistoryEntry> = [Kind::Source, Kind::Job]
+                    .into_iter()
+                    .flat_map(|kind| resource_history(state, &ResourceKey::new(kind, name)))
+                    .chain(publish_history(state, name))
+                    .collect();
+                all.sort_by_key(|e| e.seq);
+                Some(all)
+            }
+            _ => None,
+        });
+        match changes {
+            Some(changes) if !changes.is_empty() => Ok(HistoryReport { thing: address.to_string(), changes }),
+            _ => Err(not_found(&address.to_string(), &self.with(things))),
+        }
+    }
+
+    /// Says which slices of its inputs a job's slices read.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound` if no job computes the dataset.
+    pub fn dependencies(&self, name: &DatasetName, selection: &Selection) -> Result<DependenciesReport, Error> {
+        let found = self.with(|state| {
+            let resource = state.resources.get(&ResourceKey::new(Kind::Job, name))?.resource()?;
+            let job = job_of(resource)?;
+            let mut outputs: BTreeSet<SliceKey> = state.datasets.get(name).into_iter().flat_map(|d| d.slices.keys().cloned()).collect();
+            for input in job.reads.iter().filter(|(_, r)| **r == Reads::Same).map(|(n, _)| n) {
+                outputs.extend(state.datasets.get(input).into_iter().flat_map(|d| d.slices.keys().cloned()));
+            }
+            if job.slice_columns.is_empty() {
+                outputs = BTreeSet::from([SliceKey::whole()]);
+            }
+            let selected = outputs.iter().filter(|k| selection.matches(k, &job.slice_columns));
+            let reads = |slice: &SliceKey| {
+                let each = |(input, reads): (&DatasetName, &Reads)| {
+                    let value = match reads {
+                        Reads::All => json!("all"),
+                        Reads::Same => json!([slice.text(&job.slice_columns)]),
+                    };
+                    (input.to_string(), value)
+                };
+                job.reads.iter().map(each).collect::<BTreeMap<_, _>>()
+            };
+            let slices = selected.map(|s| (s.text(&job.slice_columns), reads(s))).collect();
+            let wide = job.reads.iter().filter(|(_, r)| **r == Reads::All && !job.slice_columns.is_empty());
+            let fallbacks = wide
+                .map(|(input, _)| Fallback {
+                    input: input.to_string(),
+                    operator: "query".to_owned(),
+                    message: "the query does not limit this input to the slice that it computes".to_owned(),
+                })
+                .collect();
+            Some(DependenciesReport { slices, fallbacks })
+        });
+        found.ok_or_else(|| not_found(&name.to_string(), &self.with(things)))
+    }
+}
+
+pub(crate) fn datasets(state: &State) -> BTreeSet<DatasetName> {
+    let declared = state.declared().filter(|(k, ..)| matches!(k.kind, Kind::Source | Kind::Job));
+    declared.filter_map(|(k, ..)| k.name.parse().ok()).chain(state.datasets.keys().cloned()).collect()
+}
+
+fn things(state: &State) -> BTreeSet<String> {
+    let names = datasets(state).into_iter().map(|n| n.to_string());
+    names.chain(state.resources.keys().map(ToString::to_string)).collect()
+}
+
+/// Says which slices of a job's dataset are stale, with its slice columns; none for sources.
+fn stale_slices(state: &State, name: &DatasetName) -> (Vec<String>, Option<StaleSlices>) {
+    let job = state.resources.get(&ResourceKey::new(Kind::Job, name)).and_then(|h| h.resource()).and_then(job_of);
+    match job {
+        Some(job) => (job.slice_columns.clone(), stale(&job, &At::now(state)).map(|s| s.slices)),
+        None => (Vec::new(), None),
+    }
+}
+
+/// Says whether a dataset is what it should be, and all that it is computed from, too.
+fn fresh(state: &State, name: &DatasetName) -> bool {
+    let mut left = vec![name.clone()];
+    let mut seen = BTreeSet::new();
+    while let Some(name) = left.pop() {
+        if !seen.insert(name.clone()) {
+            continue;
+        }
+        if stale_slices(state, &name).1.is_some() {
+            return false;
+        }
+        let job = state.resources.get(&ResourceKey::new(Kind::Job, &name)).and_then(|h| h.resource()).and_then(job_of);
+        left.extend(job.into_iter().flat_map(|j| j.reads.into_keys()));
+    }
+    true
+}
+
+fn resource_history(state: &State, key: &ResourceKey) -> Vec<HistoryEntry> {
+    let Some(held) = state.resources.get(key) else { return Vec::new() };
+    let mut entries = Vec::new();
+    let mut before: Option<&Resource> = None;
+    for g in &held.generations {
+        let after = g.resource.as_ref();
+        let (what, fields) = match (before, after) {
+            (None, Some(_)) => ("created", Vec::new()),
+            (Some(b), Some(a)) => ("changed", field_changes(b, a)),
+            (_, None) => ("removed", Vec::new()),
+        };
+        entries.push(HistoryEntry {
+            seq: g.seq,
+            time: g.time,
+            who: g.actor.clone(),
+            reason: g.reason.clone(),
+            by: format!("apply/{}", g.apply),
+            what: format!("{what} {key}"),
+            generation: g.number,
+            fields,
+        });
+        before = after;
+    }
+    entries
+}
+
+fn publish_history(state: &State, name: &DatasetName) -> Vec<HistoryEntry> {
+    let Some(held) = state.datasets.get(name) else { return Vec::new() };
+    let each = |v: &mainstay_control::VersionEntry| {
+        let run = v.run.and_then(|id| state.runs.get(&id));
+        let changed = held.slices.values().filter(|h| h.contents.iter().any(|(at, _)| *at == v.version)).count() as u64;
+        HistoryEntry {
+            seq: v.seq,
+            time: v.time,
+            who: run.map(|r| r.actor.clone()).unwrap_or_default(),
+            reason: run.map(|r| r.because.clone()),
+            by: v.run.map_or_else(|| "delivery".to_owned(), |r| format!("run/{r}")),
+            what: format!("published version {}, {}", v.version, mainstay_base::text::count(changed, "slice")),
+            generation: v.version,
+            fields: Vec::new(),
+        }
+    };
+    held.versions.iter().map(each).collect()
+}

@@ -1,0 +1,38 @@
+//! Named steps of the work, at which the fault suite kills the process.
+//!
+//! A step does nothing unless the environment variable `MAINSTAY_KILL_AT` names it (`publish.recorded`, or
+//! `publish.recorded:3` for the third time that it is reached): then the process kills itself with SIGKILL, as a power cut
+//! would, and nothing after it happens.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// The steps there are, in the order in which a first `apply`, `deliver` and `run` reach them.
+pub const STEPS: &[&str] = &[
+    "apply.decided",
+    "apply.recorded",
+    "deliver.staged",
+    "deliver.recorded",
+    "deliver.projected",
+    "run.recorded",
+    "attempt.started",
+    "attempt.staged",
+    "publish.recorded",
+    "publish.projected",
+    "projection.recorded",
+    "snapshot.saved",
+];
+
+static REACHED: AtomicU64 = AtomicU64::new(0);
+
+/// Says that the process is at this step.
+pub(crate) fn at(name: &str) {
+    debug_assert!(STEPS.contains(&name), "unknown step {name}");
+    let Ok(wanted) = std::env::var("MAINSTAY_KILL_AT") else { return };
+    let (step, nth) = match wanted.split_once(':') {
+        Some((step, n)) => (step.to_owned(), n.parse().unwrap_or(1)),
+        None => (wanted, 1),
+    };
+    if step == name && REACHED.fetch_add(1, Ordering::SeqCst) + 1 == nth {
+        let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
+    }
+}

@@ -21,6 +21,9 @@ use serde_json::{Value, json};
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
+/// Header, leaf and body.
+type Row = (Vec<u8>, Vec<u8>, Vec<u8>);
+
 /// Groups that are measured: records in one durable append.
 const GROUPS: [usize; 2] = [100, 5000];
 /// Records in one frame where latency is measured.
@@ -111,11 +114,7 @@ fn appends(options: &Options) -> Outcome<Value> {
             let run = |who: &str| options.dir.join(format!("{who}-{group}-{round}"));
             let journal_first = round % 2 == 0;
             let mut pair = [0.0; 2];
-            let rows = if round == 0 {
-                rows_of(&run("rows"), group)?
-            } else {
-                rows_of(&run("rows"), group)?
-            };
+            let rows = rows_of(&run("rows"), group)?;
             for turn in 0..2 {
                 if (turn == 0) == journal_first {
                     pair[0] = journal_alone(&run("journal"), options.facts, group)?;
@@ -147,7 +146,7 @@ fn appends(options: &Options) -> Outcome<Value> {
 }
 
 /// The sizes and values of the rows that the journal writes for one group, to be repeated.
-fn rows_of(dir: &Path, group: usize) -> Outcome<Vec<(Vec<u8>, Vec<u8>, Vec<u8>)>> {
+fn rows_of(dir: &Path, group: usize) -> Outcome<Vec<Row>> {
     let mut journal = Journal::open(SqliteStore::new(dir), OpenOptions::write())?;
     journal.append((1..=group as u64).map(|n| draft(n + 100_000)).collect(), None)?;
     drop(journal);
@@ -172,12 +171,7 @@ fn journal_alone(dir: &Path, facts: usize, group: usize) -> Outcome<f64> {
 }
 
 /// Facts per second of SQLite with the same table, the same settings and rows of the same sizes, and nothing else.
-fn sqlite_alone(
-    dir: &Path,
-    rows: &[(Vec<u8>, Vec<u8>, Vec<u8>)],
-    facts: usize,
-    group: usize,
-) -> Outcome<f64> {
+fn sqlite_alone(dir: &Path, rows: &[Row], facts: usize, group: usize) -> Outcome<f64> {
     let mut store = SqliteStore::new(dir);
     store.claim(None)?;
     drop(store);

@@ -11,12 +11,12 @@ use mainstay_base::Hash;
 use crate::checkpoint::Checkpoint;
 use crate::entropy::Entropy;
 use crate::error::{Error, Kind};
-use crate::frame::Frame;
 use crate::key::{SigningKey, check_name};
-use crate::merkle::{Edge, leaf, sha256};
-use crate::record::{Draft, MAX_BODY_BYTES, SALT, encode, salted};
-use crate::store::{Batch, Store, StoredBody, StoredCheckpoint, StoredFact};
+use crate::merkle::Edge;
+use crate::record::Draft;
+use crate::store::{Store, StoredCheckpoint};
 
+mod append;
 mod read;
 mod snapshot;
 pub(crate) mod tail;
@@ -115,6 +115,7 @@ pub struct Journal {
     entropy: Entropy,
     access: Access,
     repaired: Option<Repair>,
+    worker: Option<append::Worker>,
 }
 
 /// What this handle may still do.
@@ -202,6 +203,7 @@ impl Journal {
             entropy,
             access,
             repaired,
+            worker: None,
         })
     }
 
@@ -332,77 +334,6 @@ impl Journal {
     /// Stops this handle from writing after a failure.
     fn unless_failed<T>(&mut self, written: Result<T, Error>) -> Result<T, Error> {
         written.inspect_err(|e| self.access = Access::Broken(e.kind()))
-    }
-
-    fn write(
-        &mut self,
-        drafts: Vec<Draft>,
-        digest: Option<Hash>,
-        erases: Option<u64>,
-    ) -> Result<Receipt, Error> {
-        let epoch = self.writer()?;
-        let count =
-            u32::try_from(drafts.len()).map_err(|_| Error::invalid("too many records for one frame"))?;
-        let time = drafts.iter().map(|draft| draft.time).max();
-        let time = time.ok_or_else(|| Error::invalid("there is nothing to append"))?;
-        let first_seq = self.head.last_seq + 1;
-        let salts = self.entropy.salts(first_seq, drafts.len())?;
-        let mut edge = self.edge.clone();
-        let mut tiles = Vec::new();
-        let mut facts = Vec::with_capacity(drafts.len());
-        for ((seq, draft), salt) in (first_seq..).zip(&drafts).zip(salts.chunks_exact(SALT)) {
-            if draft.body.len() > MAX_BODY_BYTES {
-                return Err(Error::invalid(format!(
-                    "a body has {} bytes; {MAX_BODY_BYTES} fit",
-                    draft.body.len()
-                )));
-            }
-            let body = salted(salt, &draft.body);
-            let header = encode(seq, draft, erases, &sha256(&[&body]))?;
-            let leaf = leaf(&header);
-            edge.push(leaf, &mut tiles);
-            facts.push(StoredFact {
-                seq,
-                header,
-                check: check(&leaf),
-                body: StoredBody::Kept(body),
-            });
-        }
-        let number = self.head.frame + 1;
-        let (root, previous) = (edge.root(), self.head.frame_hash);
-        let frame = Frame {
-            number,
-            epoch,
-            first_seq,
-            count,
-            time,
-            root,
-            previous,
-            state_digest: digest,
-        };
-        let (last_seq, frame) = (frame.last_seq(), frame.encode());
-        let frame_hash = frame.hash;
-        let batch = Batch {
-            facts,
-            frame,
-            tiles,
-            erase: erases.map(|target| (target, first_seq)),
-        };
-        let appended = self.store.append(epoch, &batch);
-        self.unless_failed(appended)?;
-        self.edge = edge;
-        self.head = Head {
-            last_seq,
-            frame: number,
-            frame_hash,
-            epoch,
-        };
-        Ok(Receipt {
-            first_seq,
-            last_seq,
-            frame: number,
-            frame_hash,
-        })
     }
 }
 

@@ -84,6 +84,26 @@ pub struct Record {
     pub body_hash: Hash,
 }
 
+/// Checks that everything in a draft fits where it goes.
+pub(crate) fn check_size(draft: &Draft) -> Result<(), Error> {
+    let texts = [&draft.account, &draft.actor, &draft.kind, &draft.subject];
+    let texts = texts.into_iter().chain(&draft.request).chain(&draft.reason);
+    if let Some(text) = texts.into_iter().find(|text| text.len() > usize::from(u16::MAX)) {
+        let start: String = text.chars().take(20).collect();
+        let size = text.len();
+        return Err(Error::invalid(format!(
+            "a text of a record (`{start}…`) has {size} bytes; 65,535 fit"
+        )));
+    }
+    if draft.body.len() > MAX_BODY_BYTES {
+        let size = draft.body.len();
+        return Err(Error::invalid(format!(
+            "the body of a record has {size} bytes; {MAX_BODY_BYTES} fit"
+        )));
+    }
+    Ok(())
+}
+
 /// Encodes the header of a draft.
 pub(crate) fn encode(
     seq: u64,

@@ -95,16 +95,29 @@ pub struct State {
     pub last_checkpoint: Option<StoredCheckpoint>,
 }
 
-/// Everything that one append writes.
+/// What one append writes, in parts, so that the first rows can be on their way while the last are still being hashed.
+pub trait Batch {
+    /// Returns the next records in order, with their bodies; none when there are no more.
+    ///
+    /// # Errors
+    /// Whatever kept them from being made; the append then writes nothing and returns it.
+    fn facts(&mut self) -> Result<Vec<StoredFact>, Error>;
+
+    /// Returns the rest, after the last of the records.
+    ///
+    /// # Errors
+    /// As [`Batch::facts`].
+    fn end(&mut self) -> Result<BatchEnd, Error>;
+}
+
+/// What an append writes besides the records.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Batch {
-    /// The records, in order, with their bodies.
-    pub facts: Vec<StoredFact>,
-    /// The frame around them.
+pub struct BatchEnd {
+    /// The frame around the records.
     pub frame: StoredFrame,
     /// The subtrees that they complete.
     pub tiles: Vec<Tile>,
-    /// The record whose body goes, and the one among `facts` that says so.
+    /// The record whose body goes, and the one of this batch that says so.
     pub erase: Option<(u64, u64)>,
 }
 
@@ -153,8 +166,9 @@ pub trait Store: Send + fmt::Debug {
     /// Writes a batch, all or nothing, and returns when it is durable.
     ///
     /// # Errors
-    /// `Fenced` if `epoch` is not the newest, `Unavailable`; nothing is written then, unless the failure came while committing.
-    fn append(&mut self, epoch: u64, batch: &Batch) -> Result<(), Error>;
+    /// `Fenced` if `epoch` is not the newest, `Unavailable`; nothing is written then, unless the
+    /// failure came while committing.
+    fn append(&mut self, epoch: u64, batch: &mut dyn Batch) -> Result<(), Error>;
 
     /// Removes the records after `last_seq`, the frames after `last_frame`, and the tiles and snapshots beyond them.
     ///

@@ -8,7 +8,8 @@ use std::time::Duration;
 use mainstay_base::Hash;
 
 use super::{
-    Batch, State, Store, StoredBody, StoredCheckpoint, StoredFact, StoredFrame, StoredSnapshot, Tile, Want,
+    Batch, BatchEnd, State, Store, StoredBody, StoredCheckpoint, StoredFact, StoredFrame, StoredSnapshot,
+    Tile, Want,
 };
 use crate::error::{Error, Kind};
 
@@ -106,13 +107,13 @@ fn waiting_writer(fixture: &dyn Fixture) -> Result<(), Error> {
 fn old_epoch(fixture: &dyn Fixture) -> Result<(), Error> {
     let mut old = fixture.store();
     let epoch = old.claim(None)?;
-    old.append(epoch, &batch(1, 1..=2))?;
+    old.append(epoch, &mut batch(1, 1..=2))?;
     fixture.break_lock();
     let mut new = fixture.store();
     assert_eq!(new.claim(None)?, epoch + 1);
     let before = new.state()?;
     let refused = [
-        old.append(epoch, &batch(2, 3..=3)),
+        old.append(epoch, &mut batch(2, 3..=3)),
         old.cut(epoch, 0, 0),
         old.add_checkpoint(
             epoch,
@@ -136,7 +137,7 @@ fn old_epoch(fixture: &dyn Fixture) -> Result<(), Error> {
         Err(Kind::Locked),
         "a fenced writer's end does not free its successor's lock"
     );
-    new.append(epoch + 1, &batch(2, 3..=3))
+    new.append(epoch + 1, &mut batch(2, 3..=3))
 }
 
 fn append_and_read(fixture: &dyn Fixture) -> Result<(), Error> {
@@ -144,7 +145,7 @@ fn append_and_read(fixture: &dyn Fixture) -> Result<(), Error> {
     let epoch = writer.claim(None)?;
     let batches = [batch(1, 1..=3), batch(2, 4..=4), batch(3, 5..=9)];
     for batch in &batches {
-        writer.append(epoch, batch)?;
+        writer.append(epoch, &mut batch.clone())?;
     }
     let facts: Vec<_> = batches.iter().flat_map(|batch| batch.facts.clone()).collect();
     let bare = |fact: &StoredFact| StoredFact {
@@ -187,7 +188,7 @@ fn append_and_read(fixture: &dyn Fixture) -> Result<(), Error> {
             batches
                 .iter()
                 .skip(1)
-                .map(|b| b.frame.clone())
+                .map(|b| b.end.frame.clone())
                 .collect::<Vec<_>>()
         );
         assert_eq!(store.frames(1, 1)?.len(), 1);
@@ -197,7 +198,7 @@ fn append_and_read(fixture: &dyn Fixture) -> Result<(), Error> {
         assert_eq!((state.last_seq, state.epoch), (9, 1));
         assert_eq!(
             state.last_frame.as_ref(),
-            batches.last().map(|batch| &batch.frame)
+            batches.last().map(|batch| &batch.end.frame)
         );
     }
     Ok(())
@@ -206,36 +207,36 @@ fn append_and_read(fixture: &dyn Fixture) -> Result<(), Error> {
 fn all_or_nothing(fixture: &dyn Fixture) -> Result<(), Error> {
     let mut store = fixture.store();
     let epoch = store.claim(None)?;
-    store.append(epoch, &batch(1, 1..=2))?;
+    store.append(epoch, &mut batch(1, 1..=2))?;
     let before = store.state()?;
     let mut repeated = batch(2, 3..=5);
     repeated.facts.push(fact(2));
     let same_frame = batch(1, 3..=4);
-    let nothing_to_erase = Batch {
-        erase: Some((77, 3)),
-        ..batch(2, 3..=3)
-    };
-    for bad in [repeated, same_frame, nothing_to_erase] {
-        assert!(store.append(epoch, &bad).is_err());
+    let mut nothing_to_erase = batch(2, 3..=3);
+    nothing_to_erase.end.erase = Some((77, 3));
+    let mut broken = batch(2, 3..=5);
+    broken.fails = true;
+    for mut bad in [repeated, same_frame, nothing_to_erase, broken] {
+        assert!(store.append(epoch, &mut bad).is_err());
         assert_eq!(store.state()?, before);
         assert_eq!(store.facts(want(1, 9))?, [fact(1), fact(2)]);
-        assert_eq!(store.tiles(1, 0, 9)?, batch(1, 1..=2).tiles);
+        assert_eq!(store.tiles(1, 0, 9)?, batch(1, 1..=2).end.tiles);
     }
-    store.append(epoch, &batch(2, 3..=5))
+    store.append(epoch, &mut batch(2, 3..=5))
 }
 
 fn readers(fixture: &dyn Fixture) -> Result<(), Error> {
     let mut writer = fixture.store();
     let epoch = writer.claim(None)?;
-    writer.append(epoch, &batch(1, 1..=2))?;
+    writer.append(epoch, &mut batch(1, 1..=2))?;
     let (mut one, mut two) = (fixture.store(), fixture.store());
     one.attach()?;
     two.attach()?;
     assert_eq!((one.state()?.last_seq, two.state()?.last_seq), (2, 2));
-    writer.append(epoch, &batch(2, 3..=3))?;
+    writer.append(epoch, &mut batch(2, 3..=3))?;
     assert_eq!((one.state()?.last_seq, two.facts(want(1, 9))?.len()), (3, 3));
     assert!(
-        one.append(epoch + 1, &batch(3, 4..=4)).is_err(),
+        one.append(epoch + 1, &mut batch(3, 4..=4)).is_err(),
         "a reader has no epoch"
     );
     Ok(())
@@ -244,14 +245,10 @@ fn readers(fixture: &dyn Fixture) -> Result<(), Error> {
 fn erasing(fixture: &dyn Fixture) -> Result<(), Error> {
     let mut store = fixture.store();
     let epoch = store.claim(None)?;
-    store.append(epoch, &batch(1, 1..=3))?;
-    store.append(
-        epoch,
-        &Batch {
-            erase: Some((2, 4)),
-            ..batch(2, 4..=4)
-        },
-    )?;
+    store.append(epoch, &mut batch(1, 1..=3))?;
+    let mut eraser = batch(2, 4..=4);
+    eraser.end.erase = Some((2, 4));
+    store.append(epoch, &mut eraser)?;
     for bodies in [true, false] {
         let rows = store.facts(Want { bodies, ..want(2, 2) })?;
         assert_eq!(
@@ -271,12 +268,12 @@ fn cutting(fixture: &dyn Fixture) -> Result<(), Error> {
     let epoch = store.claim(None)?;
     for (frame, last) in [(1, 256), (2, 512), (3, 600)] {
         let mut batch = batch(frame, (frame - 1) * 256 + 1..=last);
-        batch.tiles = if last % 256 == 0 {
+        batch.end.tiles = if last % 256 == 0 {
             vec![tile(1, frame - 1)]
         } else {
             vec![]
         };
-        store.append(epoch, &batch)?;
+        store.append(epoch, &mut batch)?;
         store.add_snapshot(epoch, &snapshot(last, 1), 3)?;
     }
     store.cut(epoch, 511, 1)?;
@@ -357,19 +354,46 @@ fn tile(level: u8, number: u64) -> Tile {
     }
 }
 
+/// A batch that hands out its records two at a time.
+#[derive(Clone, Debug)]
+struct Pairs {
+    facts: Vec<StoredFact>,
+    end: BatchEnd,
+    /// Whether it fails after its records.
+    fails: bool,
+}
+
+impl Batch for Pairs {
+    fn facts(&mut self) -> Result<Vec<StoredFact>, Error> {
+        Ok(self.facts.drain(..self.facts.len().min(2)).collect())
+    }
+
+    fn end(&mut self) -> Result<BatchEnd, Error> {
+        assert!(self.facts.is_empty(), "the end comes last");
+        if self.fails {
+            Err(Error::new(Kind::Invalid, "a batch that fails"))
+        } else {
+            Ok(self.end.clone())
+        }
+    }
+}
+
 /// A batch with a tile for each of its records, which no tree would give.
-fn batch(number: u64, seqs: std::ops::RangeInclusive<u64>) -> Batch {
+fn batch(number: u64, seqs: std::ops::RangeInclusive<u64>) -> Pairs {
     let tiles = seqs.clone().map(|seq| tile(1, seq)).collect();
     let frame = StoredFrame {
         number,
         bytes: format!("frame {number}").into_bytes(),
         hash: hash(number),
     };
-    Batch {
+    Pairs {
         facts: seqs.map(fact).collect(),
-        frame,
-        tiles,
-        erase: None,
+        end: BatchEnd {
+            frame,
+            tiles,
+            erase: None,
+        },
+        fails: false,
     }
 }
 

@@ -5,7 +5,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::{
-    Batch, State, Store, StoredBody, StoredCheckpoint, StoredFact, StoredFrame, StoredSnapshot, Want,
+    Batch, BatchEnd, State, Store, StoredBody, StoredCheckpoint, StoredFact, StoredFrame, StoredSnapshot,
+    Want,
 };
 use crate::error::{Error, Kind};
 use crate::merkle::Tile;
@@ -133,25 +134,35 @@ impl Store for MemoryStore {
         })
     }
 
-    fn append(&mut self, epoch: u64, batch: &Batch) -> Result<(), Error> {
-        let mut rows = self.writing(epoch)?;
-        let taken = batch.facts.iter().any(|fact| rows.facts.contains_key(&fact.seq));
-        if taken || rows.frames.contains_key(&batch.frame.number) {
-            return Err(Error::new(
-                Kind::Unavailable,
-                "a row of that number is there already",
-            ));
+    fn append(&mut self, epoch: u64, batch: &mut dyn Batch) -> Result<(), Error> {
+        drop(self.writing(epoch)?);
+        let mut facts = BTreeMap::new();
+        let taken = || Error::new(Kind::Unavailable, "a row of that number is there already");
+        loop {
+            let part = batch.facts()?;
+            if part.is_empty() {
+                break;
+            }
+            for fact in part {
+                if facts.insert(fact.seq, fact).is_some() {
+                    return Err(taken());
+                }
+            }
         }
-        if let Some((target, by)) = batch.erase {
+        let BatchEnd { frame, tiles, erase } = batch.end()?;
+        let mut rows = self.writing(epoch)?;
+        if facts.keys().any(|seq| rows.facts.contains_key(seq)) || rows.frames.contains_key(&frame.number) {
+            return Err(taken());
+        }
+        if let Some((target, by)) = erase {
             let fact = rows.facts.get_mut(&target);
             fact.ok_or_else(|| Error::missing(format!("there is no record {target}")))?
                 .body = StoredBody::Erased(by);
         }
-        rows.facts
-            .extend(batch.facts.iter().map(|fact| (fact.seq, fact.clone())));
-        rows.frames.insert(batch.frame.number, batch.frame.clone());
+        rows.facts.append(&mut facts);
+        rows.frames.insert(frame.number, frame);
         rows.tiles
-            .extend(batch.tiles.iter().map(|tile| ((tile.level, tile.number), *tile)));
+            .extend(tiles.into_iter().map(|tile| ((tile.level, tile.number), tile)));
         Ok(())
     }
 

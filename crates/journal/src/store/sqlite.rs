@@ -134,9 +134,9 @@ impl Store for SqliteStore {
         rows::state(&t)
     }
 
-    fn append(&mut self, epoch: u64, batch: &Batch) -> Result<(), Error> {
-        self.write(epoch, |t| rows::insert(t, batch))?;
-        if batch.erase.is_some() {
+    fn append(&mut self, epoch: u64, batch: &mut dyn Batch) -> Result<(), Error> {
+        let erased = self.write(epoch, |t| rows::insert(t, batch))?;
+        if erased {
             // The log still has the page with the erased body: move it into the database and empty the log.
             let log = "PRAGMA wal_checkpoint(TRUNCATE)";
             self.database()?.query_row(log, [], |_| Ok(())).map_err(failed)?;

@@ -8,7 +8,7 @@ use super::{failed, number, schema};
 use crate::error::Error;
 use crate::merkle::Tile;
 use crate::store::{
-    Batch, State, StoredBody, StoredCheckpoint, StoredFact, StoredFrame, StoredSnapshot, Want,
+    Batch, BatchEnd, State, StoredBody, StoredCheckpoint, StoredFact, StoredFrame, StoredSnapshot, Want,
 };
 
 const INSERT_FACT: &str =
@@ -18,26 +18,32 @@ const FACTS: &str = "SELECT seq, header, leaf, erased_by, body
 const HEADERS: &str = "SELECT seq, header, leaf, erased_by, NULL
     FROM fact WHERE seq BETWEEN ?1 AND ?2 ORDER BY seq LIMIT ?3";
 
-pub(super) fn insert(t: &Transaction<'_>, batch: &Batch) -> Result<(), Error> {
+/// Writes a batch, and says whether it erased a body.
+pub(super) fn insert(t: &Transaction<'_>, batch: &mut dyn Batch) -> Result<bool, Error> {
     let mut statement = t.prepare_cached(INSERT_FACT).map_err(failed)?;
-    for fact in &batch.facts {
-        let StoredBody::Kept(body) = &fact.body else {
-            return Err(Error::invalid("a record is appended with its body"));
-        };
-        statement
-            .execute(params![number(fact.seq)?, fact.header, &fact.check[..], body])
-            .map_err(failed)?;
+    loop {
+        let facts = batch.facts()?;
+        if facts.is_empty() {
+            break;
+        }
+        for fact in &facts {
+            let StoredBody::Kept(body) = &fact.body else {
+                return Err(Error::invalid("a record is appended with its body"));
+            };
+            let row = params![number(fact.seq)?, fact.header, &fact.check[..], body];
+            statement.execute(row).map_err(failed)?;
+        }
     }
-    let frame = &batch.frame;
+    let BatchEnd { frame, tiles, erase } = batch.end()?;
     t.prepare_cached("INSERT INTO frame (number, bytes, hash) VALUES (?1, ?2, ?3)")
         .and_then(|mut s| s.execute(params![frame.number as i64, frame.bytes, frame.hash.as_bytes()]))
         .map_err(failed)?;
-    for tile in &batch.tiles {
+    for tile in tiles {
         t.prepare_cached("INSERT INTO tile (level, number, hash) VALUES (?1, ?2, ?3)")
             .and_then(|mut s| s.execute(params![tile.level, tile.number as i64, tile.hash.as_bytes()]))
             .map_err(failed)?;
     }
-    if let Some((target, by)) = batch.erase {
+    if let Some((target, by)) = erase {
         let sql = "UPDATE fact SET body = NULL, erased_by = ?2 WHERE seq = ?1";
         if t.execute(sql, params![number(target)?, number(by)?])
             .map_err(failed)?
@@ -46,7 +52,7 @@ pub(super) fn insert(t: &Transaction<'_>, batch: &Batch) -> Result<(), Error> {
             return Err(Error::missing(format!("there is no record {target}")));
         }
     }
-    Ok(())
+    Ok(erase.is_some())
 }
 
 pub(super) fn cut(t: &Transaction<'_>, last_seq: i64, last_frame: i64) -> Result<(), Error> {

@@ -1,1 +1,37 @@
-//! placeholder
+//! From SQL and the schemas of its inputs: a checked plan, its fingerprint, and how output slices read input slices.
+//!
+//! Pure: text and schemas in, a plan or problems out. Nothing here executes a query, reads a file, asks the clock or knows
+//! where the tables are; scans are by name, and whoever executes a plan puts its own tables under them with
+//! [`retarget`].
+//!
+//! Invariants: the same text over the same inputs gives the same plan, the same hash and the same reads on every machine; a
+//! plan that [`analyse`] returns has no two right answers (see [`deterministic`](fn@deterministic)); an input is said to be read by the same
+//! slice only if that holds for every content of the tables.
+
+pub mod arrow_types;
+mod analyse;
+mod ast;
+mod check;
+mod dependency;
+mod deterministic;
+mod explain;
+mod fingerprint;
+mod input;
+mod locate;
+mod output;
+mod parse;
+mod plan;
+mod problem;
+mod session;
+mod time;
+
+pub use analyse::{Analysed, analyse};
+pub use dependency::reads;
+pub use deterministic::deterministic;
+pub use fingerprint::{NORMAL_FORM, fingerprint};
+pub use input::{InputTable, Inputs, dataset_of, retarget};
+pub use parse::{Reference, references};
+pub use plan::{Tables, plan};
+pub use problem::{Location, Problem, Span};
+pub use session::{session_config, state_builder};
+pub use time::bind_time;

@@ -1,0 +1,199 @@
+//! The whole way from text to a checked plan, with all problems that can be found at once.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use datafusion::common::{DataFusionError, SchemaError};
+use datafusion::logical_expr::{LogicalPlan, TableSource};
+use datafusion::sql::sqlparser::ast::{Expr, Query, Select, SelectItem, Value, VisitMut, VisitorMut};
+use mainstay_base::Hash;
+use mainstay_base::text::nearest;
+use mainstay_model::spec::Reads;
+use mainstay_model::{DatasetName, Schema};
+
+use crate::ast;
+use crate::input::{InputTable, Inputs, Placeholder};
+use crate::parse::Reference;
+use crate::problem::{AMBIGUOUS_COLUMN, Problem, Span, UNKNOWN_COLUMN, UNKNOWN_DATASET, in_order};
+use crate::{check, dependency, deterministic, explain, fingerprint, locate, output, parse, plan};
+
+/// How many wrong names are looked for in one query.
+const MOST_NAMES: usize = 20;
+
+/// A query that was found to be right.
+#[derive(Clone, Debug)]
+pub struct Analysed {
+    /// The datasets that it reads, and which slices of them a slice of the output needs.
+    pub reads: BTreeMap<DatasetName, Reads>,
+    /// The columns that it yields, in order.
+    pub columns: Schema,
+    /// The hash of its normal form.
+    pub code: Hash,
+    /// The plan: deterministic, neither optimised nor type-coerced, the present not bound; scans are by name and have no data.
+    pub plan: LogicalPlan,
+}
+
+/// Checks a query against the schemas of its inputs, and finds out what there is to know about it. `slice` names the slice
+/// columns of the dataset that it computes.
+///
+/// # Errors
+///
+/// All problems that can be found at once, in the order of their places.
+pub fn analyse(sql: &str, inputs: &dyn Inputs, slice: &[String]) -> Result<Analysed, Vec<Problem>> {
+    let written = parse::parse(sql)?;
+    let mut problems = check::check(&written);
+    let tables = match parse::references_of(&written) {
+        Ok(references) => known(&references, inputs, &mut problems),
+        Err(found) => {
+            problems.extend(found);
+            None
+        }
+    };
+    problems.extend(output::unnamed(&written));
+    let Some(tables) = tables else { return Err(in_order(problems)) };
+
+    let sources: BTreeMap<&DatasetName, Arc<dyn TableSource>> =
+        tables.iter().map(|(name, table)| (name, Placeholder::of(table))).collect();
+    let source = |name: &DatasetName| sources.get(name).cloned();
+    let mut query = written.clone();
+    check::without_unknown_functions(&mut query);
+    let planned = planned(&mut query, &source, &mut problems);
+    let Some(planned) = planned.filter(|_| problems.is_empty()) else { return Err(in_order(problems)) };
+
+    problems.extend(output::names(planned.schema(), &query));
+    let whole = |q: &Query| plan::plan_query(q, &source).and_then(plan::coerce);
+    let coerced = match plan::coerce(planned.clone()) {
+        Ok(coerced) => Some(coerced),
+        Err(e) => {
+            let problem = explain::explain(&e, &query);
+            problems.push(placed(problem, &query, &|q| whole(q)));
+            None
+        }
+    };
+    let plan = match deterministic::deterministic(planned) {
+        Ok(plan) => Some(plan),
+        Err(found) => {
+            problems.extend(found);
+            None
+        }
+    };
+    let columns = coerced.and_then(|c| match output::columns(c.schema(), &query) {
+        Ok(columns) => {
+            problems.extend(output::slices(&columns, slice, &query));
+            Some(columns)
+        }
+        Err(found) => {
+            problems.extend(found);
+            None
+        }
+    });
+    match (plan, columns) {
+        (Some(plan), Some(columns)) if problems.is_empty() => {
+            let reads = dependency::reads(&plan, slice, &tables);
+            Ok(Analysed { reads, columns, code: fingerprint::of(&written), plan })
+        }
+        _ => Err(in_order(problems)),
+    }
+}
+
+/// Looks up the datasets that a query names; none if one of them is unknown.
+fn known(
+    references: &[Reference],
+    inputs: &dyn Inputs,
+    problems: &mut Vec<Problem>,
+) -> Option<BTreeMap<DatasetName, InputTable>> {
+    let mut tables = BTreeMap::new();
+    let mut complete = true;
+    for reference in references {
+        if let Some(table) = inputs.table(&reference.name) {
+            tables.insert(reference.name.clone(), table);
+            continue;
+        }
+        complete = false;
+        let names: Vec<String> = inputs.names().iter().map(ToString::to_string).collect();
+        let problem = Problem::new(UNKNOWN_DATASET, format!("there is no dataset `{}`", reference.name));
+        let near = nearest(&reference.name.to_string(), names.iter().map(String::as_str));
+        problems.push(problem.at(reference.span).perhaps(near));
+    }
+    complete.then_some(tables)
+}
+
+/// Plans a query. After a column that is not there, NULL is put in its place and planning goes on, so that all of them are
+/// found; errors of another kind after that may be consequences, and are left out.
+fn planned(query: &mut Query, tables: &dyn plan::Tables, problems: &mut Vec<Problem>) -> Option<LogicalPlan> {
+    let clean = problems.is_empty();
+    for round in 0..MOST_NAMES {
+        let error = match plan::plan_query(query, tables) {
+            Ok(plan) => return Some(plan),
+            Err(e) => e,
+        };
+        let problem = explain::explain(&error, query);
+        let name = [UNKNOWN_COLUMN, AMBIGUOUS_COLUMN].contains(&problem.code);
+        if !name {
+            if clean && round == 0 {
+                problems.push(placed(problem, query, &|q| plan::plan_query(q, tables)));
+            }
+            return None;
+        }
+        let span = problem.span;
+        problems.push(problem);
+        if !span.is_some_and(|s| put_null(query, s)) {
+            return None;
+        }
+    }
+    None
+}
+
+/// Adds the place to a problem that has none.
+fn placed(problem: Problem, query: &Query, plan: &dyn Fn(&Query) -> Result<LogicalPlan, DataFusionError>) -> Problem {
+    if problem.span.is_some() {
+        return problem;
+    }
+    let fails = |q: &Query| match plan(q) {
+        Ok(_) => false,
+        // Without the name of a column other columns may be missed; that is another error.
+        Err(e) => !matches!(e.find_root(), DataFusionError::SchemaError(s, _) if matches!(**s, SchemaError::FieldNotFound { .. })),
+    };
+    let span = locate::culprit(query, &fails);
+    problem.at(span)
+}
+
+/// Puts NULL where a column's name stands; false if none stands there.
+fn put_null(query: &mut Query, at: Span) -> bool {
+    struct PutNull {
+        at: Span,
+        done: bool,
+    }
+    impl PutNull {
+        fn here(&self, expr: &Expr) -> bool {
+            let within = |i: &datafusion::sql::sqlparser::ast::Ident| ast::span(i.span).is_some_and(|s| s.0 == self.at.0 || s.1 == self.at.1);
+            ast::column(expr).is_some_and(|idents| idents.iter().any(within))
+        }
+    }
+    impl VisitorMut for PutNull {
+        type Break = ();
+        fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
+            for item in &mut select.projection {
+                if let SelectItem::UnnamedExpr(e) = item
+                    && self.here(e)
+                    && let Some(alias) = ast::column(e).and_then(|c| c.last()).cloned()
+                {
+                    *item = SelectItem::ExprWithAlias { expr: Expr::value(Value::Null), alias };
+                    self.done = true;
+                }
+            }
+            ControlFlow::Continue(())
+        }
+        fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+            if self.here(expr) {
+                *expr = Expr::value(Value::Null);
+                self.done = true;
+            }
+            ControlFlow::Continue(())
+        }
+    }
+    let mut put = PutNull { at, done: false };
+    let _ = query.visit(&mut put);
+    put.done
+}

@@ -1,0 +1,126 @@
+//! Window functions for which it matters which of two equal rows comes first: all columns decide.
+
+use std::sync::Arc;
+
+use datafusion::common::DFSchema;
+use datafusion::common::tree_node::Transformed;
+use datafusion::error::Result;
+use datafusion::logical_expr::expr::{NullTreatment, WindowFunction, WindowFunctionParams};
+use datafusion::logical_expr::{
+    Expr, LogicalPlan, Projection, Window, WindowFrameBound, WindowFrameUnits, WindowFunctionDefinition,
+};
+
+use super::{aggregate, order};
+use crate::problem::{NEEDS_ORDER, Problem};
+
+/// Completes the orders of window functions.
+pub(crate) fn rewrite(old: Window, problems: &mut Vec<Problem>) -> Result<Transformed<LogicalPlan>> {
+    let mut changed = false;
+    let mut unique: Vec<Expr> = Vec::new();
+    let mut places = Vec::new();
+    for expr in &old.window_expr {
+        let new = function(expr.clone(), old.input.schema(), problems);
+        changed |= new != *expr;
+        places.push(match unique.iter().position(|u| *u == new) {
+            Some(at) => at,
+            None => {
+                unique.push(new);
+                unique.len() - 1
+            }
+        });
+    }
+    if !changed {
+        return Ok(Transformed::no(LogicalPlan::Window(old)));
+    }
+    let inputs = old.input.schema().fields().len();
+    let new = Window::try_new(unique, Arc::clone(&old.input))?;
+    let columns = (0..old.schema.fields().len()).map(|i| {
+        let at = i.checked_sub(inputs).and_then(|w| places.get(w)).map_or(i, |p| inputs + p);
+        aggregate::renamed(&new.schema, at, &old.schema, i)
+    });
+    let columns: Vec<Expr> = columns.collect();
+    let projection = Projection::try_new(columns, Arc::new(LogicalPlan::Window(new)))?;
+    Ok(Transformed::yes(LogicalPlan::Projection(projection)))
+}
+
+fn function(expr: Expr, rows: &DFSchema, problems: &mut Vec<Problem>) -> Expr {
+    match expr {
+        Expr::Alias(mut alias) => {
+            *alias.expr = function(*alias.expr, rows, problems);
+            Expr::Alias(alias)
+        }
+        Expr::WindowFunction(mut call) => {
+            ordered(&mut call, rows, problems);
+            Expr::WindowFunction(call)
+        }
+        other => other,
+    }
+}
+
+fn ordered(call: &mut WindowFunction, rows: &DFSchema, problems: &mut Vec<Problem>) {
+    let name = call.fun.name().to_owned();
+    if let Some(problem) = order::approximate(&name) {
+        problems.push(problem);
+        return;
+    }
+    let aggregate = matches!(call.fun, WindowFunctionDefinition::AggregateUDF(_));
+    let need = need(&name, aggregate, &call.params);
+    if need == Need::Nothing {
+        return;
+    }
+    let mut keys = call.params.order_by.clone();
+    let before = keys.len();
+    order::complete(&mut keys, rows, &format!("{name} OVER"), problems);
+    if keys.len() == before {
+        return;
+    }
+    if need == Need::Rows {
+        problems.push(
+            Problem::new(NEEDS_ORDER, format!("`{name}` has more than one right answer where rows tie in its ORDER BY"))
+                .help("add ROWS BETWEEN … AND … to its OVER; the default frame ends with all rows that tie"),
+        );
+        return;
+    }
+    call.params.order_by = keys;
+}
+
+/// What a window function needs to have one right answer.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Need {
+    /// It has one.
+    Nothing,
+    /// An order without ties; more keys change nothing else.
+    Order,
+    /// A frame by rows: in its frame ties belong together, so more keys would change what it means.
+    Rows,
+}
+
+fn need(name: &str, aggregate: bool, params: &WindowFunctionParams) -> Need {
+    let frame = &params.window_frame;
+    let rows = frame.units == WindowFrameUnits::Rows;
+    let first = unbounded_before(&frame.start_bound);
+    let last = unbounded_after(&frame.end_bound);
+    let skips_nulls = params.null_treatment == Some(NullTreatment::IgnoreNulls) || params.filter.is_some();
+    let order_if = |fine: bool| if rows || fine { Need::Order } else { Need::Rows };
+    match name {
+        "rank" | "dense_rank" | "percent_rank" | "cume_dist" => Need::Nothing,
+        "row_number" | "ntile" | "lag" | "lead" => Need::Order,
+        "first_value" => order_if(first && (last || (here(&frame.end_bound) && !skips_nulls))),
+        "last_value" => order_if(last && (first || (here(&frame.start_bound) && !skips_nulls))),
+        _ if !aggregate || order::depends_on_order(name) => order_if(first && last),
+        _ if rows && !(first && last) => Need::Order,
+        _ => Need::Nothing,
+    }
+}
+
+fn unbounded_before(bound: &WindowFrameBound) -> bool {
+    matches!(bound, WindowFrameBound::Preceding(n) if n.is_null())
+}
+
+fn unbounded_after(bound: &WindowFrameBound) -> bool {
+    matches!(bound, WindowFrameBound::Following(n) if n.is_null())
+}
+
+fn here(bound: &WindowFrameBound) -> bool {
+    matches!(bound, WindowFrameBound::CurrentRow)
+}

@@ -1,0 +1,168 @@
+//! The codes of mistakes: what each means and what it looks like.
+//!
+//! Data for people and for the documentation that is made from it. A code keeps its meaning for ever; what is no longer said
+//! leaves a gap.
+
+/// A kind of mistake.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Code {
+    /// The code, as mistakes carry it.
+    pub code: &'static str,
+    /// What it means, in a few words.
+    pub title: &'static str,
+    /// What it means and what to do, in a few sentences of Markdown.
+    pub explanation: &'static str,
+    /// The paths and texts of files with this mistake and no other.
+    pub example: &'static [(&'static str, &'static str)],
+}
+
+/// Files of a project: whole ones by their paths, or what follows the beginning that most examples share.
+macro_rules! file {
+    (main $more:literal) => {
+        ("mainstay.toml", concat!("[project]\nname = \"flights\"\n", $more))
+    };
+    (source $more:literal) => {
+        (
+            "mainstay.toml",
+            concat!(
+                "[project]\nname = \"flights\"\n\n[source.\"air.flights\"]\nfiles = \"data/*.csv\"\n",
+                $more
+            ),
+        )
+    };
+    (daily $text:literal) => {
+        ("jobs/air/daily.sql", $text)
+    };
+    ($path:literal $text:literal) => {
+        ($path, $text)
+    };
+}
+
+macro_rules! codes {
+    ($($name:ident $code:literal $title:literal, $explanation:literal, $($kind:tt $text:literal),+;)+) => {
+        $(pub(crate) const $name: &str = $code;)+
+
+        /// All codes of project files, in order.
+        pub const CODES: &[Code] = &[
+            $(Code { code: $code, title: $title, explanation: $explanation, example: &[$(file!($kind $text)),+] }),+
+        ];
+    };
+}
+
+codes! {
+    SYNTAX "MS0101" "This is not TOML",
+        "The file, or the settings in a query's comments, cannot be read as TOML. Texts stand in quotation \
+         marks, lists in square brackets, and each `key = value` on a line of its own (inline tables and \
+         lists may span lines).",
+        "mainstay.toml" "[project]\nname = flights\n";
+    DUPLICATE_KEY "MS0102" "A key is written twice",
+        "The same key, or the same table, stands in one file twice. TOML does not say which one counts, so \
+         neither do we.",
+        main "name = \"trains\"\n";
+    UNKNOWN_FIELD "MS0103" "Unknown field",
+        "A field that this kind of resource does not have: a slip, or a field of another kind. Nothing that \
+         is written is ever passed over in silence.",
+        main "paralel = 4\n";
+    WRONG_TYPE "MS0104" "A value of a wrong type",
+        "The field is there, but not for such a value: a number where a text must be, a text where a list \
+         must be.",
+        main "parallel = \"four\"\n";
+    MISSING_FIELD "MS0105" "A field is missing",
+        "A resource of this kind cannot be without this field.",
+        main "\n[source.\"air.flights\"]\nformat = \"parquet\"\n";
+    BAD_DATASET "MS0106" "Not the name of a dataset",
+        "Datasets are named `schema.dataset`, in lower-case letters, digits and underscores. In the head of a \
+         table the name stands in quotation marks, because of its point: `[source.\"air.flights\"]`.",
+        main "\n[source.\"Air.Flights\"]\nfiles = \"data/*.csv\"\n";
+    BAD_PATH "MS0107" "A job's path names no dataset",
+        "A job's file computes the dataset that its path below `jobs/` names: `jobs/air/daily_delays.sql` \
+         computes `air.daily_delays`. Another dataset is named in the settings, with `job = \
+         \"air.daily_delays\"`.",
+        main "",
+        "jobs/daily.sql" "SELECT 1 AS x\n";
+    CHOICE "MS0108" "Not one of the choices",
+        "The field takes one of a few words.",
+        source "on_schema_change = \"refuze\"\n";
+    BAD_DURATION "MS0109" "Not a duration",
+        "A duration is a number and a unit: `ms`, `s`, `min`, `h`, `day` or `days`.",
+        main "",
+        daily "-- /// mainstay\n-- time_limit = \"10 minutes\"\n-- ///\nSELECT 1 AS x\n";
+    BAD_SIZE "MS0110" "Not a size",
+        "A size is a number of bytes, or a number and a unit: `B`, `kB`, `MB`, `GB`, `TB` (thousands) or \
+         `KiB`, `MiB`, `GiB`, `TiB` (1024s).",
+        main "memory = \"2 gib\"\n";
+    OUT_OF_RANGE "MS0111" "A number out of range",
+        "The number is below the least or above the greatest that this field takes.",
+        main "parallel = 0\n";
+    TWO_OWNERS "MS0112" "Two resources for one dataset",
+        "A dataset is filled by one source or computed by one job, so that it is always clear where its rows \
+         come from.",
+        main "\n[source.\"air.daily\"]\nfiles = \"data/*.csv\"\n",
+        daily "SELECT 1 AS x\n";
+    NO_DATASET "MS0113" "No such dataset",
+        "A check is of, or refers to, a dataset that no source and no job of the project declares.",
+        source "\n[check.some_rows]\ndataset = \"air.fligths\"\nrow_count = { min = 1 }\n";
+    TWICE "MS0114" "A column is named twice",
+        "In one list of columns each column stands once. Names that differ in capital letters only count as \
+         the same.",
+        source "slice = [\"day\", \"origin\", \"day\"]\n";
+    NEVER_CLOSED "MS0115" "Settings are never closed",
+        "Settings in a query's comments begin with a line `-- /// mainstay` and end with a line `-- ///`. \
+         Every line between is a comment.",
+        main "",
+        daily "-- /// mainstay\n-- slice = \"day\"\nSELECT 1 AS day\n";
+    EMPTY_QUERY "MS0116" "An empty query",
+        "Where a query or an expression must be, there is nothing, or nothing but comments.",
+        main "",
+        daily "-- a query will be here\n";
+    TWO_PROJECTS "MS0117" "More than one project",
+        "All files of a folder and the folders below it are one project, which is declared once.",
+        main "",
+        "air/more.toml" "[project]\nname = \"air\"\n";
+    NO_PROJECT "MS0118" "No project",
+        "A project has a name, which `mainstay.toml` says: `[project]` and `name = \"…\"`.",
+        "mainstay.toml" "[source.\"air.flights\"]\nfiles = \"data/*.csv\"\n";
+    BAD_TYPE "MS0119" "Not a type of columns",
+        "Columns have the types of Delta tables, written as in their schemas: `long`, `decimal(12,2)`, \
+         `array<string>`, `struct<a: long, b: string>`.",
+        source "columns = { day = \"date\", flights = \"lnog\" }\n";
+    NO_FORMAT "MS0120" "The format of the files cannot be told",
+        "A source takes the format of its files from the endings of their names; where these do not say it, \
+         `format` does.",
+        main "\n[source.\"air.flights\"]\nfiles = \"data/flights/*\"\n";
+    EMPTY "MS0121" "Nothing is named",
+        "A list, a table or a text is empty where at least one thing has to be named.",
+        source "checks.not_null = []\n";
+    TWO_CHECKS "MS0122" "Two checks of one name",
+        "The checks of a dataset have different names, so that a failed one can be told from the others.",
+        source "checks.not_null = [\"day\"]\n\n[check.not_null]\ndataset = \"air.flights\"\nnot_null = [\"origin\"]\n";
+    ONE_RULE "MS0123" "A check without a rule, or with several",
+        "A check has one rule: `not_null`, `unique`, `accepted`, `range`, `row_count`, `reference` or `sql`.",
+        source "checks.plausible = { severity = \"warn\" }\n";
+    BAD_NAME "MS0124" "Not a name",
+        "Projects, accounts and checks have names of lower-case letters, digits and underscores, projects \
+         also dashes.",
+        "mainstay.toml" "[project]\nname = \"My flights\"\n";
+    CSV_ONLY "MS0125" "A field for CSV files only",
+        "`null` and `delimiter` say how CSV files are written; Parquet and NDJSON say it themselves.",
+        main "\n[source.\"air.flights\"]\nfiles = \"data/*.parquet\"\nnull = [\"NA\"]\n";
+    CROSSED "MS0126" "Bounds that nothing can meet",
+        "The least value of a range is above its greatest.",
+        source "checks.row_count = { min = 100, max = 10 }\n";
+    BAD_REFERENCE "MS0127" "Not a column of a dataset",
+        "A reference names a dataset and its column: `air.airlines.carrier`.",
+        source "checks.reference = { carrier = \"airlines\" }\n";
+    MISPLACED "MS0128" "Settings in a wrong place",
+        "Settings stand once, in comments before the query, between `-- /// mainstay` and `-- ///`. Elsewhere \
+         they would be taken for plain comments.",
+        main "",
+        daily "SELECT 1 AS day\n-- /// mainstay\n-- slice = \"day\"\n-- ///\n";
+    BAD_LITERAL "MS0129" "A value that no column can hold",
+        "Values are compared with numbers, texts, dates, moments, true and false; not with times without a \
+         day, or with numbers that are infinite or too large.",
+        source "checks.range = { delay = { max = inf } }\n";
+    SLICE_UNDECLARED "MS0130" "A slice column that is not declared",
+        "A source that declares its columns has its slice columns among them, or says by which expression \
+         they are made.",
+        source "columns = { day = \"date\" }\nslice = \"dya\"\n";
+}

@@ -1,0 +1,157 @@
+//! What a project declares: resources, and where each of their parts is written.
+//!
+//! Holds what the files say, as far as files can say it: what a query reads and yields is found out by a later phase, which
+//! reports its mistakes at the places kept here. Everything in it is sorted by name.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use mainstay_model::resource::Spec;
+use mainstay_model::spec::{CheckSpec, Compiled, JobSpec, Retries, SourceSpec};
+use mainstay_model::{DatasetName, Resource};
+
+use crate::place::{Place, Spanned, Text};
+
+/// What the files of a project declare.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Declared {
+    /// The project itself, of the kind `project`.
+    pub project: Resource,
+    /// Where its name is written.
+    pub place: Place,
+    /// Its name.
+    pub name: String,
+    /// Whose resources these are.
+    pub account: String,
+    /// The sources.
+    pub sources: Vec<DeclaredSource>,
+    /// The jobs.
+    pub jobs: Vec<DeclaredJob>,
+    /// The checks of all datasets.
+    pub checks: Vec<DeclaredCheck>,
+    /// Datasets that are declared, but with mistakes, and so are not above. Nothing should be said of what refers to them.
+    pub broken: BTreeSet<DatasetName>,
+    /// Whether all files could be read; if not, what seems to be missing may be declared in what could not.
+    pub complete: bool,
+}
+
+impl Declared {
+    /// Says whether a dataset is declared, or may be in what could not be read.
+    pub fn may_have(&self, dataset: &DatasetName) -> bool {
+        !self.complete || self.broken.contains(dataset) || self.datasets().any(|d| d == dataset)
+    }
+
+    /// Returns the datasets that sources and jobs fill, sources first.
+    pub fn datasets(&self) -> impl Iterator<Item = &DatasetName> {
+        let sources = self.sources.iter().map(|s| &s.dataset.value);
+        sources.chain(self.jobs.iter().map(|j| &j.dataset.value))
+    }
+}
+
+/// A source and where its parts are written.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DeclaredSource {
+    /// The dataset that it fills.
+    pub dataset: Spanned<DatasetName>,
+    /// Its labels, the project's included.
+    pub tags: BTreeMap<String, String>,
+    /// What it says.
+    pub spec: SourceSpec,
+    /// Where its files are named.
+    pub files: Place,
+    /// The slice columns of the spec, in its order.
+    pub slice: Vec<DeclaredSlice>,
+    /// Where the columns of the spec are named, in its order.
+    pub columns: Vec<Place>,
+}
+
+impl DeclaredSource {
+    /// Returns it as a resource.
+    pub fn resource(&self) -> Resource {
+        let spec = Spec::Source(self.spec.clone());
+        Resource {
+            name: self.dataset.value.to_string(),
+            tags: self.tags.clone(),
+            spec,
+        }
+    }
+}
+
+/// A slice column of a source.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DeclaredSlice {
+    /// The column.
+    pub column: Spanned<String>,
+    /// The expression over delivered columns that yields it; the delivered column itself if `None`.
+    pub expression: Option<Text>,
+}
+
+/// A job and where its parts are written.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DeclaredJob {
+    /// The dataset that it computes; for a file named after it, the place is the query's first line.
+    pub dataset: Spanned<DatasetName>,
+    /// Its labels, the project's included.
+    pub tags: BTreeMap<String, String>,
+    /// What it computes, in a sentence.
+    pub description: Option<String>,
+    /// The query as written, without the settings before it; a semicolon at its end and comments are still there.
+    pub sql: Text,
+    /// The slice columns, in order.
+    pub slice: Vec<Spanned<String>>,
+    /// How it is tried again.
+    pub retries: Retries,
+    /// How long one attempt may take, in milliseconds.
+    pub time_limit_ms: Option<u64>,
+}
+
+impl DeclaredJob {
+    /// Returns it as a resource, with what was found out about its query.
+    pub fn resource(&self, compiled: Compiled) -> Resource {
+        let spec = JobSpec {
+            description: self.description.clone(),
+            sql: self.sql.as_str().to_owned(),
+            slice: self.slice.iter().map(|s| s.value.clone()).collect(),
+            retries: self.retries,
+            time_limit_ms: self.time_limit_ms,
+            compiled,
+        };
+        let name = self.dataset.value.to_string();
+        Resource {
+            name,
+            tags: self.tags.clone(),
+            spec: Spec::Job(Box::new(spec)),
+        }
+    }
+}
+
+/// A check and where its parts are written.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DeclaredCheck {
+    /// Its name: the dataset, a colon, and its name there, `air.daily_delays:not_null`.
+    pub name: String,
+    /// Where it is named.
+    pub place: Place,
+    /// Its labels: its own, its dataset's, the project's.
+    pub tags: BTreeMap<String, String>,
+    /// What it says.
+    pub spec: CheckSpec,
+    /// Where the dataset is named that is checked; for checks written with their dataset, where the check is.
+    pub dataset: Place,
+    /// The columns of the checked dataset that it names, in the order of writing, each time it does.
+    pub columns: Vec<Spanned<String>>,
+    /// The columns of other datasets that it refers to.
+    pub references: Vec<Spanned<(DatasetName, String)>>,
+    /// The query of a check that is one.
+    pub sql: Option<Text>,
+}
+
+impl DeclaredCheck {
+    /// Returns it as a resource.
+    pub fn resource(&self) -> Resource {
+        Resource {
+            name: self.name.clone(),
+            tags: self.tags.clone(),
+            spec: Spec::Check(self.spec.clone()),
+        }
+    }
+}

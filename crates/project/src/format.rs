@@ -1,0 +1,216 @@
+//! How project files are written, as types: the JSON Schemas for editors and for the reference are made from these.
+//!
+//! The types say what a file may hold; reading files is not done through them, so that all mistakes come at once and at their
+//! places. A test holds both against each other.
+
+use std::collections::BTreeMap;
+
+use mainstay_model::DatasetName;
+use mainstay_model::schema::ColumnType;
+use mainstay_model::spec::{Format, OnSchemaChange};
+use schemars::JsonSchema;
+
+use crate::amount::{DURATION_PATTERN, SIZE_PATTERN};
+
+const PROJECT_NAME: &str = "^[a-z_][a-z0-9_-]{0,99}$";
+const IDENTIFIER: &str = "^[a-z_][a-z0-9_]{0,99}$";
+const NOT_BLANK: &str = r"\S";
+const REFERENCE: &str = r"^[a-z_][a-z0-9_]*\.[a-z_][a-z0-9_]*\..*\S.*$";
+const DELIMITER: &str = "^[\\t -!#-~]$";
+
+/// Returns the JSON Schema of `mainstay.toml` and the other TOML files of a project.
+pub fn schema() -> serde_json::Value {
+    schemars::schema_for!(ProjectFile).to_value()
+}
+
+/// Returns the JSON Schema of the settings in a query's comments.
+pub fn job_schema() -> serde_json::Value {
+    schemars::schema_for!(JobSettings).to_value()
+}
+
+/// A TOML file of a mainstay project.
+#[derive(Debug, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct ProjectFile {
+    /// The project itself; one of its files says it, once.
+    pub project: Option<Project>,
+    /// Places where files are delivered, by the dataset that they fill.
+    pub source: Option<BTreeMap<DatasetName, Source>>,
+    /// Queries, by the dataset that they compute. Most jobs are files of their own: `jobs/air/daily_delays.sql`.
+    pub job: Option<BTreeMap<DatasetName, Job>>,
+    /// Checks that are written apart from their datasets, by name.
+    pub check: Option<BTreeMap<Identifier, CheckApart>>,
+}
+
+/// What holds for a whole project.
+#[derive(Debug, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct Project {
+    /// Its name.
+    #[schemars(regex(pattern = PROJECT_NAME))]
+    pub name: String,
+    /// Whose resources these are; `main` if left out.
+    pub account: Option<Identifier>,
+    /// What it is for, in a sentence.
+    pub description: Option<String>,
+    /// Labels that everything in the project inherits.
+    pub tags: Option<Tags>,
+    /// Where the tables are: a folder or `s3://bucket/prefix`; the home's `data` folder if left out.
+    #[schemars(regex(pattern = NOT_BLANK))]
+    pub store: Option<String>,
+    /// How many runs may go on at once; the number of cores if left out.
+    #[schemars(range(min = 1, max = 10_000))]
+    pub parallel: Option<u32>,
+    /// Memory that all runs together may use: `"2 GiB"`, `"500 MB"` or a number of bytes; 60 % of the machine's if left out.
+    pub memory: Option<Size>,
+    /// Disk that all runs together may use for spilling; 100 GB if left out.
+    pub spill: Option<Size>,
+}
+
+/// A place where files are delivered; it fills the dataset of its name.
+#[derive(Debug, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct Source {
+    /// A path relative to the project, or a URL, with `*`, `?`, `**` and `{a,b}`.
+    #[schemars(regex(pattern = NOT_BLANK))]
+    pub files: String,
+    /// How the files are written; taken from the endings of their names if left out.
+    pub format: Option<Format>,
+    /// The slice columns; the dataset is one slice if left out.
+    pub slice: Option<SliceExpressions>,
+    /// The columns and their types, in order; taken from the first delivery, and then fixed, if left out.
+    #[schemars(extend("minProperties" = 1))]
+    pub columns: Option<BTreeMap<Named, ColumnType>>,
+    /// What is done with a file whose columns are others; `refuse` if left out.
+    pub on_schema_change: Option<OnSchemaChange>,
+    /// What a CSV file writes for NULL, besides nothing.
+    #[schemars(length(min = 1))]
+    pub null: Option<Vec<String>>,
+    /// What stands between a CSV file's fields: one character; a comma if left out.
+    #[schemars(regex(pattern = DELIMITER))]
+    pub delimiter: Option<String>,
+    /// What it is, in a sentence.
+    pub description: Option<String>,
+    /// Its labels, besides those of the project.
+    pub tags: Option<Tags>,
+    /// Conditions that each delivery must meet.
+    pub checks: Option<Checks>,
+}
+
+/// A query that computes the dataset of its name.
+#[derive(Debug, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct Job {
+    /// The query.
+    #[schemars(regex(pattern = NOT_BLANK))]
+    pub sql: String,
+    /// The slice columns, which are columns of the query; the dataset is one slice if left out.
+    pub slice: Option<SliceColumns>,
+    /// Its labels, besides those of the project.
+    pub tags: Option<Tags>,
+    /// What it computes, in a sentence.
+    pub description: Option<String>,
+    /// How often it is tried again: a number, or `{ count = 2, pause = "1 s" }`, which is what holds if left out. The pause
+    /// doubles each time, up to an hour.
+    pub retries: Option<Retries>,
+    /// How long one attempt may take: `"10 min"`; an hour if left out.
+    pub time_limit: Option<Duration>,
+    /// Conditions that the dataset must meet before it is published.
+    pub checks: Option<Checks>,
+}
+
+/// The settings of a job in its own file, between `-- /// mainstay` and `-- ///`.
+#[derive(Debug, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct JobSettings {
+    /// The dataset that it computes, if not the one that the file's path below `jobs/` names.
+    pub job: Option<DatasetName>,
+    /// The slice columns, which are columns of the query; the dataset is one slice if left out.
+    pub slice: Option<SliceColumns>,
+    /// Its labels, besides those of the project.
+    pub tags: Option<Tags>,
+    /// What it computes, in a sentence.
+    pub description: Option<String>,
+    /// How often it is tried again: a number, or `{ count = 2, pause = "1 s" }`, which is what holds if left out. The pause
+    /// doubles each time, up to an hour.
+    pub retries: Option<Retries>,
+    /// How long one attempt may take: `"10 min"`; an hour if left out.
+    pub time_limit: Option<Duration>,
+    /// Conditions that the dataset must meet before it is published.
+    pub checks: Option<Checks>,
+}
+
+/// Labels by name.
+pub type Tags = BTreeMap<Named, String>;
+
+/// A name of lower-case letters, digits and underscores.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord, JsonSchema)]
+#[schemars(transparent)]
+pub struct Identifier(#[schemars(regex(pattern = IDENTIFIER))] pub String);
+
+/// A text that is not blank.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord, JsonSchema)]
+#[schemars(transparent)]
+pub struct Named(#[schemars(regex(pattern = NOT_BLANK))] pub String);
+
+/// A duration: `500 ms`, `2 s`, `15 min`, `1 h`, `2 days`.
+#[derive(Debug, JsonSchema)]
+#[schemars(transparent)]
+pub struct Duration(#[schemars(regex(pattern = DURATION_PATTERN))] pub String);
+
+/// A size: `500 MB`, `2 GiB`, or a number of bytes.
+#[derive(Debug, JsonSchema)]
+#[schemars(untagged)]
+pub enum Size {
+    /// A number of bytes.
+    Bytes(#[schemars(range(min = 1))] u64),
+    /// A number and a unit.
+    Text(#[schemars(regex(pattern = SIZE_PATTERN))] String),
+}
+
+/// A slice column, or several.
+#[derive(Debug, JsonSchema)]
+#[schemars(untagged)]
+pub enum SliceColumns {
+    /// One column.
+    One(Named),
+    /// Several, in order.
+    Several(#[schemars(length(min = 1))] Vec<Named>),
+}
+
+/// A slice column, several, or expressions that make them.
+#[derive(Debug, JsonSchema)]
+#[schemars(untagged)]
+pub enum SliceExpressions {
+    /// One column that is there.
+    One(Named),
+    /// Several that are there, in order.
+    Several(#[schemars(length(min = 1))] Vec<Named>),
+    /// Columns by the SQL expressions over delivered columns that make them: `{ day = "make_date(year, month, day)" }`.
+    Made(#[schemars(extend("minProperties" = 1))] BTreeMap<Named, Named>),
+}
+
+/// How often a job is tried again.
+#[derive(Debug, JsonSchema)]
+#[schemars(untagged)]
+pub enum Retries {
+    /// So often, after a pause of one second.
+    Count(#[schemars(range(max = 1000))] u32),
+    /// So often, after such a pause.
+    Paused(PausedRetries),
+}
+
+/// How often and how patiently a job is tried again.
+#[derive(Debug, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct PausedRetries {
+    /// How many times after the first attempt; 2 if left out.
+    #[schemars(range(max = 1000))]
+    pub count: Option<u32>,
+    /// The pause before the first retry; it doubles each time, up to an hour. One second if left out.
+    pub pause: Option<Duration>,
+}
+
+pub use checks::*;
+
+mod checks;

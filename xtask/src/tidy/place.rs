@@ -11,7 +11,6 @@ const EMPTY_NAMES: [&str; 7] = [
     "helpers.rs",
     "manager.rs",
     "misc.rs",
-    "types.rs",
     "util.rs",
     "utils.rs",
 ];

@@ -12,50 +12,39 @@ use std::time::Instant;
 
 use crate::failure::{Context as _, Failure, Outcome};
 use crate::options::Options;
+use crate::parts::{self, Part};
 use crate::program::Program;
 use crate::{generate, screen, workspace};
+
+const PARTS: [Part; 3] = [
+    ("links", links::check),
+    ("codes", codes::check),
+    ("rustdoc", rustdoc),
+];
 
 pub(crate) fn main(arguments: &[String]) -> Outcome {
     let mut options = Options::new(arguments);
     let binary = options.value("--run")?.map(PathBuf::from);
     let update = options.flag("--update");
-    options.none()?;
-    match binary {
-        None if update => Err(Failure::usage("`--update` needs `--run BINARY`")),
-        None => check(),
-        Some(binary) => {
-            let binary = std::path::absolute(&binary).context(binary.display())?;
-            if !binary.is_file() {
-                return Err(
-                    Failure::usage(format!("there is no binary at {}", binary.display()))
-                        .help("`cargo build` makes target/debug/mainstay"),
-                );
-            }
-            run_commands(&binary, update)?.outcome()?;
-            generate::check(&binary)
+    let Some(binary) = binary else {
+        if update {
+            return Err(Failure::usage("`--update` needs `--run BINARY`"));
         }
+        return parts::run("docs", &PARTS, &options.plain()?);
+    };
+    let pages = options.plain()?;
+    let binary = std::path::absolute(&binary).context(binary.display())?;
+    if !binary.is_file() {
+        return Err(
+            Failure::usage(format!("there is no binary at {}", binary.display()))
+                .help("`cargo build` makes target/debug/mainstay"),
+        );
     }
-}
-
-fn check() -> Outcome {
-    let mut failed = Vec::new();
-    for (name, check) in [
-        ("links", links::check as fn() -> Outcome),
-        ("error codes", codes::check),
-        ("rustdoc", rustdoc),
-    ] {
-        let started = Instant::now();
-        let outcome = check();
-        if let Err(failure) = &outcome {
-            screen::failure(failure);
-            failed.push(name);
-        }
-        screen::closing(name, outcome.is_ok(), started.elapsed());
-    }
-    if failed.is_empty() {
-        Ok(())
+    run_commands(&binary, &pages, update)?.outcome()?;
+    if pages.is_empty() {
+        generate::check(&binary)
     } else {
-        Err(Failure::new(format!("docs failed: {}", failed.join(", "))))
+        Ok(())
     }
 }
 
@@ -85,11 +74,18 @@ impl Ran {
 }
 
 /// Runs the commands of every page that shows some, each page in a folder of its own, with the binary on the path.
-pub(crate) fn run_commands(binary: &Path, update: bool) -> Outcome<Ran> {
+/// Only the pages named, if any are.
+pub(crate) fn run_commands(binary: &Path, pages: &[String], update: bool) -> Outcome<Ran> {
+    if let Some(missing) = pages.iter().find(|p| !workspace::root().join(p).is_file()) {
+        return Err(Failure::usage(format!("there is no page {missing}")));
+    }
     let mut ran = Ran::default();
-    for file in workspace::files()?
+    let files = workspace::files()?;
+    let asked = |f: &&String| pages.is_empty() || pages.contains(*f);
+    for file in files
         .iter()
         .filter(|f| f.starts_with("docs/") && f.ends_with(".md"))
+        .filter(asked)
     {
         let text = workspace::text(file)?;
         let steps = page::steps(&text).map_err(|what| Failure::new(format!("{file}:{what}")))?;

@@ -1,16 +1,13 @@
 //! Everything that can be said about the code without running it.
 
-use std::time::Instant;
-
-use crate::failure::{Failure, Outcome};
+use crate::failure::Outcome;
 use crate::options::Options;
+use crate::parts::{self, Part};
 use crate::program::Program;
-use crate::{features, layers, screen, tidy};
-
-type Check = fn() -> Outcome;
+use crate::{features, layers, tidy};
 
 /// The checks, the quick ones first.
-const CHECKS: [(&str, Check); 5] = [
+const CHECKS: [Part; 5] = [
     ("tidy", tidy::check),
     ("layers", layers::check),
     ("features", features::check),
@@ -19,21 +16,7 @@ const CHECKS: [(&str, Check); 5] = [
 ];
 
 pub(crate) fn main(arguments: &[String]) -> Outcome {
-    Options::new(arguments).none()?;
-    let mut failed = Vec::new();
-    for (name, check) in CHECKS {
-        let started = Instant::now();
-        let outcome = check();
-        if let Err(failure) = &outcome {
-            screen::failure(failure);
-            failed.push(name);
-        }
-        screen::closing(name, outcome.is_ok(), started.elapsed());
-    }
-    if failed.is_empty() {
-        return Ok(());
-    }
-    Err(Failure::new(format!("lint failed: {}", failed.join(", "))))
+    parts::run("lint", &CHECKS, &Options::new(arguments).plain()?)
 }
 
 fn format() -> Outcome {

@@ -16,6 +16,7 @@ mod layers;
 mod lint;
 mod markdown;
 mod options;
+mod parts;
 mod program;
 mod screen;
 mod test;
@@ -34,12 +35,13 @@ Usage: cargo xtask COMMAND [OPTIONS]
 
   test [FILTER…]        all tests: unit, integration, doctests, and every command in the docs
        --without-tools  leave out what needs Python packages
-  lint                  formatting, clippy, layers, tidy
+  lint [PART…]          tidy, layers, features, format, clippy
   layers                which crate may use which (the table is in xtask/src/layers/table.rs)
   tidy                  the rules for files that no compiler checks
   features              what the demo's build and the tests' build do not share
-  docs                  rustdoc without warnings, links, error codes
-       --run BINARY     also run every command in the docs and compare what it prints
+  docs [PART…]          links, codes, rustdoc
+       --run BINARY [PAGE…]
+                        run every command that the pages show and compare what it prints
        --update         with --run: write what was printed into the docs
   gen [--check]         write (or compare) docs/reference from the built binary
   bench NAME            journal | tpch | exact

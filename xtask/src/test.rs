@@ -41,7 +41,7 @@ pub(crate) fn main(arguments: &[String]) -> Outcome {
     if filter.is_empty() {
         part("doctests", &mut || doctests(tools.as_ref(), &mut totals));
         part("commands in the docs", &mut || {
-            let ran = docs::run_commands(&Workspace::read()?.binary(), false)?;
+            let ran = docs::run_commands(&Workspace::read()?.binary(), &[], false)?;
             totals.add(ran.passed, ran.failed, 0);
             ran.outcome()
         });

@@ -67,7 +67,7 @@ impl Ran {
     pub(crate) fn outcome(self) -> Outcome {
         match self.failed {
             0 => Ok(()),
-            n => Err(Failure::new(format!("{n} commands in the docs do not do what the docs say"))
+            n => Err(Failure::new(format!("{n} of the commands in the docs did not do what the docs say"))
                 .help("`cargo xtask docs --run BINARY --update` writes what they print now; then read the difference")),
         }
     }
@@ -100,7 +100,7 @@ pub(crate) fn run_commands(binary: &Path, pages: &[String], update: bool) -> Out
         }
         let Ran { passed, failed } = result.ran;
         screen::say(format!(
-            "{file}: {passed} commands as written, {failed} not ({})",
+            "{file}: commands: {passed} as written, {failed} not ({})",
             screen::duration(started.elapsed())
         ));
         ran.passed += passed;

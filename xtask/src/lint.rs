@@ -19,11 +19,12 @@ pub(crate) fn main(arguments: &[String]) -> Outcome {
     parts::run("lint", &CHECKS, &Options::new(arguments).plain()?)
 }
 
+/// Names the files; what is to change in them, `cargo fmt` knows best.
 fn format() -> Outcome {
     Program::cargo()
-        .args(["fmt", "--all", "--check"])
+        .args(["fmt", "--all", "--", "--check", "-l"])
         .run()
-        .map_err(|f| f.help("`cargo fmt --all` puts it right"))
+        .map_err(|f| f.help("`cargo fmt --all` puts these files right"))
 }
 
 /// Needs only the metadata of dependencies, so that nothing heavy is compiled a second time.

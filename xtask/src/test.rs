@@ -63,7 +63,7 @@ pub(crate) fn main(arguments: &[String]) -> Outcome {
 pub(crate) fn build() -> Outcome {
     let started = Instant::now();
     Program::cargo()
-        .args(["build", "--workspace", "--bins", "--tests", "--examples"])
+        .args(["build", "--workspace", "--lib", "--bins", "--tests", "--examples"])
         .run()?;
     screen::closing("build", true, started.elapsed());
     Ok(())

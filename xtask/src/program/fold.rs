@@ -13,10 +13,18 @@ const NOISE: [&str; 8] = [
     "Scraping ",
 ];
 
+/// What `cargo test` says of a crate that has no such tests.
+const EMPTY: [&str; 2] = [
+    "running 0 tests",
+    "test result: ok. 0 passed; 0 failed; 0 ignored",
+];
+
 /// Counts the noise since the last line that was shown.
 #[derive(Debug, Default)]
 pub(crate) struct Fold {
     run: Option<Run>,
+    /// The last line shown was empty.
+    blank: bool,
 }
 
 #[derive(Debug)]
@@ -40,6 +48,13 @@ impl Fold {
             run.last = text.split(" (").next().unwrap_or(text).to_owned();
             return Vec::new();
         }
+        if EMPTY.iter().any(|e| text.starts_with(e)) {
+            return Vec::new();
+        }
+        if text.is_empty() && std::mem::replace(&mut self.blank, true) {
+            return Vec::new();
+        }
+        self.blank = text.is_empty();
         let mut shown = self.finish();
         shown.push(line.to_owned());
         shown
@@ -86,6 +101,24 @@ mod tests {
         );
         assert_eq!(shown[1], "error: no");
         assert!(fold.finish().is_empty());
+    }
+
+    #[test]
+    fn empty_results_and_doubled_blanks_are_left_out() {
+        let mut fold = Fold::default();
+        let result =
+            "test result: ok. 0 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s";
+        let lines = [
+            "a",
+            "",
+            "running 0 tests",
+            "",
+            result,
+            "",
+            "test result: ok. 1 passed; 0 failed; 0 ignored",
+        ];
+        let shown: Vec<String> = lines.iter().flat_map(|l| fold.accept(l)).collect();
+        assert_eq!(shown, ["a", "", lines[6]]);
     }
 
     #[test]

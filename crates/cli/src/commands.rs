@@ -1,0 +1,103 @@
+//! What each command does: it opens what it needs, asks the server crate, and shows the answer.
+
+mod data;
+mod demo;
+mod generate;
+mod init;
+mod journal;
+mod project;
+mod query;
+mod run;
+mod show;
+
+use mainstay_api::{Error, ErrorKind};
+use mainstay_model::address::Selection;
+use mainstay_model::{Address, DatasetName};
+use mainstay_server::{Access, Instance};
+
+use crate::Done;
+use crate::args::{Cli, Command, Global};
+use crate::context;
+use crate::output::Output;
+
+/// Carries a command out.
+pub(crate) fn run(cli: &Cli, output: &Output) -> Result<Done, Error> {
+    let global = &cli.global;
+    match &cli.command {
+        Command::Demo { dir } => demo::demo(global, dir, output),
+        Command::Init { dir } => init::init(dir, output),
+        Command::Schema { job } => generate::schema(*job, output),
+        Command::Check => project::check(global, output),
+        Command::Plan { exit_code, full } => project::plan(global, *exit_code, *full, output),
+        Command::Apply { plan } => project::apply(global, plan.as_deref(), output),
+        Command::Revert { thing } => project::revert(global, thing, output),
+        Command::Deliver { sources } => data::deliver(global, sources, output),
+        Command::Run { addresses, force } => run::run(global, addresses, *force, output),
+        Command::Query { sql, as_of, version, format, output: file } => {
+            let ask = query::Ask { sql, as_of: as_of.as_deref(), version: *version, format: *format, file: file.as_deref() };
+            query::query(global, &ask, output)
+        }
+        Command::List { kind } => show::list(global, kind, output),
+        Command::Show { thing } => show::show(global, thing, output),
+        Command::History { thing } => show::history(global, thing, output),
+        Command::Runs { job, limit } => run::runs(global, job.as_deref(), *limit, output),
+        Command::Slices { dataset } => data::slices(global, dataset, output),
+        Command::Logs { run } => run::logs(global, run, output),
+        Command::Cancel { run } => run::cancel(global, run, output),
+        Command::Deps { address } => data::deps(global, address, output),
+        Command::Journal { action, filter } => journal::journal(global, action.as_ref(), filter, output),
+        Command::Gen { what } => generate::generate(what, output),
+        Command::Version => {
+            generate::version(output);
+            Ok(Done::Well)
+        }
+    }
+}
+
+/// Opens the home, does something, and ends cleanly whatever came of it.
+fn with<T>(
+    global: &Global,
+    access: Access,
+    output: &Output,
+    work: impl FnOnce(&Instance) -> Result<T, Error>,
+) -> Result<T, Error> {
+    let instance = context::open(global, access, output)?;
+    let result = work(&instance);
+    let closed = instance.close();
+    let value = result?;
+    closed?;
+    Ok(value)
+}
+
+fn address(text: &str) -> Result<Address, Error> {
+    text.parse().map_err(|e: mainstay_model::address::BadAddress| {
+        Error::new(ErrorKind::Invalid, "MS0007", e.to_string())
+    })
+}
+
+fn dataset(text: &str) -> Result<(DatasetName, Selection), Error> {
+    match address(text)? {
+        Address::Dataset(name, selection) => Ok((name, selection)),
+        other => Err(Error::new(ErrorKind::Invalid, "MS0007", format!("`{other}` is not a dataset"))
+            .help("datasets look like air.flights or air.flights@2013-02-03")),
+    }
+}
+
+fn time(text: &str) -> Result<mainstay_base::Timestamp, Error> {
+    text.parse().map_err(|e: mainstay_base::clock::BadTimestamp| Error::new(ErrorKind::Invalid, "MS0008", e.to_string()))
+}
+
+/// Writes a moment for people: to the second.
+fn moment(t: mainstay_base::Timestamp) -> String {
+    let text = t.to_string();
+    text.get(..19).map_or(text.clone(), |s| s.replace('T', " "))
+}
+
+/// Writes slices for people: the first and last, and how many.
+fn slices(list: &[String]) -> String {
+    match list {
+        [] => "no slice".to_owned(),
+        [one] => one.clone(),
+        [first, .., last] => format!("{} ({first} … {last})", mainstay_base::text::count(list.len() as u64, "slice")),
+    }
+}

@@ -1,0 +1,112 @@
+//! `deliver`, `slices`, `deps`.
+
+use mainstay_api::{DeliverReport, Error};
+use mainstay_base::{Bytes, text};
+use mainstay_model::DatasetName;
+use mainstay_server::Access;
+use serde_json::Value;
+
+use super::{dataset, with};
+use crate::Done;
+use crate::args::Global;
+use crate::output::{Output, Style};
+use crate::progress::Shown;
+use crate::table::table;
+
+pub(super) fn deliver(global: &Global, sources: &[String], output: &Output) -> Result<Done, Error> {
+    let names: Vec<DatasetName> = sources.iter().map(|s| dataset(s).map(|(n, _)| n)).collect::<Result<_, _>>()?;
+    with(global, Access::Write, output, |instance| {
+        let shown = Shown::new(output);
+        let report = instance.deliver(&names, &|p| shown.show(p))?;
+        if output.is_json() {
+            output.document(&report);
+        } else {
+            show_deliveries(&report, output);
+            output.next("mainstay run");
+        }
+        Ok(if report.deliveries.iter().any(|d| d.error.is_some()) { Done::Failed } else { Done::Well })
+    })
+}
+
+/// Shows what came in: what was set aside in full, the rest counted.
+pub(super) fn show_deliveries(report: &DeliverReport, output: &Output) {
+    for d in report.deliveries.iter().filter(|d| d.error.is_some()) {
+        let Some(e) = &d.error else { continue };
+        let mut place = d.file.clone();
+        if let Some(row) = e.row {
+            place.push_str(&format!(", row {row}"));
+        }
+        if let Some(column) = &e.column {
+            place.push_str(&format!(", column `{column}`"));
+        }
+        output.line(format!("{} {}: {place}", output.paint(Style::Bad, "set aside"), e.code));
+        output.line(format!("    {}", e.message));
+        if let Some(help) = &e.help {
+            output.line(format!("    help: {help}"));
+        }
+    }
+    let count = |outcome: &str| report.deliveries.iter().filter(|d| d.outcome == outcome).count() as u64;
+    let rows: u64 = report.deliveries.iter().map(|d| d.rows).sum();
+    output.line(format!(
+        "{} taken in ({}), {} there already, {} set aside, {} as they were",
+        text::count(count("taken"), "file"),
+        text::count(rows, "row"),
+        count("duplicate"),
+        count("set_aside"),
+        report.unchanged
+    ));
+    for file in &report.waiting {
+        output.line(format!("still being written, next time: {file}"));
+    }
+}
+
+pub(super) fn slices(global: &Global, thing: &str, output: &Output) -> Result<Done, Error> {
+    let (name, selection) = dataset(thing)?;
+    with(global, Access::Read, output, |instance| {
+        let report = instance.slices(&name, &selection)?;
+        if output.is_json() {
+            output.document(&report);
+            return Ok(Done::Well);
+        }
+        let row = |s: &mainstay_api::SliceReport| {
+            vec![
+                s.slice.clone(),
+                s.state.clone(),
+                text::thousands(s.rows),
+                Bytes(s.bytes).to_string(),
+                s.version.to_string(),
+                s.run.clone().unwrap_or_default(),
+                s.digest.as_deref().map(|d| d.chars().take(12).collect()).unwrap_or_default(),
+            ]
+        };
+        let rows: Vec<Vec<String>> = report.slices.iter().map(row).collect();
+        output.raw(table(&["slice", "state", "rows", "size", "version", "run", "digest"], &rows).as_bytes());
+        Ok(Done::Well)
+    })
+}
+
+pub(super) fn deps(global: &Global, thing: &str, output: &Output) -> Result<Done, Error> {
+    let (name, selection) = dataset(thing)?;
+    with(global, Access::Read, output, |instance| {
+        let report = instance.dependencies(&name, &selection)?;
+        if output.is_json() {
+            output.document(&report);
+            return Ok(Done::Well);
+        }
+        let mut rows = Vec::new();
+        for (slice, inputs) in &report.slices {
+            for (input, read) in inputs {
+                let read = match read {
+                    Value::Array(list) => list.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", "),
+                    other => other.as_str().unwrap_or_default().to_owned(),
+                };
+                rows.push(vec![slice.clone(), input.clone(), read]);
+            }
+        }
+        output.raw(table(&["slice", "reads", "slices"], &rows).as_bytes());
+        for f in &report.fallbacks {
+            output.line(format!("{}: everything, because {}", f.input, f.message));
+        }
+        Ok(Done::Well)
+    })
+}

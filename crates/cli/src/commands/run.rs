@@ -1,0 +1,200 @@
+//! `run`, `runs`, `logs`, `cancel`.
+
+use std::time::{Duration, Instant};
+
+use mainstay_api::{Error, ErrorKind, RunReport, RunsReport};
+use mainstay_base::text;
+use mainstay_model::{Address, RunId};
+use mainstay_server::{Access, Instance, JournalFilter, RunRequest};
+use serde_json::{Value, json};
+
+use super::{address, data, dataset, moment, slices, with};
+use crate::args::Global;
+use crate::output::{Output, Style};
+use crate::progress::Shown;
+use crate::table::table;
+use crate::{Done, context};
+
+pub(super) fn run(global: &Global, addresses: &[String], force: bool, output: &Output) -> Result<Done, Error> {
+    let targets = addresses.iter().map(|a| dataset(a)).collect::<Result<_, _>>()?;
+    let cancel = context::interruptible();
+    with(global, Access::Write, output, |instance| {
+        let shown = Shown::new(output);
+        let request = RunRequest { targets, force, without_deliveries: false };
+        let (delivered, runs) = instance.run(&request, &cancel, &|p| shown.show(p))?;
+        if output.is_json() {
+            output.document(&json!({ "runs": runs.runs, "deliveries": delivered.deliveries }));
+        } else {
+            if !delivered.deliveries.is_empty() || !delivered.waiting.is_empty() {
+                data::show_deliveries(&delivered, output);
+            }
+            show_outcome(&runs, output);
+        }
+        Ok(done(&runs, cancel.is_cancelled()))
+    })
+}
+
+fn done(runs: &RunsReport, interrupted: bool) -> Done {
+    if interrupted {
+        Done::Interrupted
+    } else if runs.runs.iter().all(|r| r.outcome == "succeeded") {
+        Done::Well
+    } else {
+        Done::Failed
+    }
+}
+
+/// Shows how runs ended: those that failed in full.
+fn show_outcome(runs: &RunsReport, output: &Output) {
+    if runs.runs.is_empty() {
+        output.line("nothing to run: every dataset is as it should be");
+        return;
+    }
+    for run in &runs.runs {
+        let style = if run.outcome == "succeeded" { Style::Good } else { Style::Bad };
+        let count = text::count(run.slices.len() as u64, "slice");
+        output.line(format!(
+            "{:<10} {:<28} {:<10} {:>12}  {:>8.2} s  {:>7.2} CPU s  {}",
+            run.id,
+            run.job,
+            output.paint(style, &run.outcome),
+            count,
+            run.seconds,
+            run.usage.cpu_seconds,
+            run.because
+        ));
+        show_failure(run, output);
+    }
+    let bad = runs.runs.iter().find(|r| r.outcome == "failed");
+    match bad {
+        Some(run) => output.next(&format!("mainstay show run/{}", run.id)),
+        None => output.next("mainstay list dataset"),
+    }
+}
+
+fn show_failure(run: &RunReport, output: &Output) {
+    if let Some(e) = &run.error {
+        output.line(format!("    {}: {}", e.code, e.message));
+        if let Some(help) = &e.help {
+            output.line(format!("    help: {help}"));
+        }
+    }
+    for check in run.checks.iter().filter(|c| c.violations > 0) {
+        let severity = if check.severity == mainstay_model::spec::Severity::Warn { "warning" } else { "check" };
+        output.line(format!("    {severity} {}: {}", check.check, check.message));
+        for row in &check.sample {
+            let row: Vec<String> = row.iter().map(|(k, v)| format!("{k}={}", plain(v))).collect();
+            output.line(output.paint(Style::Dim, &format!("        {}", row.join("  "))));
+        }
+    }
+}
+
+fn plain(v: &Value) -> String {
+    v.as_str().map_or_else(|| v.to_string(), str::to_owned)
+}
+
+pub(super) fn runs(global: &Global, job: Option<&str>, limit: usize, output: &Output) -> Result<Done, Error> {
+    with(global, Access::Read, output, |instance| {
+        let mut report = instance.runs();
+        if let Some(job) = job {
+            let (name, _) = dataset(job)?;
+            report.runs.retain(|r| r.job == name.to_string());
+        }
+        let skip = report.runs.len().saturating_sub(limit);
+        report.runs.drain(..skip);
+        if output.is_json() {
+            output.document(&report);
+            return Ok(Done::Well);
+        }
+        let row = |r: &RunReport| {
+            vec![
+                r.id.clone(),
+                r.job.clone(),
+                r.outcome.clone(),
+                slices(&r.slices),
+                format!("{:.2}", r.seconds),
+                format!("{:.2}", r.usage.cpu_seconds),
+                moment(r.time),
+                r.because.clone(),
+            ]
+        };
+        let rows: Vec<Vec<String>> = report.runs.iter().map(row).collect();
+        output.raw(table(&["run", "job", "outcome", "slices", "seconds", "cpu s", "when", "because"], &rows).as_bytes());
+        Ok(Done::Well)
+    })
+}
+
+fn run_id(text: &str) -> Result<RunId, Error> {
+    match address(text)? {
+        Address::Run(id) => Ok(id),
+        other => Err(Error::new(ErrorKind::Invalid, "MS0007", format!("`{other}` is not a run")).help("mainstay runs")),
+    }
+}
+
+pub(super) fn logs(global: &Global, run: &str, output: &Output) -> Result<Done, Error> {
+    let id = run_id(run)?;
+    with(global, Access::Read, output, |instance| {
+        instance.show(&Address::Run(id))?;
+        let filter = JournalFilter { on: Some(format!("run/{id}")), ..JournalFilter::default() };
+        let facts = instance.journal(&filter)?;
+        if output.is_json() {
+            output.document(&facts);
+            return Ok(Done::Well);
+        }
+        for fact in &facts.facts {
+            output.line(format!("{}  {:<20} {}", moment(fact.time), fact.kind, step(&fact.body)));
+        }
+        Ok(Done::Well)
+    })
+}
+
+/// What a fact about a run says, in words.
+fn step(body: &Value) -> String {
+    let text = |pointer: &str| body.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
+    if let Some(because) = body.get("because").and_then(Value::as_str) {
+        return format!("{}: {because}", text("/pinned/job"));
+    }
+    if let Some(message) = body.pointer("/error/message").and_then(Value::as_str) {
+        return format!("{} {message}", text("/outcome")).trim().to_owned();
+    }
+    match body.get("outcome").and_then(Value::as_str) {
+        Some(outcome) => {
+            let cpu = body.pointer("/usage/cpu").and_then(Value::as_u64).unwrap_or_default() as f64 / 1e6;
+            format!("{outcome}, {cpu:.2} CPU seconds")
+        }
+        None => body.get("attempt").map(|a| format!("attempt {a}")).unwrap_or_default(),
+    }
+}
+
+pub(super) fn cancel(global: &Global, run: &str, output: &Output) -> Result<Done, Error> {
+    let id = run_id(run)?;
+    let project = context::project(global)?;
+    let home = context::home(global, project.as_deref())?;
+    let status = |instance: &Instance| instance.runs().runs.into_iter().find(|r| r.id == id.to_string());
+    let before = with(global, Access::Read, output, |i| Ok(status(i)))?;
+    match before.map(|r| r.outcome) {
+        None => return Err(Error::new(ErrorKind::NotFound, "MS0401", format!("there is no run {id}")).help("mainstay runs")),
+        Some(outcome) if outcome != "running" && outcome != "waiting" => {
+            return Err(Error::new(ErrorKind::Invalid, "MS0402", format!("run {id} has ended already: {outcome}")));
+        }
+        Some(_) => {}
+    }
+    Instance::request_cancel(&home, id)?;
+    let began = Instant::now();
+    let (_keep, never) = std::sync::mpsc::channel::<()>();
+    while began.elapsed() < Duration::from_secs(10) {
+        let after = with(global, Access::Read, output, |i| Ok(status(i)))?;
+        if let Some(run) = after.filter(|r| r.outcome != "running" && r.outcome != "waiting") {
+            if output.is_json() {
+                output.document(&run);
+            } else {
+                output.line(format!("run {id} is {}", run.outcome));
+            }
+            return Ok(Done::Well);
+        }
+        // Nothing is ever sent: this is a pause between two looks, with the loop's deadline above.
+        let _ = never.recv_timeout(Duration::from_millis(100));
+    }
+    Err(Error::new(ErrorKind::Unavailable, "MS0611", format!("run {id} did not end within 10 seconds"))
+        .help("the process that carries it out may be gone; the next command that writes ends the run"))
+}

@@ -1,0 +1,133 @@
+//! `list`, `show`, `history`.
+
+use mainstay_api::Error;
+use mainstay_base::{Bytes, text};
+use mainstay_server::Access;
+use serde_json::Value;
+
+use super::{address, moment, with};
+use crate::Done;
+use crate::args::Global;
+use crate::output::{Output, Style};
+use crate::table::table;
+
+/// The columns that people see, by kind: heading and path.
+fn columns(kind: &str) -> &'static [(&'static str, &'static str)] {
+    match kind {
+        "dataset" => &[
+            ("dataset", "/name"), ("filled by", "/filled_by"), ("state", "/state"), ("rows", "/rows"), ("slices", "/slices"),
+            ("size", "/bytes"), ("version", "/version"), ("published", "/published"),
+        ],
+        "delivery" => &[
+            ("delivery", "/id"), ("source", "/source"), ("file", "/file"), ("outcome", "/outcome"), ("rows", "/rows"),
+            ("row", "/error/row"), ("column", "/error/column"), ("reason", "/error/message"),
+        ],
+        "run" => &[("run", "/id"), ("job", "/job"), ("outcome", "/outcome"), ("seconds", "/seconds"), ("when", "/time"), ("because", "/because")],
+        "plan" => &[("plan", "/plan"), ("when", "/time"), ("changes", "/changes"), ("current", "/current")],
+        "apply" => &[("apply", "/apply"), ("when", "/time"), ("who", "/who"), ("reason", "/reason"), ("plan", "/plan"), ("reverts", "/reverts")],
+        _ => &[("name", "/name"), ("generation", "/generation"), ("description", "/spec/description")],
+    }
+}
+
+fn cell(path: &str, v: &Value) -> String {
+    match v {
+        Value::Null => String::new(),
+        Value::Number(n) if path == "/bytes" => Bytes(n.as_u64().unwrap_or_default()).to_string(),
+        Value::Number(n) => n.as_u64().map_or_else(|| format!("{:.2}", n.as_f64().unwrap_or_default()), text::thousands),
+        Value::String(s) if matches!(path, "/time" | "/published") => s.parse().map_or_else(|_| s.clone(), moment),
+        Value::String(s) => s.clone(),
+        other => other.to_string(),
+    }
+}
+
+pub(super) fn list(global: &Global, kind: &str, output: &Output) -> Result<Done, Error> {
+    with(global, Access::Read, output, |instance| {
+        let report = instance.list(kind)?;
+        if output.is_json() {
+            output.document(&report);
+            return Ok(Done::Well);
+        }
+        let columns = columns(&report.kind);
+        let row = |item: &Value| {
+            columns.iter().map(|(_, path)| cell(path, item.pointer(path).unwrap_or(&Value::Null))).collect::<Vec<_>>()
+        };
+        let rows: Vec<Vec<String>> = report.items.iter().map(row).collect();
+        if rows.is_empty() {
+            output.note(&format!("no {} yet", report.kind));
+        } else {
+            let headings: Vec<&str> = columns.iter().map(|(h, _)| *h).collect();
+            output.raw(table(&headings, &rows).as_bytes());
+        }
+        Ok(Done::Well)
+    })
+}
+
+pub(super) fn show(global: &Global, thing: &str, output: &Output) -> Result<Done, Error> {
+    let address = address(thing)?;
+    with(global, Access::Read, output, |instance| {
+        let value = instance.show(&address)?;
+        if output.is_json() {
+            output.document(&value);
+        } else {
+            show_value("", &value, 0, output);
+        }
+        Ok(Done::Well)
+    })
+}
+
+/// Shows a document as an indented list, which is easier to read than JSON.
+fn show_value(name: &str, value: &Value, depth: usize, output: &Output) {
+    let indent = "  ".repeat(depth);
+    match value {
+        Value::Object(map) => {
+            if !name.is_empty() {
+                output.line(format!("{indent}{}", output.paint(Style::Bold, name)));
+            }
+            let deeper = depth + usize::from(!name.is_empty());
+            map.iter().filter(|(_, v)| !v.is_null()).for_each(|(k, v)| show_value(k, v, deeper, output));
+        }
+        Value::Array(list) if list.iter().any(|v| v.is_object()) => {
+            output.line(format!("{indent}{}", output.paint(Style::Bold, name)));
+            for item in list {
+                let compact = item.as_object().map(|o| {
+                    o.iter().map(|(k, v)| format!("{k}={}", v.as_str().map_or_else(|| v.to_string(), str::to_owned)))
+                });
+                output.line(format!("{indent}  {}", compact.into_iter().flatten().collect::<Vec<_>>().join("  ")));
+            }
+        }
+        Value::Array(list) => {
+            let texts: Vec<String> = list.iter().map(|v| v.as_str().map_or_else(|| v.to_string(), str::to_owned)).collect();
+            let shown = if texts.len() > 8 && !output.verbose { super::slices(&texts) } else { texts.join(", ") };
+            output.line(format!("{indent}{name:<16} {shown}"));
+        }
+        Value::String(s) if s.contains('\n') => {
+            output.line(format!("{indent}{name}"));
+            s.lines().for_each(|l| output.line(format!("{indent}  {l}")));
+        }
+        Value::String(s) => output.line(format!("{indent}{name:<16} {s}")),
+        other => output.line(format!("{indent}{name:<16} {other}")),
+    }
+}
+
+pub(super) fn history(global: &Global, thing: &str, output: &Output) -> Result<Done, Error> {
+    let address = address(thing)?;
+    with(global, Access::Read, output, |instance| {
+        let report = instance.history(&address)?;
+        if output.is_json() {
+            output.document(&report);
+            return Ok(Done::Well);
+        }
+        for e in &report.changes {
+            let reason = e.reason.as_deref().map(|r| format!("  “{r}”")).unwrap_or_default();
+            output.line(format!("{:>6}  {}  {:<10} {:<12} {}{reason}", e.seq, moment(e.time), e.who, e.by, e.what));
+            for f in &e.fields {
+                let name = f.field.strip_prefix("spec.").unwrap_or(&f.field);
+                let text = |v: &Value| v.as_str().map_or_else(|| v.to_string(), str::to_owned);
+                for (mark, style, side) in [("-", Style::Bad, &f.from), ("+", Style::Good, &f.to)] {
+                    text(side).lines().for_each(|l| output.line(output.paint(style, &format!("          {mark} {name}: {l}"))));
+                }
+            }
+        }
+        Ok(Done::Well)
+    })
+}

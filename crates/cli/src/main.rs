@@ -1,0 +1,94 @@
+//! The binary `mainstay`: arguments in, tables and progress out.
+//!
+//! Everything that a command decides or does is in `mainstay_server`; here it is parsed, called and shown. Standard output is
+//! the answer; progress, hints and errors go to standard error.
+
+mod args;
+mod commands;
+mod context;
+mod output;
+mod progress;
+mod table;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use mainstay_api::{Error, ErrorKind};
+
+use crate::args::Cli;
+use crate::output::Output;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// How a command ended without an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Done {
+    /// All is well.
+    Well,
+    /// The work itself failed, and that was said.
+    Failed,
+    /// The request was wrong, and that was said.
+    Wrong,
+    /// There are changes, and the user wanted to know.
+    Changes,
+    /// What is stored does not verify, and that was said.
+    Unverified,
+    /// It was stopped.
+    Interrupted,
+}
+
+impl Done {
+    const fn code(self) -> u8 {
+        match self {
+            Self::Well => 0,
+            Self::Failed => 1,
+            Self::Wrong => 2,
+            Self::Changes => 3,
+            Self::Unverified => 7,
+            Self::Interrupted => 130,
+        }
+    }
+}
+
+/// The exit status of an error.
+const fn code(error: &Error) -> u8 {
+    match error.kind {
+        ErrorKind::Failed => 1,
+        ErrorKind::Invalid | ErrorKind::NotFound => 2,
+        ErrorKind::Refused => 4,
+        ErrorKind::OutOfDate => 5,
+        ErrorKind::Unavailable => 6,
+        ErrorKind::Damaged => 7,
+        ErrorKind::Interrupted => 130,
+    }
+}
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(e) => return usage(&e),
+    };
+    let output = Output::new(&cli.global);
+    match commands::run(&cli, &output) {
+        Ok(done) => ExitCode::from(done.code()),
+        Err(error) => {
+            output.error(&error);
+            ExitCode::from(code(&error))
+        }
+    }
+}
+
+/// Shows what clap has to say: help and version on standard output, mistakes on standard error or, if wanted, as JSON.
+fn usage(e: &clap::Error) -> ExitCode {
+    let wants_json = std::env::args_os().any(|a| a == "--json");
+    if e.use_stderr() && wants_json {
+        let text = e.render().to_string();
+        let message = text.trim_start_matches("error: ").lines().next().unwrap_or_default();
+        Output::json_only().error(&Error::new(ErrorKind::Invalid, "MS0006", message).help("mainstay help"));
+    } else {
+        // If even the terminal is gone there is nobody to tell.
+        let _ = e.print();
+    }
+    ExitCode::from(if e.use_stderr() { 2 } else { 0 })
+}

@@ -104,13 +104,14 @@ pub(crate) fn check_size(draft: &Draft) -> Result<(), Error> {
     Ok(())
 }
 
-/// Encodes the header of a draft.
+/// Appends the encoded header of a draft.
 pub(crate) fn encode(
+    out: &mut Vec<u8>,
     seq: u64,
     draft: &Draft,
     erases: Option<u64>,
     body_hash: &Hash,
-) -> Result<Vec<u8>, Error> {
+) -> Result<(), Error> {
     let mut flags = 0;
     for (flag, on) in [
         (IGNORABLE, draft.ignorable),
@@ -121,7 +122,6 @@ pub(crate) fn encode(
     ] {
         flags |= if on { flag } else { 0 };
     }
-    let mut out = Vec::with_capacity(192);
     out.extend_from_slice(&[FORMAT, flags]);
     out.extend_from_slice(&seq.to_le_bytes());
     out.extend_from_slice(&draft.time.as_micros().to_le_bytes());
@@ -129,18 +129,18 @@ pub(crate) fn encode(
     for number in [draft.cause, erases].into_iter().flatten() {
         out.extend_from_slice(&number.to_le_bytes());
     }
-    put_text(&mut out, "account", &draft.account)?;
-    put_text(&mut out, "actor", &draft.actor)?;
-    put_text(&mut out, "kind", &draft.kind)?;
-    put_text(&mut out, "subject", &draft.subject)?;
+    put_text(out, "account", &draft.account)?;
+    put_text(out, "actor", &draft.actor)?;
+    put_text(out, "kind", &draft.kind)?;
+    put_text(out, "subject", &draft.subject)?;
     if let Some(request) = &draft.request {
-        put_text(&mut out, "request", request)?;
+        put_text(out, "request", request)?;
     }
     if let Some(reason) = &draft.reason {
-        put_text(&mut out, "reason", reason)?;
+        put_text(out, "reason", reason)?;
     }
     out.extend_from_slice(body_hash.as_bytes());
-    Ok(out)
+    Ok(())
 }
 
 /// Decodes a header into a record without its body.
@@ -186,14 +186,6 @@ pub(crate) fn decode(header: &[u8]) -> Result<Record, Error> {
         body,
         body_hash,
     })
-}
-
-/// Puts the salt before the body: the bytes that are stored, and that the body's hash covers.
-pub(crate) fn salted(salt: &[u8], body: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(SALT + body.len());
-    out.extend_from_slice(salt);
-    out.extend_from_slice(body);
-    out
 }
 
 /// Gives a record the body from its stored bytes, checking them against the hash in the header.

@@ -97,17 +97,97 @@ pub struct State {
 
 /// What one append writes, in parts, so that the first rows can be on their way while the last are still being hashed.
 pub trait Batch {
-    /// Returns the next records in order, with their bodies; none when there are no more.
+    /// Returns the next records in order; none when there are no more.
     ///
     /// # Errors
     /// Whatever kept them from being made; the append then writes nothing and returns it.
-    fn facts(&mut self) -> Result<Vec<StoredFact>, Error>;
+    fn chunk(&mut self) -> Result<Chunk, Error>;
 
     /// Returns the rest, after the last of the records.
     ///
     /// # Errors
-    /// As [`Batch::facts`].
+    /// As [`Batch::chunk`].
     fn end(&mut self) -> Result<BatchEnd, Error>;
+}
+
+/// Records' rows that are to be written, side by side in one piece of memory.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Chunk {
+    bytes: Vec<u8>,
+    rows: Vec<Place>,
+}
+
+/// Where in a chunk a row is: the body up to `header`, the header up to `end`, beginning where the row before ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Place {
+    seq: u64,
+    check: [u8; 8],
+    header: usize,
+    end: usize,
+}
+
+/// A record's row that is to be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NewFact<'a> {
+    /// The record's number.
+    pub seq: u64,
+    /// The header's bytes.
+    pub header: &'a [u8],
+    /// The first eight bytes of the header's leaf hash.
+    pub check: [u8; 8],
+    /// Salt and body.
+    pub body: &'a [u8],
+}
+
+impl Chunk {
+    /// Makes room for so many rows and bytes.
+    pub fn with_capacity(rows: usize, bytes: usize) -> Self {
+        Self {
+            bytes: Vec::with_capacity(bytes),
+            rows: Vec::with_capacity(rows),
+        }
+    }
+
+    /// Adds a row whose body and header `write` appends to the bytes, the body first. It returns where the header begins,
+    /// and the check.
+    ///
+    /// # Errors
+    /// Those of `write`.
+    pub fn add(
+        &mut self,
+        seq: u64,
+        write: impl FnOnce(&mut Vec<u8>) -> Result<(usize, [u8; 8]), Error>,
+    ) -> Result<(), Error> {
+        let (header, check) = write(&mut self.bytes)?;
+        self.rows.push(Place {
+            seq,
+            check,
+            header,
+            end: self.bytes.len(),
+        });
+        Ok(())
+    }
+
+    /// Says whether there are no rows.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// Returns the rows in order.
+    pub fn iter(&self) -> impl Iterator<Item = NewFact<'_>> {
+        let mut start = 0;
+        self.rows.iter().map(move |place| {
+            let from = std::mem::replace(&mut start, place.end);
+            let part = |from: usize, to: usize| self.bytes.get(from..to).unwrap_or_default();
+            let (header, body) = (part(place.header, place.end), part(from, place.header));
+            NewFact {
+                seq: place.seq,
+                header,
+                check: place.check,
+                body,
+            }
+        })
+    }
 }
 
 /// What an append writes besides the records.

@@ -14,11 +14,13 @@ use crate::entropy::Entropy;
 use crate::error::{Error, Kind};
 use crate::frame::Frame;
 use crate::merkle::{Edge, Tile, leaf, sha256};
-use crate::record::{Draft, SALT, check_size, encode, salted};
-use crate::store::{Batch, BatchEnd, StoredBody, StoredFact};
+use crate::record::{Draft, SALT, check_size, encode};
+use crate::store::{Batch, BatchEnd, Chunk};
 
 /// Records in a chunk.
 const CHUNK: usize = 64;
+/// Bytes of a record besides its body and its subject, roughly.
+const OTHER_BYTES: usize = 160;
 /// Chunks that may wait for the store.
 const WAITING: usize = 16;
 /// With fewer records, handing them to the thread costs more than it saves.
@@ -39,11 +41,12 @@ impl Journal {
         drafts.iter().try_for_each(check_size)?;
         let first_seq = self.head.last_seq + 1;
         let job = Job {
-            first_seq,
-            drafts,
+            seq: self.head.last_seq + 1,
+            drafts: drafts.into_iter(),
             erases,
-            edge: self.edge.clone(),
             entropy: self.entropy,
+            edge: self.edge.clone(),
+            tiles: Vec::new(),
         };
         let source = if count as usize > FEW {
             let worker = match self.worker.take() {
@@ -52,7 +55,7 @@ impl Journal {
             };
             Source::Worker(self.worker.insert(worker).give(job)?)
         } else {
-            Source::Here(Some(job))
+            Source::Here(job)
         };
         let mut work = Work {
             source,
@@ -107,36 +110,21 @@ struct Work {
 
 #[derive(Debug)]
 enum Source {
-    Here(Option<Job>),
+    Here(Job),
     Worker(Receiver<Part>),
 }
 
 impl Batch for Work {
-    fn facts(&mut self) -> Result<Vec<StoredFact>, Error> {
+    fn chunk(&mut self) -> Result<Chunk, Error> {
         let part = match &mut self.source {
-            Source::Here(job) => {
-                let mut facts = Vec::new();
-                let mut end = Part::Facts(Vec::new());
-                if let Some(job) = job.take() {
-                    job.run(CHUNK, &mut |part| match part {
-                        Part::Facts(chunk) => facts.extend(chunk),
-                        other => end = other,
-                    });
-                }
-                match end {
-                    Part::End(edge, tiles) => (self.edge, self.tiles) = (Some(edge), tiles),
-                    Part::Failed(e) => return Err(e),
-                    Part::Facts(_) => {}
-                }
-                Part::Facts(facts)
-            }
+            Source::Here(run) => run.next(),
             Source::Worker(parts) => parts.recv().map_err(|_| lost())?,
         };
         match part {
-            Part::Facts(facts) => Ok(facts),
+            Part::Chunk(chunk) => Ok(chunk),
             Part::End(edge, tiles) => {
                 (self.edge, self.tiles) = (Some(edge), tiles);
-                Ok(Vec::new())
+                Ok(Chunk::default())
             }
             Part::Failed(e) => Err(e),
         }
@@ -170,67 +158,55 @@ impl Batch for Work {
 /// Records to be encoded and hashed.
 #[derive(Debug)]
 struct Job {
-    first_seq: u64,
-    drafts: Vec<Draft>,
+    /// The number of the next record.
+    seq: u64,
+    drafts: std::vec::IntoIter<Draft>,
     erases: Option<u64>,
-    edge: Edge,
     entropy: Entropy,
+    edge: Edge,
+    tiles: Vec<Tile>,
 }
 
 /// What comes of it: chunks, then the end.
 #[derive(Debug)]
 enum Part {
-    Facts(Vec<StoredFact>),
+    Chunk(Chunk),
     End(Edge, Vec<Tile>),
     Failed(Error),
 }
 
 impl Job {
-    /// Hands the chunks and the end to `out`.
-    fn run(self, chunk: usize, out: &mut dyn FnMut(Part)) {
-        let Self {
-            first_seq,
-            drafts,
-            erases,
-            mut edge,
-            entropy,
-        } = self;
-        let mut tiles = Vec::new();
-        let mut seq = first_seq;
-        for drafts in drafts.chunks(chunk) {
-            match encode_chunk(seq, drafts, erases, &entropy, &mut edge, &mut tiles) {
-                Ok(facts) => out(Part::Facts(facts)),
-                Err(e) => return out(Part::Failed(e)),
-            }
-            seq += drafts.len() as u64;
+    /// Returns the next chunk, or the end.
+    fn next(&mut self) -> Part {
+        if self.drafts.len() == 0 {
+            return Part::End(std::mem::take(&mut self.edge), std::mem::take(&mut self.tiles));
         }
-        out(Part::End(edge, tiles));
+        self.encode().map_or_else(Part::Failed, Part::Chunk)
     }
-}
 
-fn encode_chunk(
-    first_seq: u64,
-    drafts: &[Draft],
-    erases: Option<u64>,
-    entropy: &Entropy,
-    edge: &mut Edge,
-    tiles: &mut Vec<Tile>,
-) -> Result<Vec<StoredFact>, Error> {
-    let salts = entropy.salts(first_seq, drafts.len())?;
-    let mut facts = Vec::with_capacity(drafts.len());
-    for ((seq, draft), salt) in (first_seq..).zip(drafts).zip(salts.chunks_exact(SALT)) {
-        let body = salted(salt, &draft.body);
-        let header = encode(seq, draft, erases, &sha256(&[&body]))?;
-        let leaf = leaf(&header);
-        edge.push(leaf, tiles);
-        facts.push(StoredFact {
-            seq,
-            header,
-            check: check(&leaf),
-            body: StoredBody::Kept(body),
-        });
+    fn encode(&mut self) -> Result<Chunk, Error> {
+        let count = self.drafts.len().min(CHUNK);
+        let salts = self.entropy.salts(self.seq, count)?;
+        let drafts = self.drafts.as_slice().iter().take(count);
+        let bodies: usize = drafts.map(|draft| draft.body.len() + draft.subject.len()).sum();
+        let mut chunk = Chunk::with_capacity(count, bodies + count * OTHER_BYTES);
+        for (salt, draft) in salts.chunks_exact(SALT).zip(self.drafts.by_ref()) {
+            let (seq, erases) = (self.seq, self.erases);
+            chunk.add(seq, |bytes| {
+                let start = bytes.len();
+                bytes.extend_from_slice(salt);
+                bytes.extend_from_slice(&draft.body);
+                let header = bytes.len();
+                let body_hash = sha256(&[bytes.get(start..).unwrap_or_default()]);
+                encode(bytes, seq, &draft, erases, &body_hash)?;
+                let leaf = leaf(bytes.get(header..).unwrap_or_default());
+                self.edge.push(leaf, &mut self.tiles);
+                Ok((header, check(&leaf)))
+            })?;
+            self.seq += 1;
+        }
+        Ok(chunk)
     }
-    Ok(facts)
 }
 
 /// The thread.
@@ -245,9 +221,15 @@ impl Worker {
     fn start() -> Result<Self, Error> {
         let (jobs, todo) = channel::<(Job, SyncSender<Part>)>();
         let run = move || {
-            for (job, parts) in todo {
-                // If the store has stopped taking parts, the rest goes nowhere.
-                job.run(CHUNK, &mut |part| drop(parts.send(part)));
+            for (mut job, parts) in todo {
+                loop {
+                    let part = job.next();
+                    let more = matches!(part, Part::Chunk(_));
+                    // A store that has stopped taking parts wants no more.
+                    if parts.send(part).is_err() || !more {
+                        break;
+                    }
+                }
             }
         };
         let thread = std::thread::Builder::new().name("journal".into()).spawn(run);

@@ -8,8 +8,8 @@ use std::time::Duration;
 use mainstay_base::Hash;
 
 use super::{
-    Batch, BatchEnd, State, Store, StoredBody, StoredCheckpoint, StoredFact, StoredFrame, StoredSnapshot,
-    Tile, Want,
+    Batch, BatchEnd, Chunk, State, Store, StoredBody, StoredCheckpoint, StoredFact, StoredFrame,
+    StoredSnapshot, Tile, Want,
 };
 use crate::error::{Error, Kind};
 
@@ -364,8 +364,20 @@ struct Pairs {
 }
 
 impl Batch for Pairs {
-    fn facts(&mut self) -> Result<Vec<StoredFact>, Error> {
-        Ok(self.facts.drain(..self.facts.len().min(2)).collect())
+    fn chunk(&mut self) -> Result<Chunk, Error> {
+        let mut chunk = Chunk::default();
+        for fact in self.facts.drain(..self.facts.len().min(2)) {
+            let StoredBody::Kept(body) = fact.body else {
+                continue;
+            };
+            chunk.add(fact.seq, |bytes| {
+                bytes.extend_from_slice(&body);
+                let at = bytes.len();
+                bytes.extend_from_slice(&fact.header);
+                Ok((at, fact.check))
+            })?;
+        }
+        Ok(chunk)
     }
 
     fn end(&mut self) -> Result<BatchEnd, Error> {

@@ -5,8 +5,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::{
-    Batch, BatchEnd, State, Store, StoredBody, StoredCheckpoint, StoredFact, StoredFrame, StoredSnapshot,
-    Want,
+    Batch, BatchEnd, NewFact, State, Store, StoredBody, StoredCheckpoint, StoredFact, StoredFrame,
+    StoredSnapshot, Want,
 };
 use crate::error::{Error, Kind};
 use crate::merkle::Tile;
@@ -139,12 +139,30 @@ impl Store for MemoryStore {
         let mut facts = BTreeMap::new();
         let taken = || Error::new(Kind::Unavailable, "a row of that number is there already");
         loop {
-            let part = batch.facts()?;
-            if part.is_empty() {
+            let chunk = batch.chunk()?;
+            if chunk.is_empty() {
                 break;
             }
-            for fact in part {
-                if facts.insert(fact.seq, fact).is_some() {
+            for NewFact {
+                seq,
+                header,
+                check,
+                body,
+            } in chunk.iter()
+            {
+                let body = StoredBody::Kept(body.to_vec());
+                if facts
+                    .insert(
+                        seq,
+                        StoredFact {
+                            seq,
+                            header: header.to_vec(),
+                            check,
+                            body,
+                        },
+                    )
+                    .is_some()
+                {
                     return Err(taken());
                 }
             }

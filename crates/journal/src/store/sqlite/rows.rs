@@ -8,7 +8,8 @@ use super::{failed, number, schema};
 use crate::error::Error;
 use crate::merkle::Tile;
 use crate::store::{
-    Batch, BatchEnd, State, StoredBody, StoredCheckpoint, StoredFact, StoredFrame, StoredSnapshot, Want,
+    Batch, BatchEnd, NewFact, State, StoredBody, StoredCheckpoint, StoredFact, StoredFrame, StoredSnapshot,
+    Want,
 };
 
 const INSERT_FACT: &str =
@@ -22,16 +23,20 @@ const HEADERS: &str = "SELECT seq, header, leaf, erased_by, NULL
 pub(super) fn insert(t: &Transaction<'_>, batch: &mut dyn Batch) -> Result<bool, Error> {
     let mut statement = t.prepare_cached(INSERT_FACT).map_err(failed)?;
     loop {
-        let facts = batch.facts()?;
-        if facts.is_empty() {
+        let chunk = batch.chunk()?;
+        if chunk.is_empty() {
             break;
         }
-        for fact in &facts {
-            let StoredBody::Kept(body) = &fact.body else {
-                return Err(Error::invalid("a record is appended with its body"));
-            };
-            let row = params![number(fact.seq)?, fact.header, &fact.check[..], body];
-            statement.execute(row).map_err(failed)?;
+        for NewFact {
+            seq,
+            header,
+            check,
+            body,
+        } in chunk.iter()
+        {
+            statement
+                .execute(params![number(seq)?, header, &check[..], body])
+                .map_err(failed)?;
         }
     }
     let BatchEnd { frame, tiles, erase } = batch.end()?;

@@ -24,9 +24,14 @@ pub(crate) fn say(text: impl AsRef<str>) {
     let _ = writeln!(err, "{}", text.as_ref());
 }
 
+/// Whether the log is one that folds groups; they do not nest, so a command that runs others sets this to false for them.
+fn grouping() -> bool {
+    std::env::var_os("GITHUB_ACTIONS").is_some_and(|v| v == "true")
+}
+
 /// Opens a part of the work.
 pub(crate) fn heading(title: &str) {
-    if std::env::var_os("GITHUB_ACTIONS").is_some() {
+    if grouping() {
         say(format!("::group::{title}"));
     } else {
         say(format!("\n{}", paint(&format!("── {title} "), "1")));
@@ -35,7 +40,7 @@ pub(crate) fn heading(title: &str) {
 
 /// Closes a part of the work and says how it went.
 pub(crate) fn closing(title: &str, ok: bool, elapsed: Duration) {
-    if std::env::var_os("GITHUB_ACTIONS").is_some() {
+    if grouping() {
         say("::endgroup::");
     }
     let (mark, colour) = if ok { ("ok", "32") } else { ("FAILED", "31") };

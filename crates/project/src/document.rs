@@ -15,6 +15,9 @@ use crate::place::{Lines, Place, Text};
 /// A value of a document and the bytes that it stands in.
 pub(crate) type Value<'i> = TomlSpanned<DeValue<'i>>;
 
+/// How many mistakes in its TOML are reported of one document.
+const MOST: usize = 100;
+
 /// TOML text and where each of its stretches stands in its file.
 #[derive(Debug)]
 pub(crate) struct Document<'a> {
@@ -58,11 +61,14 @@ impl<'a> Document<'a> {
             let mistake = self.mistake(error.message(), error.span().unwrap_or_default());
             let local = mistake.code == code::DUPLICATE_KEY || is_scalar(error.message());
             parsed.broken |= !local;
-            if !parsed.mistakes.iter().any(|m| m.line == mistake.line) {
+            // Errors come in the order of lines: one for each line.
+            if parsed.mistakes.last().is_none_or(|m| m.line != mistake.line) {
                 parsed.mistakes.push(mistake);
             }
-            // What follows a list or an inline table that is not closed is a guess.
-            if error.message().contains("array") || error.message().contains("inline table") {
+            // What follows a list or an inline table that is not closed is a guess; hundreds of mistakes are one.
+            let guess = error.message().contains("array") || error.message().contains("inline table");
+            if guess || parsed.mistakes.len() >= MOST {
+                parsed.broken = true;
                 break;
             }
         }
@@ -79,26 +85,35 @@ impl<'a> Document<'a> {
         }
         let (what, expected) = message.split_once(", expected ").unwrap_or((message, ""));
         let written = self.text.get(span).unwrap_or_default().trim();
+        let what = what
+            .replace("inline table", "table")
+            .replace("array elements", "the items of a list");
+        let what = what.replace("array", "list");
         let quoted = is_scalar(message) && written.chars().next().is_none_or(char::is_alphabetic);
-        let what = if quoted { "this is not a value" } else { what };
-        let label = match expected {
-            _ if quoted && written.is_empty() => "a value is missing".to_owned(),
-            _ if quoted => "a text without quotation marks".to_owned(),
-            "" | "nothing" => "here".to_owned(),
-            wanted => format!("expected {wanted}"),
+        let missing = quoted && written.is_empty();
+        let (message, label) = match expected {
+            _ if missing => (
+                "a value is missing".to_owned(),
+                "nothing after the `=`".to_owned(),
+            ),
+            _ if quoted => (
+                "a text without quotation marks".to_owned(),
+                "this is not a value".to_owned(),
+            ),
+            "`\"`" | "`'`" | "`\"\"\"`" | "`'''`" => {
+                ("a text is not closed".to_owned(), format!("expected {expected}"))
+            }
+            "" | "nothing" => (format!("this is not TOML: {what}"), "here".to_owned()),
+            wanted => (format!("this is not TOML: {what}"), format!("expected {wanted}")),
         };
-        let help = match written {
-            "" if quoted => Some("write a value after the `=`".to_owned()),
-            text if quoted => Some(format!("texts stand in quotation marks: \"{text}\"")),
+        let help = match what.as_str() {
+            _ if quoted && !missing => Some(format!("write \"{written}\"")),
+            "missing escaped value" => {
+                Some("a backslash is written `\\\\`, or plainly between single quotation marks".to_owned())
+            }
             _ => None,
         };
-        Mistake::new(
-            code::SYNTAX,
-            &place,
-            format!("this is not TOML: {what}"),
-            label,
-            help,
-        )
+        Mistake::new(code::SYNTAX, &place, message, label, help)
     }
 
     /// Returns where bytes of this document stand in its file.

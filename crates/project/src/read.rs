@@ -3,6 +3,7 @@
 //! Owns how a field is asked for and what is said when it is not what it should be. A reader never stops: what is wrong is
 //! reported and read as missing, so that each mistake is said once. What fields there are is known to the modules below.
 
+use std::fmt;
 use std::ops::Range;
 
 use mainstay_base::text::nearest;
@@ -26,6 +27,30 @@ pub(crate) struct Reader<'a> {
     document: &'a Document<'a>,
     /// What was found to be wrong.
     pub(crate) mistakes: Vec<Mistake>,
+}
+
+/// What a mistake is about.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Subject<'n> {
+    /// A field, by its name.
+    Field(&'n str),
+    /// An item of a list, by the list's name.
+    Item(&'n str),
+}
+
+impl<'n> From<&'n str> for Subject<'n> {
+    fn from(name: &'n str) -> Self {
+        Self::Field(name)
+    }
+}
+
+impl fmt::Display for Subject<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Field(name) => write!(f, "`{name}`"),
+            Self::Item(name) => write!(f, "an item of `{name}`"),
+        }
+    }
 }
 
 /// One field of a table.
@@ -84,9 +109,15 @@ impl<'a> Reader<'a> {
     }
 
     /// Reports a value of a wrong type.
-    pub(crate) fn wrong(&mut self, name: &str, wanted: &str, value: &Value<'_>, help: Option<String>) {
+    pub(crate) fn wrong<'n>(
+        &mut self,
+        subject: impl Into<Subject<'n>>,
+        wanted: &str,
+        value: &Value<'_>,
+        help: Option<String>,
+    ) {
         let got = type_of(value.get_ref());
-        let message = format!("`{name}` must be {wanted}, not {got}");
+        let message = format!("{} must be {wanted}, not {got}", subject.into());
         self.report(
             code::WRONG_TYPE,
             value.span(),
@@ -99,7 +130,12 @@ impl<'a> Reader<'a> {
     /// Reads a table without looking at its fields' names.
     pub(crate) fn open<'v>(&mut self, name: &str, value: &'v Value<'v>) -> Option<Fields<'v>> {
         let Some(fields) = fields(value) else {
-            self.wrong(name, "a table", value, None);
+            // `[[name]]` makes a list of tables.
+            let doubled = value.get_ref().as_array().and_then(|a| a.iter().next());
+            let help = doubled
+                .filter(|v| v.get_ref().is_table())
+                .map(|_| "write it once, in single brackets".to_owned());
+            self.wrong(name, "a table", value, help);
             return None;
         };
         Some(fields)
@@ -148,7 +184,11 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads a string.
-    pub(crate) fn string(&mut self, name: &str, value: &Value<'_>) -> Option<Spanned<String>> {
+    pub(crate) fn string<'n>(
+        &mut self,
+        subject: impl Into<Subject<'n>>,
+        value: &Value<'_>,
+    ) -> Option<Spanned<String>> {
         let Some(text) = value.get_ref().as_str() else {
             let help = match value.get_ref() {
                 DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_) | DeValue::Datetime(_) => {
@@ -156,7 +196,7 @@ impl<'a> Reader<'a> {
                 }
                 _ => None,
             };
-            self.wrong(name, "a string", value, help);
+            self.wrong(subject, "a string", value, help);
             return None;
         };
         Some(Spanned {
@@ -166,13 +206,18 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads a string that says something.
-    pub(crate) fn word(&mut self, name: &str, value: &Value<'_>) -> Option<Spanned<String>> {
-        let text = self.string(name, value)?;
+    pub(crate) fn word<'n>(
+        &mut self,
+        subject: impl Into<Subject<'n>>,
+        value: &Value<'_>,
+    ) -> Option<Spanned<String>> {
+        let subject = subject.into();
+        let text = self.string(subject, value)?;
         if text.value.trim().is_empty() {
             self.report(
                 code::EMPTY,
                 value.span(),
-                format!("`{name}` is empty"),
+                format!("{subject} is empty"),
                 "nothing is named here",
                 None,
             );
@@ -268,7 +313,7 @@ impl<'a> Reader<'a> {
         if number.is_none() {
             let message = format!("`{name}` cannot be {}", written.as_str());
             let label = match most {
-                u64::MAX => format!("must be {least} or more"),
+                most if most >= i64::MAX.unsigned_abs() => format!("must be {least} or more"),
                 most => format!("must be from {least} to {most}"),
             };
             self.report(code::OUT_OF_RANGE, value.span(), message, label, None);

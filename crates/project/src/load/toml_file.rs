@@ -86,7 +86,8 @@ impl Found {
             return;
         };
         for entry in &entries {
-            if let Some(inner) = unquoted(entry.value).filter(|_| kind.name != "check") {
+            let named = kind.name == "check" || entry.name.contains('.');
+            if let Some(inner) = unquoted(entry.value).filter(|_| !named) {
                 let name = format!("{}.{}", entry.name, inner.name);
                 let help = format!("put it in quotation marks: [{}.\"{name}\"]", kind.name);
                 let message = format!("`{name}` is not the name of a dataset as it is written here");

@@ -4,7 +4,7 @@ use mainstay_model::schema::{Column, ColumnType, Schema};
 use mainstay_model::spec::{Format, OnSchemaChange, SourceSpec};
 
 use super::check::WrittenCheck;
-use super::{Entry, Reader};
+use super::{Entry, Reader, Subject};
 use crate::code;
 use crate::declared::DeclaredSource;
 use crate::document::Value;
@@ -225,7 +225,7 @@ impl Reader<'_> {
     fn nulls(&mut self, value: &Value<'_>) -> Vec<String> {
         let list = self.list("null", "strings", value).unwrap_or_default();
         list.into_iter()
-            .filter_map(|v| self.string("null", v))
+            .filter_map(|v| self.string(Subject::Item("null"), v))
             .map(|s| s.value)
             .collect()
     }

@@ -8,7 +8,7 @@ use mainstay_model::name::is_identifier;
 use mainstay_model::spec::Severity;
 use toml::de::DeValue;
 
-use super::Reader;
+use super::{Reader, Subject};
 use crate::amount::{BadAmount, duration_ms, size_bytes};
 use crate::code;
 use crate::document::Value;
@@ -141,7 +141,7 @@ impl Reader<'_> {
         let list = self.list(name, "columns", value)?;
         let columns: Vec<(Range<usize>, Spanned<String>)> = list
             .iter()
-            .filter_map(|v| Some((v.span(), self.word(name, v)?)))
+            .filter_map(|v| Some((v.span(), self.word(Subject::Item(name), v)?)))
             .collect();
         let columns = self.once(name, columns);
         (!columns.is_empty()).then_some(columns)
@@ -173,7 +173,7 @@ impl Reader<'_> {
     }
 
     /// Reads a value that columns are compared with, as a SQL literal.
-    pub(crate) fn literal(&mut self, name: &str, value: &Value<'_>) -> Option<String> {
+    pub(crate) fn literal(&mut self, subject: Subject<'_>, value: &Value<'_>) -> Option<String> {
         let literal = match value.get_ref() {
             DeValue::String(s) => Some(format!("'{}'", s.replace('\'', "''"))),
             DeValue::Boolean(b) => Some(if *b { "TRUE" } else { "FALSE" }.to_owned()),
@@ -196,12 +196,17 @@ impl Reader<'_> {
                 _ => None,
             },
             DeValue::Array(_) | DeValue::Table(_) => {
-                self.wrong(name, "a number, a string, a date, or true or false", value, None);
+                self.wrong(
+                    subject,
+                    "a number, a string, a date, or true or false",
+                    value,
+                    None,
+                );
                 return None;
             }
         };
         if literal.is_none() {
-            let message = format!("`{name}` cannot be compared with this");
+            let message = format!("{subject} cannot be compared with this");
             let label = "no column can hold this value";
             let help =
                 "columns hold integers of 64 bits, finite numbers, texts, dates, moments, true and false";

@@ -10,7 +10,7 @@ use super::{Body, ENDS};
 use crate::code;
 use crate::document::Value;
 use crate::place::Spanned;
-use crate::read::{Entry, Fields, Reader};
+use crate::read::{Entry, Fields, Reader, Subject};
 
 impl Reader<'_> {
     /// Reads a rule; `fields` are those of its value, if it is a table.
@@ -127,11 +127,11 @@ impl Reader<'_> {
             let columns = if key.get_ref().is_array() {
                 self.columns("unique", key).unwrap_or_default()
             } else if key.get_ref().is_str() {
-                self.word("unique", key).into_iter().collect()
+                self.word(Subject::Item("unique"), key).into_iter().collect()
             } else {
                 self.wrong(
-                    "unique",
-                    "a list of keys, each a column or a list of columns",
+                    Subject::Item("unique"),
+                    "a column or a list of columns",
                     key,
                     None,
                 );
@@ -148,7 +148,7 @@ impl Reader<'_> {
         Some(
             values
                 .into_iter()
-                .filter_map(|v| self.literal(entry.name, v))
+                .filter_map(|v| self.literal(Subject::Item(entry.name), v))
                 .collect(),
         )
     }
@@ -156,7 +156,7 @@ impl Reader<'_> {
     fn bounds(&mut self, entry: &Entry<'_>) -> Option<Bounds> {
         let owner = format!("the range of `{}`", entry.name);
         let fields = self.table(entry.name, &owner, entry.value, &ENDS)?;
-        let [min, max] = ENDS.map(|end| fields.get(end).and_then(|v| self.literal(end, v)));
+        let [min, max] = ENDS.map(|end| fields.get(end).and_then(|v| self.literal(end.into(), v)));
         let crossed = matches!((&min, &max), (Some(a), Some(b)) if is_above(a, b));
         self.ends(entry.name, entry.value, &fields, crossed);
         Some(Bounds { min, max })

@@ -37,6 +37,13 @@ fn unknown_dataset(p: &Problem) -> Option<DatasetName> {
     quoted.parse().ok()
 }
 
+impl Compiled {
+    /// Shows the mistakes as a compiler would, with the lines that they are in.
+    pub fn render(&self, color: bool) -> String {
+        mainstay_project::render(&self.mistakes, &self.files, color)
+    }
+}
+
 type Tables = BTreeMap<DatasetName, InputTable>;
 
 impl Instance {

@@ -2,17 +2,19 @@
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
+use arrow::array::RecordBatch;
 use mainstay_api::{DeliverReport, DeliveryReport, Error, ErrorKind, Progress};
 use mainstay_base::{Hash, text};
+use mainstay_catalog::Stage;
 use mainstay_control::{Command, DeliveredFile, Taken};
 use mainstay_ingest::{Arrival, Found, Intake, Taking, Watch};
 use mainstay_model::delivery::FileError;
 use mainstay_model::fact::Fact;
 use mainstay_model::resource::{Kind, ResourceKey, Spec};
 use mainstay_model::spec::SourceSpec;
-use mainstay_model::{DatasetName, Schema};
+use mainstay_model::{DataFile, DatasetName, Schema, SliceKey};
 use mainstay_storage::Store;
 
 use crate::error;
@@ -216,7 +218,7 @@ impl<'a> Round<'a> {
             return Ok(delivered(content.hash(), None));
         }
         let known = self.known();
-        let stage = SliceStage { round: self, index, files: AtomicUsize::new(0) };
+        let stage = SliceStage { round: self, index, stage: OnceLock::new() };
         let taking = Taking { known: known.as_ref(), file: &found.file, content: &content, stage: &stage };
         let result = match self.intake.take(taking) {
             Ok(taken) => self.learn(&taken.schema).map(|()| Taken { rows: taken.rows, files: taken.files }),
@@ -252,5 +254,38 @@ impl<'a> Round<'a> {
             }
         }
         Ok(())
+    }
+}
+
+/// Where one file's rows go: below a prefix of its own.
+struct SliceStage<'a> {
+    round: &'a Round<'a>,
+    index: usize,
+    stage: OnceLock<Stage>,
+}
+
+impl mainstay_ingest::Stage for SliceStage<'_> {
+    fn stage(&self, slice: &SliceKey, rows: &RecordBatch) -> Result<DataFile, mainstay_ingest::Error> {
+        let failed = mainstay_ingest::Error::failed::<mainstay_catalog::Error>;
+        let stage = match self.stage.get() {
+            Some(stage) => stage,
+            None => {
+                let round = self.round;
+                let columns = mainstay_sql::arrow_types::columns(&rows.schema());
+                let schema = columns.map_err(|(column, _)| mainstay_ingest::Error::failed(column))?;
+                let slice_columns: Vec<String> = round.intake.spec().slice.iter().map(|s| s.name.clone()).collect();
+                let attempt = format!("{}-{}", round.prefix, self.index);
+                let table = round.instance.table(round.name);
+                let made = Stage::new(&round.store, &table, &attempt, &schema, &slice_columns).map_err(failed)?;
+                self.stage.get_or_init(|| made)
+            }
+        };
+        self.round.instance.runtime.block_on(async {
+            let mut writer = stage.slice(slice).map_err(failed)?;
+            writer.write(rows).await.map_err(failed)?;
+            let files = writer.finish().await.map_err(failed)?;
+            stage.persist(&files).await.map_err(failed)?;
+            files.into_iter().next().ok_or_else(|| mainstay_ingest::Error::failed("rows were staged to no file"))
+        })
     }
 }

@@ -79,6 +79,11 @@ impl Instance {
         Ok(instance)
     }
 
+    /// Says whether a home was ever written.
+    pub fn exists(home: &Path) -> bool {
+        home.join(mainstay_journal::store::sqlite::DATABASE).is_file()
+    }
+
     /// Signs a checkpoint and leaves a snapshot where it is worth it. Without it nothing is lost, only unsigned.
     ///
     /// # Errors

@@ -27,6 +27,7 @@ pub use compile::Compiled;
 pub use facts::JournalFilter;
 pub use instance::{Access, Instance, Options};
 pub use ledger::Context;
+pub use mainstay_engine::CancelToken;
 pub use query::{QueryOptions, QueryResult, When};
 pub use run::RunRequest;
 
@@ -35,3 +36,6 @@ pub const PROJECT_FILE: &str = mainstay_project::MAIN_FILE;
 
 /// The folder of the embedded home within a project.
 pub const HOME_FOLDER: &str = ".mainstay";
+
+pub use mainstay_engine::ENGINE;
+pub use mainstay_project::{job_schema, schema as project_schema};

@@ -9,7 +9,7 @@ use crate::failure::{Outcome, none_of};
 use crate::options::Options;
 use crate::screen;
 use crate::workspace::{Package, Workspace};
-use table::{ABOVE_ALL, LONGEST_CHAIN, Row, TABLE};
+use table::{ABOVE_ALL, FOR_ALL, LONGEST_CHAIN, Row, TABLE};
 
 /// Internal edges by crate: what it uses, and whether only in tests.
 type Edges = BTreeMap<String, Vec<(String, bool)>>;
@@ -67,7 +67,7 @@ fn findings(edges: &Edges, table: &[Row]) -> Vec<String> {
             let kind = if *dev { " in its tests" } else { "" };
             if ABOVE_ALL.contains(&used.as_str()) {
                 findings.push(format!("`{name}` uses `{used}`{kind}, which nothing may"));
-            } else if row.is_some_and(|r| !r.may_use.contains(&used.as_str())) {
+            } else if row.is_some_and(|r| !r.may_use.contains(&used.as_str())) && used != FOR_ALL {
                 findings.push(format!(
                     "`{name}` uses `{used}`{kind}, which the table does not allow"
                 ));

@@ -11,6 +11,9 @@ pub(super) struct Row {
 /// Crates that may use everything and that nothing may use: `sim` holds tests, `xtask` the developers' commands.
 pub(super) const ABOVE_ALL: [&str; 2] = ["sim", "xtask"];
 
+/// Holds no code, only the features of heavy dependencies that every build shares; every crate may use it.
+pub(super) const FOR_ALL: &str = "unify";
+
 /// Every link of a chain waits for the one below it when it is built.
 pub(super) const LONGEST_CHAIN: usize = 7;
 
@@ -20,6 +23,7 @@ const fn row(name: &'static str, floor: u8, may_use: &'static [&'static str]) ->
 
 pub(super) const TABLE: &[Row] = &[
     row("base", 0, &[]),
+    row(FOR_ALL, 0, &[]),
     row("model", 1, &["base"]),
     row("api", 2, &["base", "model"]),
     row("planner", 2, &["base", "model"]),

@@ -17,18 +17,26 @@ struct Page {
     make: fn(&Path) -> Outcome<String>,
 }
 
-const PAGES: [Page; 4] = [
+const PAGES: [Page; 6] = [
     Page {
         file: "docs/reference/commands.md",
         make: commands::page,
     },
     Page {
         file: "docs/reference/project-files.md",
-        make: |binary| schema::page(&schema_of(binary)?),
+        make: |binary| schema::page("Project files", &schema_of(binary, &[])?),
     },
     Page {
         file: "docs/reference/project.schema.json",
-        make: schema_of,
+        make: |binary| schema_of(binary, &[]),
+    },
+    Page {
+        file: "docs/reference/job-settings.md",
+        make: |binary| schema::page("Settings of a job", &schema_of(binary, &["--job"])?),
+    },
+    Page {
+        file: "docs/reference/job.schema.json",
+        make: |binary| schema_of(binary, &["--job"]),
     },
     Page {
         file: "docs/reference/errors.md",
@@ -81,8 +89,8 @@ pub(crate) fn check(binary: &Path) -> Outcome {
         .help("`cargo xtask gen` writes them"))
 }
 
-fn schema_of(binary: &Path) -> Outcome<String> {
-    let text = Program::new(binary).args(["schema"]).output()?;
+fn schema_of(binary: &Path, which: &[&str]) -> Outcome<String> {
+    let text = Program::new(binary).args(["schema"]).args(which).output()?;
     Ok(format!("{}\n", text.trim_end()))
 }
 

@@ -5,6 +5,9 @@ use std::path::Path;
 use super::quiet;
 use crate::failure::Outcome;
 
+/// The title of the options that every command has: they are told once.
+const SHARED: &str = "For every command:";
+
 /// Deeper than this no command goes.
 const DEPTH: usize = 3;
 
@@ -23,9 +26,14 @@ fn chapter(binary: &Path, path: &[String], text: &mut String) -> Outcome {
         .join(" ");
     let level = "#".repeat((path.len() + 1).clamp(2, 4));
     let help: Vec<&str> = help.trim_end().lines().map(str::trim_end).collect();
+    let told = if path.is_empty() {
+        help.clone()
+    } else {
+        without_shared(&help)
+    };
     text.push_str(&format!(
         "\n{level} {title}\n\n```text\n{}\n```\n",
-        help.join("\n")
+        told.join("\n")
     ));
     if path.len() < DEPTH {
         for name in subcommands(&help) {
@@ -33,6 +41,24 @@ fn chapter(binary: &Path, path: &[String], text: &mut String) -> Outcome {
         }
     }
     Ok(())
+}
+
+/// The help without the section of shared options, which ends at the next line that begins at the margin.
+fn without_shared<'a>(help: &[&'a str]) -> Vec<&'a str> {
+    let mut kept: Vec<&str> = Vec::new();
+    let mut shared = false;
+    for &line in help {
+        if !line.starts_with(' ') && !line.is_empty() {
+            shared = line == SHARED;
+        }
+        if !shared {
+            kept.push(line);
+        }
+    }
+    while kept.last().is_some_and(|l| l.is_empty()) {
+        kept.pop();
+    }
+    kept
 }
 
 /// The names in the help's lists of commands: lines that begin two columns in, below a title that speaks of commands.
@@ -75,6 +101,23 @@ More commands:
 Options:
   --json   As JSON
 ";
+
+    #[test]
+    fn shared_options_are_told_once() {
+        let help = [
+            "Usage: x",
+            "",
+            SHARED,
+            "      --json",
+            "",
+            "          As JSON",
+            "",
+            "Examples:",
+            "  x",
+        ];
+        assert_eq!(without_shared(&help), ["Usage: x", "", "Examples:", "  x"]);
+        assert_eq!(without_shared(&help[..7]), ["Usage: x"]);
+    }
 
     #[test]
     fn commands_are_found_in_the_help() {

@@ -5,9 +5,9 @@ use serde_json::Value;
 use crate::failure::{Context as _, Outcome};
 use crate::markdown;
 
-pub(super) fn page(schema: &str) -> Outcome<String> {
+pub(super) fn page(title: &str, schema: &str) -> Outcome<String> {
     let schema: Value = serde_json::from_str(schema).context("mainstay schema")?;
-    let mut text = String::from("<!-- Written by `cargo xtask gen`. -->\n\n# Project files\n");
+    let mut text = format!("<!-- Written by `cargo xtask gen`. -->\n\n# {title}\n");
     section(&schema, None, &mut text);
     for (name, definition) in schema["$defs"].as_object().into_iter().flatten() {
         section(definition, Some(name), &mut text);
@@ -150,6 +150,6 @@ A project.
 |---|---|---|---|
 | `slice` | text | | |
 ";
-        assert_eq!(page(schema).unwrap(), expected);
+        assert_eq!(page("Project files", schema).unwrap(), expected);
     }
 }

@@ -119,7 +119,7 @@ fn appends(options: &Options) -> Outcome<Value> {
                 if (turn == 0) == journal_first {
                     pair[0] = journal_alone(&run("journal"), options.facts, group)?;
                 } else {
-                    pair[1] = sqlite_alone(&run("sqlite"), &rows, options.facts, group)?;
+                    pair[1] = sqlite_alone(&run("sqlite"), &rows, options.facts)?;
                 }
             }
             let [mine, its] = pair;
@@ -171,29 +171,12 @@ fn journal_alone(dir: &Path, facts: usize, group: usize) -> Outcome<f64> {
 }
 
 /// Facts per second of SQLite with the same table, the same settings and rows of the same sizes, and nothing else.
-fn sqlite_alone(dir: &Path, rows: &[Row], facts: usize, group: usize) -> Outcome<f64> {
-    let mut store = SqliteStore::new(dir);
-    store.claim(None)?;
-    drop(store);
-    let mut database = Connection::open(dir.join("journal.db"))?;
-    database.execute_batch(
-        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA mmap_size = 0; PRAGMA cache_size = -32768;
-         PRAGMA wal_autocheckpoint = 4000; PRAGMA secure_delete = 1",
-    )?;
+fn sqlite_alone(dir: &Path, rows: &[Row], facts: usize) -> Outcome<f64> {
+    let mut database = sqlite(dir)?;
     let begun = Instant::now();
-    let mut seq = 0i64;
+    let mut seq = 0;
     while (seq as usize) < facts {
-        let transaction = database.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        {
-            let mut insert = transaction.prepare_cached(
-                "INSERT INTO fact (seq, header, leaf, erased_by, body) VALUES (?1, ?2, ?3, NULL, ?4)",
-            )?;
-            for (header, leaf, body) in rows.iter().take(group.min(facts - seq as usize)) {
-                seq += 1;
-                insert.execute(params![seq, header, leaf, body])?;
-            }
-        }
-        transaction.commit()?;
+        insert(&mut database, rows, &mut seq)?;
     }
     let rate = facts as f64 / begun.elapsed().as_secs_f64();
     drop(database);
@@ -201,27 +184,89 @@ fn sqlite_alone(dir: &Path, rows: &[Row], facts: usize, group: usize) -> Outcome
     Ok(rate)
 }
 
-/// How long one frame takes when frames come at a tenth of the rate that the journal can take.
+/// Opens a database with the journal's tables and settings.
+fn sqlite(dir: &Path) -> Outcome<Connection> {
+    let mut store = SqliteStore::new(dir);
+    store.claim(None)?;
+    drop(store);
+    let database = Connection::open(dir.join("journal.db"))?;
+    database.execute_batch(
+        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA mmap_size = 0; PRAGMA cache_size = -32768;
+         PRAGMA wal_autocheckpoint = 4000; PRAGMA secure_delete = 1",
+    )?;
+    Ok(database)
+}
+
+/// Inserts one group in one transaction.
+fn insert(database: &mut Connection, rows: &[Row], seq: &mut i64) -> Outcome<()> {
+    let transaction = database.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let sql = "INSERT INTO fact (seq, header, leaf, erased_by, body) VALUES (?1, ?2, ?3, NULL, ?4)";
+    {
+        let mut insert = transaction.prepare_cached(sql)?;
+        for (header, leaf, body) in rows {
+            *seq += 1;
+            insert.execute(params![*seq, header, leaf, body])?;
+        }
+    }
+    Ok(transaction.commit()?)
+}
+
+/// How long one frame takes when frames come at a tenth of the rate that the journal can take, and how long SQLite alone
+/// takes for the same rows at the same pace.
 fn latency(options: &Options) -> Outcome<Value> {
-    let (mut halves, mut tails, mut worst, mut rates) = (vec![], vec![], vec![], vec![]);
+    let (mut ours, mut theirs, mut rates) = (Times::default(), Times::default(), vec![]);
+    let facts = options.facts / 4;
     for round in 0..options.rounds {
-        let full = journal_alone(
-            &options.dir.join(format!("full-{round}")),
-            options.facts / 4,
-            LATENCY_GROUP,
-        )?;
-        let pause = Duration::from_secs_f64(LATENCY_GROUP as f64 / (full / 10.0));
-        let dir = options.dir.join(format!("latency-{round}"));
-        let mut journal = Journal::open(SqliteStore::new(&dir), OpenOptions::write())?;
+        let dir = |who: &str| options.dir.join(format!("latency-{who}-{round}"));
+        let rate = journal_alone(&dir("full"), facts, LATENCY_GROUP)? / 10.0;
+        let pause = Duration::from_secs_f64(LATENCY_GROUP as f64 / rate);
+        rates.push(rate);
+
+        let mut journal = Journal::open(SqliteStore::new(dir("journal")), OpenOptions::write())?;
+        let groups = groups(facts, LATENCY_GROUP);
+        ours.add(pause, groups, |drafts| {
+            journal.append(drafts, None).map(|_| ()).map_err(Into::into)
+        })?;
+
+        let rows = rows_of(&dir("rows"), LATENCY_GROUP)?;
+        let mut database = sqlite(&dir("sqlite"))?;
+        let mut seq = 0;
+        let frames = facts / LATENCY_GROUP;
+        theirs.add(pause, 0..frames, |_| insert(&mut database, &rows, &mut seq))?;
+    }
+    Ok(json!({
+        "group": LATENCY_GROUP,
+        "facts_per_s": spread(&rates, 0),
+        "journal": ours.told(),
+        "sqlite": theirs.told(),
+    }))
+}
+
+/// The middle, the 99th hundredth and the worst of each round, in milliseconds.
+#[derive(Default)]
+struct Times {
+    middle: Vec<f64>,
+    tail: Vec<f64>,
+    worst: Vec<f64>,
+}
+
+impl Times {
+    /// Runs one frame each `pause` and adds a round.
+    fn add<T>(
+        &mut self,
+        pause: Duration,
+        frames: impl IntoIterator<Item = T>,
+        mut append: impl FnMut(T) -> Outcome<()>,
+    ) -> Outcome<()> {
         let mut times = Vec::new();
         let begun = Instant::now();
-        for (n, drafts) in (0u32..).zip(groups(options.facts / 4, LATENCY_GROUP)) {
+        for (n, frame) in (0u32..).zip(frames) {
             let due = pause * n;
             while let Some(left) = due.checked_sub(begun.elapsed()).filter(|left| !left.is_zero()) {
                 std::thread::park_timeout(left);
             }
             let start = Instant::now();
-            journal.append(drafts, None)?;
+            append(frame)?;
             times.push(start.elapsed().as_secs_f64() * 1e3);
         }
         times.sort_by(f64::total_cmp);
@@ -231,20 +276,15 @@ fn latency(options: &Options) -> Outcome<Value> {
                 .copied()
                 .unwrap_or(f64::NAN)
         };
-        halves.push(at(0.5));
-        tails.push(at(0.99));
-        worst.push(times.last().copied().unwrap_or(f64::NAN));
-        rates.push(full / 10.0);
-        drop(journal);
-        std::fs::remove_dir_all(&dir)?;
+        self.middle.push(at(0.5));
+        self.tail.push(at(0.99));
+        self.worst.push(times.last().copied().unwrap_or(f64::NAN));
+        Ok(())
     }
-    Ok(json!({
-        "group": LATENCY_GROUP,
-        "facts_per_s": spread(&rates, 0),
-        "p50_ms": spread(&halves, 3),
-        "p99_ms": spread(&tails, 3),
-        "max_ms": spread(&worst, 3),
-    }))
+
+    fn told(&self) -> Value {
+        json!({ "p50_ms": spread(&self.middle, 3), "p99_ms": spread(&self.tail, 3), "max_ms": spread(&self.worst, 3) })
+    }
 }
 
 /// How fast a journal is read, verified and proven from.

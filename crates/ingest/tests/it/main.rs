@@ -1,0 +1,10 @@
+//! Files as they are delivered, taken in through the public interface and staged as Parquet.
+
+mod damage;
+mod desk;
+mod errors;
+mod formats;
+mod policies;
+mod round_trips;
+mod slicing;
+mod watching;

@@ -8,7 +8,10 @@ use std::collections::BTreeMap;
 use mainstay_model::DatasetName;
 use mainstay_model::schema::ColumnType;
 use mainstay_model::spec::{Format, OnSchemaChange};
-use schemars::JsonSchema;
+use schemars::generate::SchemaSettings;
+use schemars::transform::RecursiveTransform;
+use schemars::{JsonSchema, Schema};
+use serde_json::Value;
 
 use crate::amount::{DURATION_PATTERN, SIZE_PATTERN};
 
@@ -19,13 +22,47 @@ const REFERENCE: &str = r"^[a-z_][a-z0-9_]*\.[a-z_][a-z0-9_]*\..*\S.*$";
 const DELIMITER: &str = "^[\\t -!#-~]$";
 
 /// Returns the JSON Schema of `mainstay.toml` and the other TOML files of a project.
-pub fn schema() -> serde_json::Value {
-    schemars::schema_for!(ProjectFile).to_value()
+pub fn schema() -> Value {
+    schema_of::<ProjectFile>()
 }
 
 /// Returns the JSON Schema of the settings in a query's comments.
-pub fn job_schema() -> serde_json::Value {
-    schemars::schema_for!(JobSettings).to_value()
+pub fn job_schema() -> Value {
+    schema_of::<JobSettings>()
+}
+
+fn schema_of<T: JsonSchema>() -> Value {
+    let settings = SchemaSettings::default().with_transform(RecursiveTransform(without_null));
+    settings.into_generator().into_root_schema_for::<T>().to_value()
+}
+
+/// Takes null out of a schema: TOML has none, what is not there is left out.
+fn without_null(schema: &mut Schema) {
+    let Some(words) = schema.as_object_mut() else {
+        return;
+    };
+    if let Some(Value::Array(types)) = words.get_mut("type") {
+        types.retain(|t| t != "null");
+        if let [one] = types.as_slice() {
+            let one = one.clone();
+            words.insert("type".to_owned(), one);
+        }
+    }
+    let null = serde_json::json!({ "type": "null" });
+    let Some(Value::Array(among)) = words
+        .get_mut("anyOf")
+        .filter(|a| a.as_array().is_some_and(|a| a.contains(&null)))
+    else {
+        return;
+    };
+    among.retain(|s| *s != null);
+    if let [Value::Object(one)] = among.as_slice() {
+        let one = one.clone();
+        words.remove("anyOf");
+        for (word, says) in one {
+            words.entry(word).or_insert(says);
+        }
+    }
 }
 
 /// A TOML file of a mainstay project.

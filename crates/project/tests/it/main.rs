@@ -1,5 +1,9 @@
 //! Project files in, resources and mistakes out.
-#![expect(clippy::expect_used, clippy::panic, reason = "tests stop at what they did not expect")]
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests stop at what they did not expect"
+)]
 
 mod codes;
 mod loading;

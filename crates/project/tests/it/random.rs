@@ -112,7 +112,7 @@ fn is_inside(mistake: &Mistake, files: &[SourceFile]) -> bool {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn any_edit_loads_or_is_a_mistake_at_a_place(edits in edits()) {

@@ -241,7 +241,7 @@ impl<'a> Round<'a> {
                 Some(same) if same.column_type == column.column_type => {}
                 Some(other) => {
                     return Err(FileError {
-                        code: "MS0802".to_owned(),
+                        code: "MS0265".to_owned(),
                         message: format!(
                             "column `{}` is {} here and {} in another file of this delivery",
                             column.name, column.column_type, other.column_type

@@ -35,14 +35,14 @@ impl Kind {
     /// Returns the stable code, which has a page in the docs.
     pub const fn code(self) -> &'static str {
         match self {
-            Self::NotFound => "MS0601",
-            Self::AlreadyExists => "MS0602",
-            Self::Denied => "MS0603",
-            Self::Unreachable => "MS0604",
-            Self::Full => "MS0605",
-            Self::Invalid => "MS0606",
-            Self::Unsupported => "MS0607",
-            Self::Other => "MS0608",
+            Self::NotFound => "MS0711",
+            Self::AlreadyExists => "MS0712",
+            Self::Denied => "MS0713",
+            Self::Unreachable => "MS0714",
+            Self::Full => "MS0715",
+            Self::Invalid => "MS0716",
+            Self::Unsupported => "MS0717",
+            Self::Other => "MS0718",
         }
     }
 

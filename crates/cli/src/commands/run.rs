@@ -195,6 +195,6 @@ pub(super) fn cancel(global: &Global, run: &str, output: &Output) -> Result<Done
         // Nothing is ever sent: this is a pause between two looks, with the loop's deadline above.
         let _ = never.recv_timeout(Duration::from_millis(100));
     }
-    Err(Error::new(ErrorKind::Unavailable, "MS0611", format!("run {id} did not end within 10 seconds"))
+    Err(Error::new(ErrorKind::Unavailable, "MS0505", format!("run {id} did not end within 10 seconds"))
         .help("the process that carries it out may be gone; the next command that writes ends the run"))
 }

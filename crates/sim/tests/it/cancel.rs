@@ -1,0 +1,82 @@
+//! Stopping: Ctrl-C, `cancel`, a time limit; and two processes on one home.
+
+use std::time::{Duration, Instant};
+
+use mainstay_sim::{Running, Sandbox};
+
+/// A query that would take minutes.
+const LONG: &str = "SELECT count(*) AS n FROM (SELECT a.value % 7 AS x FROM generate_series(1, 300000) AS a \
+                    CROSS JOIN generate_series(1, 300000) AS b) WHERE x = 3";
+
+fn long_job(settings: &str) -> Sandbox {
+    let s = Sandbox::shop();
+    s.write("jobs/shop/long.sql", format!("-- /// mainstay\n{settings}-- ///\n{LONG}\n"));
+    let _ = s.run(["apply"]).expect_status(0);
+    let _ = s.run(["run", "shop.daily_sales"]).expect_status(0);
+    s
+}
+
+/// Waits until the long run goes on, and returns its id.
+fn running(s: &Sandbox) -> String {
+    let began = Instant::now();
+    while began.elapsed() < Duration::from_secs(30) {
+        let runs = s.run(["runs", "--json"]).expect_status(0).json();
+        let list = runs["runs"].as_array().cloned().unwrap_or_default();
+        if let Some(run) = list.iter().find(|r| r["outcome"] == "running") {
+            return run["id"].as_str().unwrap_or_default().to_owned();
+        }
+    }
+    panic!("the run did not start");
+}
+
+fn ends_within(mut run: Running, limit: Duration) -> mainstay_sim::Outcome {
+    let began = Instant::now();
+    while run.goes_on() {
+        assert!(began.elapsed() < limit, "still going on after {limit:?}");
+        std::thread::yield_now();
+    }
+    run.wait()
+}
+
+fn leaves_nothing(s: &Sandbox) {
+    let table = s.path().join(".mainstay/data/main/shop/long");
+    let left = std::fs::read_dir(&table).map(|d| d.count()).unwrap_or(0);
+    assert_eq!(left, 0, "files are left in {}", table.display());
+    assert_eq!(s.run(["journal", "verify"]).expect_status(0).status, Some(0));
+}
+
+#[test]
+fn ctrl_c_stops_within_two_seconds() {
+    let s = long_job("");
+    let run = s.start(["run", "shop.long"]);
+    let id = running(&s);
+    run.interrupt();
+    let out = ends_within(run, Duration::from_secs(3)).expect_status(130);
+    assert!(out.stdout.contains("cancelled"), "{}", out.stdout);
+    assert_eq!(s.run(["show", &format!("run/{id}"), "--json"]).expect_status(0).json()["outcome"], "cancelled");
+    leaves_nothing(&s);
+}
+
+#[test]
+fn another_process_can_cancel_but_not_write() {
+    let s = long_job("");
+    let run = s.start(["run", "shop.long"]);
+    let id = running(&s);
+    let refused = s.run(["apply"]).expect_status(6);
+    assert!(refused.stderr.contains(&run.id().to_string()), "the process is named: {}", refused.stderr);
+    let _ = s.run(["query", "SELECT count(*) AS n FROM shop.orders"]).expect_status(0);
+    let _ = s.run(["cancel", &id]).expect_status(0);
+    let _ = ends_within(run, Duration::from_secs(3)).expect_status(1);
+    leaves_nothing(&s);
+    let _ = s.run(["cancel", &id]).expect_status(2);
+}
+
+#[test]
+fn a_time_limit_ends_a_run() {
+    let s = long_job("-- time_limit = \"1 s\"\n-- retries = 0\n");
+    let out = ends_within(s.start(["run", "shop.long", "--json"]), Duration::from_secs(6)).expect_status(1);
+    let run = &out.json()["runs"][0];
+    assert_eq!(run["outcome"], "failed");
+    assert!(run["error"]["message"].as_str().is_some_and(|m| m.contains("1 s")), "{run}");
+    leaves_nothing(&s);
+}

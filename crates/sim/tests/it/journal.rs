@@ -1,0 +1,51 @@
+//! The journal proves itself: verification, proofs, and damage that is found.
+
+use mainstay_sim::Sandbox;
+
+fn ran() -> Sandbox {
+    let s = Sandbox::shop();
+    let _ = s.run(["apply"]).expect_status(0);
+    let _ = s.run(["run"]).expect_status(0);
+    s
+}
+
+#[test]
+fn a_fact_is_proven_with_nothing_but_the_proof_and_the_key() {
+    let s = ran();
+    let verified = s.run(["journal", "verify", "--json"]).expect_status(0).json();
+    assert_eq!(verified["ok"], true);
+    let proof = s.run(["journal", "prove", "2"]).expect_status(0).stdout;
+    let elsewhere = Sandbox::new();
+    elsewhere.write("fact.json", &proof);
+    let key = std::fs::read_dir(s.path().join(".mainstay")).expect("the home");
+    let key = key.flatten().map(|e| e.path()).find(|p| p.extension().is_some_and(|e| e == "pub")).expect("a public key");
+    elsewhere.write("key.pub", std::fs::read(key).expect("the key"));
+    let checked = elsewhere.run(["journal", "check", "fact.json", "--key", "key.pub", "--json"]).expect_status(0).json();
+    assert_eq!(checked["fact"]["seq"], 2);
+    elsewhere.write("fact.json", proof.replacen("\"seq\": 2", "\"seq\": 3", 1));
+    let _ = elsewhere.run(["journal", "check", "fact.json", "--key", "key.pub"]).expect_status(7);
+}
+
+#[test]
+fn a_flipped_bit_is_found() {
+    let s = ran();
+    let path = s.path().join(".mainstay/journal.db");
+    let mut bytes = std::fs::read(&path).expect("the journal");
+    let needle = b"shop.daily_sales";
+    let at = bytes.windows(needle.len()).rposition(|w| w == needle).expect("a fact about it");
+    bytes[at] ^= 1;
+    std::fs::write(&path, bytes).expect("written");
+    let out = s.run(["journal", "verify", "--json"]);
+    assert_eq!(out.status, Some(7), "{out:?}");
+}
+
+#[test]
+fn the_journal_says_who_and_why() {
+    let s = Sandbox::shop();
+    let _ = s.run(["apply", "--reason", "opening the shop"]).expect_status(0);
+    let facts = s.run(["journal", "--kind", "project.applied", "--json"]).expect_status(0).json();
+    assert_eq!(facts["facts"][0]["who"], "ana");
+    assert_eq!(facts["facts"][0]["reason"], "opening the shop");
+    let rows = s.query("SELECT seq, actor FROM system.facts WHERE kind = 'project.applied'");
+    assert_eq!(rows[0]["actor"], "ana");
+}

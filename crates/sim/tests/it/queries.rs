@@ -1,0 +1,51 @@
+//! Queries: as of now, a version, a time; every format; the tables of `system`.
+
+use mainstay_sim::Sandbox;
+use serde_json::json;
+
+fn twice() -> Sandbox {
+    let s = Sandbox::shop();
+    let _ = s.run(["apply"]).expect_status(0);
+    let _ = s.run(["run"]).expect_status(0);
+    s.write("data/orders/2026-01-03.csv", "day,product,pieces,price\n2026-01-03,tea,10,3.50\n");
+    let _ = s.run(["run"]).expect_status(0);
+    s
+}
+
+#[test]
+fn the_past_is_still_there() {
+    let s = twice();
+    let count = "SELECT count(*) AS n FROM shop.orders";
+    assert_eq!(s.query(count), json!([{ "n": 6 }]));
+    let first = s.run(["query", count, "--version", "1", "--json"]).expect_status(0).json();
+    assert_eq!(first, json!([{ "n": 5 }]));
+    let times = s.query("SELECT CAST(min(time) AS VARCHAR) AS t FROM system.facts WHERE kind = 'run.finished'");
+    let t = format!("{}Z", times[0]["t"].as_str().unwrap_or_default().replace(' ', "T").trim_end_matches('Z'));
+    let then = s.run(["query", count, "--as-of", &t, "--json"]).expect_status(0).json();
+    assert_eq!(then, json!([{ "n": 5 }]));
+}
+
+#[test]
+fn every_format() {
+    let s = twice();
+    let sql = "SELECT product, pieces FROM shop.daily_sales ORDER BY pieces DESC, product LIMIT 1";
+    assert_eq!(s.run(["query", sql, "--format", "csv"]).expect_status(0).stdout, "product,pieces\ntea,10\n");
+    let _ = s.run(["query", sql, "-o", "rows.parquet"]).expect_status(0);
+    assert!(s.path().join("rows.parquet").metadata().is_ok_and(|m| m.len() > 100));
+    let table = s.run(["query", sql]).expect_status(0).stdout;
+    assert!(table.contains("PRODUCT") && table.contains("tea") && table.contains("1 row"), "{table}");
+    assert_eq!(s.run(["query", "SELECT 1 AS one WHERE false", "--json"]).expect_status(0).json(), json!([]));
+}
+
+#[test]
+fn the_tables_of_system() {
+    let s = twice();
+    for table in ["facts", "runs", "slices", "resources", "deliveries", "usage"] {
+        let n = s.query(&format!("SELECT count(*) AS n FROM system.{table}"));
+        assert!(n[0]["n"].as_u64().is_some_and(|n| n > 0), "{table}: {n}");
+    }
+    let out = s.run(["query", "SELECT * FROM system.fact"]).expect_status(2);
+    assert!(out.stderr.contains("system.facts"), "{}", out.stderr);
+    let usage = s.query("SELECT sum(cpu_seconds) AS cpu, sum(rows) AS rows FROM system.usage");
+    assert!(usage[0]["cpu"].as_f64().is_some_and(|c| c > 0.0), "{usage}");
+}

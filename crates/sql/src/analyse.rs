@@ -91,7 +91,8 @@ pub fn analyse(sql: &str, inputs: &dyn Inputs, slice: &[String]) -> Result<Analy
     match (plan, columns) {
         (Some(plan), Some(columns)) if problems.is_empty() => {
             let reads = dependency::reads(&plan, slice, &tables);
-            Ok(Analysed { reads, columns, code: fingerprint::of(&written), plan })
+            let code = fingerprint::of(&written, fingerprint::structs(tables.values()));
+            Ok(Analysed { reads, columns, code, plan })
         }
         _ => Err(in_order(problems)),
     }

@@ -14,12 +14,13 @@ use mainstay_model::{DatasetName, Schema};
 
 use crate::ast;
 use crate::input::{InputTable, Inputs, Placeholder};
+use crate::locate::Culprit;
 use crate::parse::Reference;
 use crate::problem::{AMBIGUOUS_COLUMN, Problem, Span, UNKNOWN_COLUMN, UNKNOWN_DATASET, in_order};
-use crate::{check, dependency, deterministic, explain, fingerprint, locate, output, parse, plan};
+use crate::{check, constant, dependency, deterministic, explain, fingerprint, ignored, locate, output, parse, plan};
 
-/// How many wrong names are looked for in one query.
-const MOST_NAMES: usize = 20;
+/// How many wrong names, and how many wrong types, are looked for in one query.
+const MOST: usize = 20;
 
 /// A query that was found to be right.
 #[derive(Clone, Debug)]
@@ -43,6 +44,7 @@ pub struct Analysed {
 pub fn analyse(sql: &str, inputs: &dyn Inputs, slice: &[String]) -> Result<Analysed, Vec<Problem>> {
     let written = parse::parse(sql)?;
     let mut problems = check::check(&written);
+    problems.extend(ignored::ignored(&written));
     let tables = match parse::references_of(&written) {
         Ok(references) => known(&references, inputs, &mut problems),
         Err(found) => {
@@ -62,19 +64,11 @@ pub fn analyse(sql: &str, inputs: &dyn Inputs, slice: &[String]) -> Result<Analy
     let Some(planned) = planned.filter(|_| problems.is_empty()) else { return Err(in_order(problems)) };
 
     problems.extend(output::names(planned.schema(), &query));
-    let whole = |q: &Query| plan::plan_query(q, &source).and_then(plan::coerce);
-    let coerced = match plan::coerce(planned.clone()) {
-        Ok(coerced) => Some(coerced),
-        Err(e) => {
-            let problem = explain::explain(&e, &query);
-            problems.push(placed(problem, &query, &|q| whole(q)));
-            None
-        }
-    };
+    let coerced = coerced(&query, &planned, &source, &mut problems);
     let plan = match deterministic::deterministic(planned) {
         Ok(plan) => Some(plan),
         Err(found) => {
-            problems.extend(found);
+            problems.extend(found.into_iter().map(|p| pointed(p, &query)));
             None
         }
     };
@@ -123,40 +117,80 @@ fn known(
 /// Plans a query. After a column that is not there, NULL is put in its place and planning goes on, so that all of them are
 /// found; errors of another kind after that may be consequences, and are left out.
 fn planned(query: &mut Query, tables: &dyn plan::Tables, problems: &mut Vec<Problem>) -> Option<LogicalPlan> {
-    let clean = problems.is_empty();
-    for round in 0..MOST_NAMES {
+    let mut clean = problems.is_empty();
+    for _ in 0..MOST {
         let error = match plan::plan_query(query, tables) {
             Ok(plan) => return Some(plan),
             Err(e) => e,
         };
         let problem = explain::explain(&error, query);
-        let name = [UNKNOWN_COLUMN, AMBIGUOUS_COLUMN].contains(&problem.code);
-        if !name {
-            if clean && round == 0 {
-                problems.push(placed(problem, query, &|q| plan::plan_query(q, tables)));
+        if [UNKNOWN_COLUMN, AMBIGUOUS_COLUMN].contains(&problem.code) {
+            clean = false;
+            let span = problem.span;
+            problems.push(problem);
+            if !span.is_some_and(|s| put_null(query, s)) {
+                return None;
             }
-            return None;
+            continue;
         }
-        let span = problem.span;
-        problems.push(problem);
-        if !span.is_some_and(|s| put_null(query, s)) {
-            return None;
+        let culprit = culprit(query, &|q| plan::plan_query(q, tables));
+        if clean {
+            problems.push(placed(problem, culprit.as_ref()));
+        }
+        culprit?.remove_from(query);
+    }
+    None
+}
+
+/// Coerces the types of a planned query. After an expression whose types do not fit, NULL is put in its place and coercion goes on.
+fn coerced(
+    query: &Query,
+    planned: &LogicalPlan,
+    tables: &dyn plan::Tables,
+    problems: &mut Vec<Problem>,
+) -> Option<LogicalPlan> {
+    let whole = |q: &Query| plan::plan_query(q, tables).and_then(plan::coerce);
+    let mut result = plan::coerce(planned.clone());
+    let mut query = query.clone();
+    for round in 0..MOST {
+        match result {
+            Ok(plan) => {
+                let wrong = constant::check(&plan);
+                let right = wrong.is_empty() && round == 0;
+                problems.extend(wrong.into_iter().map(|p| pointed(p, &query)));
+                return right.then_some(plan);
+            }
+            Err(e) => {
+                let culprit = culprit(&query, &whole);
+                problems.push(placed(explain::explain(&e, &query), culprit.as_ref()));
+                culprit?.remove_from(&mut query);
+                result = whole(&query);
+            }
         }
     }
     None
 }
 
-/// Adds the place to a problem that has none.
-fn placed(problem: Problem, query: &Query, plan: &dyn Fn(&Query) -> Result<LogicalPlan, DataFusionError>) -> Problem {
-    if problem.span.is_some() {
-        return problem;
-    }
+/// Finds the expression that causes an error of planning.
+fn culprit(query: &Query, plan: &dyn Fn(&Query) -> Result<LogicalPlan, DataFusionError>) -> Option<Culprit> {
     let fails = |q: &Query| match plan(q) {
         Ok(_) => false,
         // Without the name of a column other columns may be missed; that is another error.
         Err(e) => !matches!(e.find_root(), DataFusionError::SchemaError(s, _) if matches!(**s, SchemaError::FieldNotFound { .. })),
     };
-    let span = locate::culprit(query, &fails);
+    locate::culprit(query, &fails)
+}
+
+/// Adds the place to a problem that has none.
+fn placed(problem: Problem, culprit: Option<&Culprit>) -> Problem {
+    let span = problem.span.or(culprit.and_then(|c| c.span));
+    problem.at(span)
+}
+
+/// Adds the place to a problem that has none and names what it is about first: a function, a constant or a clause.
+fn pointed(problem: Problem, query: &Query) -> Problem {
+    let named = problem.message.split('`').nth(1).unwrap_or_else(|| problem.message.split(' ').next().unwrap_or_default());
+    let span = problem.span.or_else(|| locate::mention(query, named));
     problem.at(span)
 }
 

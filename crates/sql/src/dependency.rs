@@ -19,7 +19,6 @@ use datafusion::common::Column;
 use datafusion::common::tree_node::Transformed;
 use datafusion::error::Result;
 use datafusion::logical_expr::{Expr, ExprSchemable, Filter, LogicalPlan, lit};
-use datafusion::optimizer::Optimizer;
 use mainstay_model::spec::Reads;
 use mainstay_model::{ColumnType, DatasetName};
 
@@ -163,6 +162,6 @@ fn restrict(plan: LogicalPlan, slice: &[String], probe: &Probe) -> Result<Logica
 
 /// Runs the complete list of logical rules. The present is not bound: what is true of a plan is true at any time.
 fn optimised(plan: LogicalPlan) -> Result<LogicalPlan> {
-    let optimizer = Optimizer::with_rules(session::state().optimizer().rules.clone());
-    optimizer.optimize(plan::coerce(plan)?, &session::optimizer_context(), |_, _| {})
+    let state = session::state();
+    state.optimizer().optimize(plan::coerce(plan)?, state, |_, _| {})
 }

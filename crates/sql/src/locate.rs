@@ -10,8 +10,22 @@ use crate::problem::Span;
 /// Expressions that are looked at before giving up.
 const ENOUGH: usize = 400;
 
-/// Returns the place of the expression that causes an error; `fails` says whether a query still has it.
-pub(crate) fn culprit(query: &Query, fails: &dyn Fn(&Query) -> bool) -> Option<Span> {
+/// An expression of a query.
+pub(crate) struct Culprit {
+    /// Where it stands.
+    pub(crate) span: Option<Span>,
+    at: usize,
+}
+
+impl Culprit {
+    /// Puts NULL in its place.
+    pub(crate) fn remove_from(&self, query: &mut Query) {
+        let _ = VisitMut::visit(query, &mut Replace { at: self.at, seen: 0 });
+    }
+}
+
+/// Returns the expression that causes an error; `fails` says whether a query still has it.
+pub(crate) fn culprit(query: &Query, fails: &dyn Fn(&Query) -> bool) -> Option<Culprit> {
     let mut outline = Outline::default();
     let _ = query.visit(&mut outline);
     if outline.nodes.len() > ENOUGH {
@@ -28,8 +42,37 @@ pub(crate) fn culprit(query: &Query, fails: &dyn Fn(&Query) -> bool) -> Option<S
         match causing.as_slice() {
             // Two operands, each of which ends the error: the operator between them does not take their types.
             [only] if outline.nodes.get(*only).is_some_and(|n| !n.leaf) => found = *only,
-            _ => return outline.nodes.get(found).and_then(|n| n.span),
+            _ => return outline.nodes.get(found).map(|n| Culprit { span: n.span, at: found }),
         }
+    }
+}
+
+/// Returns where a query first mentions a function, a constant, LIMIT or OFFSET.
+pub(crate) fn mention(query: &Query, what: &str) -> Option<Span> {
+    struct Find<'a>(&'a str);
+    impl Visitor for Find<'_> {
+        type Break = Option<Span>;
+        fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<Option<Span>> {
+            match &query.limit_clause {
+                Some(clause) if ["LIMIT", "OFFSET"].contains(&self.0) => ControlFlow::Break(ast::span_of(clause)),
+                _ => ControlFlow::Continue(()),
+            }
+        }
+        fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<Option<Span>> {
+            let span = match expr {
+                Expr::Function(call) if ast::parts(&call.name).is_some_and(|p| p.join(".") == self.0) => ast::span_of(&call.name),
+                Expr::Value(value) if value.value.clone().into_string().as_deref() == Some(self.0) => ast::span(value.span),
+                Expr::TypedString(typed) if typed.value.value.clone().into_string().as_deref() == Some(self.0) => {
+                    ast::span(typed.value.span)
+                }
+                _ => return ControlFlow::Continue(()),
+            };
+            ControlFlow::Break(span)
+        }
+    }
+    match query.visit(&mut Find(what.split(" OVER").next().unwrap_or(what))) {
+        ControlFlow::Break(span) => span,
+        ControlFlow::Continue(()) => None,
     }
 }
 

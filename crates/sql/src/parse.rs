@@ -140,8 +140,8 @@ fn syntax(error: &ParserError, sql: &str) -> Problem {
         _ => what.contains("found: EOF").then(|| end(sql)),
     };
     let message = match what.strip_prefix("Expected: ").and_then(|w| w.split_once(", found: ")) {
-        Some((wanted, "EOF")) => format!("the query ends where {wanted} was expected"),
-        Some((wanted, found)) => format!("expected {wanted}, found `{found}`"),
+        Some((wanted, "EOF")) => format!("the query ends where {} was expected", marked(wanted)),
+        Some((wanted, found)) => format!("expected {}, found `{found}`", marked(wanted)),
         None => {
             let mut chars = what.trim().chars();
             chars.next().map(|c| c.to_lowercase().chain(chars).collect()).unwrap_or_default()
@@ -151,6 +151,11 @@ fn syntax(error: &ParserError, sql: &str) -> Problem {
     let width = u64::try_from(found.max(1)).unwrap_or(1);
     let span = start.map(|s| (s, Location { line: s.line, column: s.column + width }));
     Problem::new(SYNTAX, message).at(span)
+}
+
+/// Quotes a token, but not a description.
+fn marked(wanted: &str) -> String {
+    if wanted.chars().any(char::is_lowercase) { wanted.to_owned() } else { format!("`{wanted}`") }
 }
 
 /// The place behind the last character that is not space.

@@ -2,11 +2,10 @@
 //!
 //! What is set here is part of what a query means: whoever plans with other settings may get other answers.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 
 use datafusion::config::ConfigOptions;
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
-use datafusion::optimizer::OptimizerContext;
 use datafusion::prelude::SessionConfig;
 
 /// Returns the settings of planning: the generic dialect (PostgreSQL's casts, DuckDB's `QUALIFY`, `EXCLUDE` and lists are in
@@ -27,14 +26,9 @@ pub fn state_builder() -> SessionStateBuilder {
     SessionStateBuilder::new_with_default_features().with_config(session_config())
 }
 
-/// The session with which this crate plans; nothing in it changes.
+/// The session with which this crate plans. No query is ever started in it, so it has no present time: what its optimiser
+/// finds is true at any time.
 pub(crate) fn state() -> &'static SessionState {
     static STATE: OnceLock<SessionState> = OnceLock::new();
     STATE.get_or_init(|| state_builder().build())
-}
-
-/// The context of the logical optimiser: the settings, and no present time.
-pub(crate) fn optimizer_context() -> OptimizerContext {
-    let config: Arc<ConfigOptions> = Arc::clone(state().config_options());
-    OptimizerContext::new_with_config_options(config).without_query_execution_start_time()
 }

@@ -32,12 +32,12 @@ pub(crate) fn probes(columns: &[SliceColumn], plans: &[&LogicalPlan]) -> Option<
     let mut ordinary: Vec<Vec<ScalarValue>> = vec![Vec::new(), Vec::new()];
     for column in columns {
         let own = constants_of(column, &literals);
-        let mut free = (0..200).filter_map(|n| {
-            value(&column.column_type, n)?.cast_to(&column.data_type).ok().filter(|v| !own.contains(v))
-        });
+        // The two booleans are all there are: both are tried, alone and with each other.
+        let boolean = column.column_type == ColumnType::Boolean;
+        let mut free = (0..200).filter_map(|n| value(&column.column_type, n)?.cast_to(&column.data_type).ok());
         for probe in &mut ordinary {
             // Two columns of one type get different values, so that one cannot stand for the other.
-            let next = free.find(|v| !probe.contains(v) || column.column_type == ColumnType::Boolean)?;
+            let next = free.find(|v| boolean || !own.contains(v) && !probe.contains(v))?;
             probe.push(next);
         }
         constants.push(own);

@@ -75,7 +75,7 @@ fn a_plan_that_has_been_through_is_left_alone() {
 #[test]
 fn names_of_columns_stay() {
     let inputs = shop::inputs();
-    let sql = "SELECT t.* FROM (SELECT ds, row_number() OVER (PARTITION BY ds), array_agg(id ORDER BY ts) OVER (PARTITION BY ds) FROM shop.orders) AS t(ds, n, a)";
+    let sql = "SELECT t.* FROM (SELECT ds, row_number() OVER (PARTITION BY ds), array_agg(id) OVER (PARTITION BY ds ORDER BY ts ROWS 2 PRECEDING) FROM shop.orders) AS t(ds, n, a)";
     let found = analyse(sql, &inputs, &[]).expect("a query");
     assert_eq!(found.columns.names().collect::<Vec<_>>(), ["ds", "n", "a"]);
 }

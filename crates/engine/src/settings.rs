@@ -1,0 +1,71 @@
+//! The settings of execution, in one place: every value that differs from DataFusion's default says why.
+//!
+//! What a query means is set where it is planned (`mainstay_sql::session_config`); what is set here changes only how fast and
+//! with how much memory it is computed, never its rows. All of it is recorded with every run.
+
+use std::collections::BTreeMap;
+
+use datafusion::prelude::SessionConfig;
+use mainstay_base::Bytes;
+
+/// How queries are executed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Threads that compute, and into how many parts work is split; at least 1.
+    pub threads: usize,
+    /// Rows that operators hand on at once; at least 1.
+    pub batch_rows: usize,
+    /// Memory that all runs of the process share.
+    pub memory_limit: Bytes,
+    /// Joins by sorting instead of by hash tables: slower, and they spill. Chosen by the engine itself for a second try when a
+    /// query did not fit into memory.
+    pub(crate) frugal: bool,
+}
+
+impl Settings {
+    /// The settings for this many threads and this much memory.
+    pub fn new(threads: usize, memory_limit: Bytes) -> Self {
+        Self { threads: threads.max(1), batch_rows: 8192, memory_limit, frugal: false }
+    }
+
+    /// Adds the settings of execution to those of planning.
+    pub(crate) fn apply(&self, config: SessionConfig) -> SessionConfig {
+        let mut config = config.with_target_partitions(self.threads).with_batch_size(self.batch_rows.max(1));
+        let options = config.options_mut();
+
+        // Filters run inside the Parquet reader: pages that no row of survives are never decoded.
+        options.execution.parquet.pushdown_filters = false;
+        // With filters in the reader, the cheapest first. Without them it has no effect.
+        options.execution.parquet.reorder_filters = false;
+        // Row counts, sizes and column ranges of every pinned file are read before planning: join order depends on them.
+        options.execution.collect_statistics = true;
+
+        // Every sort sets this much aside for its merge, so that it can still merge when memory is used up. The default of 10 MB
+        // alone exceeds a small limit as soon as several sorts run side by side.
+        let share = usize::try_from(self.memory_limit.0 / 32).unwrap_or(usize::MAX) / self.threads.max(1);
+        let merge = share.clamp(64 << 10, 10 << 20);
+        options.execution.sort_spill_reservation_bytes = merge;
+
+        if self.frugal {
+            // Hash joins hold one side in memory and cannot spill it; sorted ones can.
+            options.optimizer.prefer_hash_join = false;
+            // Small tables would still be collected into one hash table.
+            options.optimizer.hash_join_single_partition_threshold = 0;
+            options.optimizer.hash_join_single_partition_threshold_rows = 0;
+            // Fewer operators side by side: each gets a larger share of what there is.
+            options.execution.target_partitions = 1;
+        }
+        config
+    }
+
+    /// Returns the settings as they are recorded with runs.
+    pub fn record(&self) -> BTreeMap<String, String> {
+        let mut map = BTreeMap::from([
+            ("threads".to_owned(), self.threads.to_string()),
+            ("batch_rows".to_owned(), self.batch_rows.to_string()),
+            ("memory_limit".to_owned(), self.memory_limit.0.to_string()),
+        ]);
+        map.insert("cpu".to_owned(), std::env::consts::ARCH.to_owned());
+        map
+    }
+}

@@ -1,0 +1,84 @@
+//! Questions that people ask.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use arrow::array::{ArrayRef, Int64Array, RecordBatch};
+use mainstay_base::Timestamp;
+use mainstay_engine::{CancelToken, Question, SystemTable};
+
+use crate::support::{AS_OF, ask, flights, lake, lines_of, name, numbers};
+
+fn question(sql: &str, tables: Vec<SystemTable>) -> Question {
+    Question { sql: sql.to_owned(), inputs: Vec::new(), tables, as_of: Timestamp::from_micros(AS_OF), time_limit: None }
+}
+
+fn facts(made: Arc<AtomicUsize>) -> SystemTable {
+    let rows = RecordBatch::try_from_iter([
+        ("seq", Arc::new(Int64Array::from(vec![1, 2, 3])) as ArrayRef),
+        ("n", Arc::new(Int64Array::from(vec![7, 8, 9])) as ArrayRef),
+    ])
+    .expect("rows");
+    let schema = rows.schema();
+    let make = move || {
+        made.fetch_add(1, Ordering::Relaxed);
+        Ok(vec![rows.clone()])
+    };
+    SystemTable { name: name("system.facts"), schema, rows: Arc::new(make) }
+}
+
+#[test]
+fn rows_come_in_the_order_that_was_asked_for() {
+    let lake = lake();
+    let engine = lake.engine(2, 100 << 20);
+    let rows = ask(&engine, &[flights(&lake)], "SELECT carrier, sum(seats) AS s FROM air.flights GROUP BY carrier ORDER BY s DESC, carrier");
+    let expected = [r#"{"carrier":"UA","s":250}"#, r#"{"carrier":"AA","s":200}"#, r#"{"carrier":"DL","s":180}"#, r#"{"carrier":"ZZ","s":1}"#];
+    assert_eq!(rows.expect("rows"), expected);
+}
+
+#[test]
+fn system_tables_are_made_only_when_they_are_read() {
+    let lake = lake();
+    let engine = lake.engine(1, 100 << 20);
+    let made = Arc::new(AtomicUsize::new(0));
+    let (rows, _) = lines_of(&engine, question("SELECT 1 AS x", vec![facts(Arc::clone(&made))])).expect("rows");
+    assert_eq!((rows, made.load(Ordering::Relaxed)), (vec![r#"{"x":1}"#.to_owned()], 0));
+    let sql = "SELECT n FROM system.facts WHERE seq > 1 ORDER BY n";
+    let (rows, answer) = lines_of(&engine, question(sql, vec![facts(Arc::clone(&made))])).expect("rows");
+    assert_eq!((rows, made.load(Ordering::Relaxed)), (vec![r#"{"n":8}"#.to_owned(), r#"{"n":9}"#.to_owned()], 1));
+    assert_eq!(answer.schema.fields().len(), 1);
+}
+
+#[test]
+fn an_answer_without_rows_has_columns() {
+    let lake = lake();
+    let sql = "SELECT seq, n FROM system.facts WHERE seq > 100";
+    let (rows, answer) = lines_of(&lake.engine(1, 100 << 20), question(sql, vec![facts(Arc::default())])).expect("rows");
+    assert!(rows.is_empty());
+    assert_eq!(answer.schema.fields().iter().map(|f| f.name().as_str()).collect::<Vec<_>>(), ["seq", "n"]);
+}
+
+#[test]
+fn mistakes_are_said_in_words() {
+    let lake = lake();
+    let e = ask(&lake.engine(1, 100 << 20), &[flights(&lake)], "SELECT carier FROM air.flights").expect_err("no such column");
+    assert!(e.message.contains("carier") && e.message.contains("carrier"), "{e}");
+}
+
+#[test]
+fn whoever_takes_no_more_gets_no_more() {
+    let lake = lake();
+    let many = numbers(&lake, "air.n", 100_000, 10, 2);
+    let mut asked = question("SELECT * FROM air.n", Vec::new());
+    asked.inputs.push(many);
+    let mut taken = 0;
+    let e = lake
+        .engine(2, 100 << 20)
+        .query(asked, &CancelToken::new(), &mut |batch| {
+            taken += batch.num_rows();
+            let enough = ask(&lake.engine(1, 1 << 20), &[], "SELECT nothing").expect_err("an error");
+            Err(enough)
+        })
+        .expect_err("stopped");
+    assert!(taken < 100_000 && e.message.contains("nothing"), "{taken} {e}");
+}

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use datafusion::common::{DataFusionError, SchemaError};
+use datafusion::error::DataFusionError;
 use datafusion::logical_expr::{LogicalPlan, TableSource};
 use datafusion::sql::sqlparser::ast::{Expr, Query, Select, SelectItem, Value, VisitMut, VisitorMut};
 use mainstay_base::Hash;
@@ -133,7 +133,7 @@ fn planned(query: &mut Query, tables: &dyn plan::Tables, problems: &mut Vec<Prob
             }
             continue;
         }
-        let culprit = culprit(query, &|q| plan::plan_query(q, tables));
+        let culprit = culprit(query, &problem, &|q| plan::plan_query(q, tables));
         if clean {
             problems.push(placed(problem, culprit.as_ref()));
         }
@@ -161,8 +161,9 @@ fn coerced(
                 return right.then_some(plan);
             }
             Err(e) => {
-                let culprit = culprit(&query, &whole);
-                problems.push(placed(explain::explain(&e, &query), culprit.as_ref()));
+                let problem = explain::explain(&e, &query);
+                let culprit = culprit(&query, &problem, &whole);
+                problems.push(placed(problem, culprit.as_ref()));
                 culprit?.remove_from(&mut query);
                 result = whole(&query);
             }
@@ -171,13 +172,9 @@ fn coerced(
     None
 }
 
-/// Finds the expression that causes an error of planning.
-fn culprit(query: &Query, plan: &dyn Fn(&Query) -> Result<LogicalPlan, DataFusionError>) -> Option<Culprit> {
-    let fails = |q: &Query| match plan(q) {
-        Ok(_) => false,
-        // Without the name of a column other columns may be missed; that is another error.
-        Err(e) => !matches!(e.find_root(), DataFusionError::SchemaError(s, _) if matches!(**s, SchemaError::FieldNotFound { .. })),
-    };
+/// Finds the expression that causes a problem of planning: without it the query has no such problem, perhaps another.
+fn culprit(query: &Query, problem: &Problem, plan: &dyn Fn(&Query) -> Result<LogicalPlan, DataFusionError>) -> Option<Culprit> {
+    let fails = |q: &Query| plan(q).is_err_and(|e| explain::explain(&e, q).message == problem.message);
     locate::culprit(query, &fails)
 }
 

@@ -127,6 +127,8 @@ fn function(call: &Function) -> Option<Problem> {
     {
         return Some(volatile(&name).at(span));
     }
+    // What it is called besides an alias.
+    let name = state.aggregate_functions().get(&name).map_or(name, |f| f.name().to_owned());
     if let Some(problem) = order::approximate(&name) {
         return Some(problem.at(span));
     }

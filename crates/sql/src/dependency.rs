@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use datafusion::common::Column;
-use datafusion::common::tree_node::Transformed;
+use datafusion::common::tree_node::{Transformed, TreeNodeRecursion};
 use datafusion::error::Result;
 use datafusion::logical_expr::{Expr, ExprSchemable, Filter, LogicalPlan, lit};
 use mainstay_model::spec::Reads;
@@ -31,11 +31,16 @@ use probe::Probe;
 /// Says for each dataset that a plan scans whether an output slice reads only the slice with the same values. The plan is
 /// one that [`analyse`](crate::analyse) returns; `slice` names the output's slice columns.
 pub fn reads(plan: &LogicalPlan, slice: &[String], inputs: &dyn Inputs) -> BTreeMap<DatasetName, Reads> {
-    let Ok((numbered, scans)) = number(plan) else {
-        return BTreeMap::new();
-    };
-    let mut answer: BTreeMap<DatasetName, Reads> = scans.values().map(|name| (name.clone(), Reads::All)).collect();
-    for name in same(&numbered, slice, &scans, inputs).unwrap_or_default() {
+    let mut answer = BTreeMap::new();
+    // The closure never fails, so neither does the walk.
+    let _ = plan.apply_with_subqueries(|node| {
+        if let LogicalPlan::TableScan(scan) = node {
+            answer.extend(dataset_of(&scan.table_name).map(|name| (name, Reads::All)));
+        }
+        Ok(TreeNodeRecursion::Continue)
+    });
+    let same = number(plan).and_then(|(numbered, scans)| same(&numbered, slice, &scans, inputs));
+    for name in same.unwrap_or_default() {
         answer.insert(name, Reads::Same);
     }
     answer

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use datafusion::common::Column;
+use datafusion::common::{Column, DFSchema};
 use datafusion::common::tree_node::Transformed;
 use datafusion::error::Result;
 use datafusion::logical_expr::expr::AggregateFunction;
@@ -32,24 +32,22 @@ pub(crate) fn rewrite(old: Aggregate, problems: &mut Vec<Problem>) -> Result<Tra
     }
     let groups = old.schema.fields().len().saturating_sub(old.aggr_expr.len());
     let new = Aggregate::try_new(Arc::clone(&old.input), old.group_expr.clone(), unique)?;
-    let columns = (0..old.schema.fields().len()).map(|i| {
-        let at = i.checked_sub(groups).and_then(|a| places.get(a)).map_or(i, |p| groups + p);
-        renamed(&new.schema, at, &old.schema, i)
-    });
-    let columns: Vec<Expr> = columns.collect();
+    let columns = restored(&new.schema, &old.schema, groups, &places);
     let projection = Projection::try_new(columns, Arc::new(LogicalPlan::Aggregate(new)))?;
     Ok(Transformed::yes(LogicalPlan::Projection(projection)))
 }
 
-/// The column at a place of a schema, under the name that another place of an older schema had.
-pub(super) fn renamed(
-    new: &datafusion::common::DFSchema,
-    at: usize,
-    old: &datafusion::common::DFSchema,
-    was: usize,
-) -> Expr {
-    let (column, name) = (Column::from(new.qualified_field(at)), Column::from(old.qualified_field(was)));
-    if column == name { Expr::Column(column) } else { Expr::Column(column).alias_qualified(name.relation, name.name) }
+/// The columns of a rewritten node under the names of the node that it replaces. The first `kept` columns are where they were,
+/// after that `places` says where each is.
+pub(super) fn restored(new: &DFSchema, old: &DFSchema, kept: usize, places: &[usize]) -> Vec<Expr> {
+    let column = |i: usize| {
+        let at = i.checked_sub(kept).and_then(|p| places.get(p)).map_or(i, |p| kept + p);
+        let (column, name) = (Column::from(new.qualified_field(at)), Column::from(old.qualified_field(i)));
+        if column == name { Expr::Column(column) } else { Expr::Column(column).alias_qualified(name.relation, name.name) }
+    };
+    // The planner's own column is gone when `grouping` is resolved, and nobody else names it.
+    let own = |i: &usize| old.fields().get(*i).is_some_and(|f| f.name() != Aggregate::INTERNAL_GROUPING_ID);
+    (0..old.fields().len()).filter(own).map(column).collect()
 }
 
 fn function(expr: Expr, node: &Aggregate, problems: &mut Vec<Problem>) -> Result<Expr> {

@@ -2,7 +2,7 @@
 
 use arrow::datatypes::DataType;
 use datafusion::common::{Column, DFSchema};
-use datafusion::logical_expr::{Expr, SortExpr};
+use datafusion::logical_expr::{Aggregate, Expr, SortExpr};
 
 use crate::problem::{APPROXIMATE, NEEDS_ORDER, Problem, UNSORTABLE};
 
@@ -36,6 +36,10 @@ pub(crate) fn approximate(function: &str) -> Option<Problem> {
 /// Appends to an order all columns that are not in it yet, so that only equal rows tie. `what` needs it.
 pub(crate) fn complete(keys: &mut Vec<SortExpr>, schema: &DFSchema, what: &str, problems: &mut Vec<Problem>) {
     for (i, field) in schema.fields().iter().enumerate() {
+        // The planner's own column; it is gone when `grouping` is resolved.
+        if field.name() == Aggregate::INTERNAL_GROUPING_ID {
+            continue;
+        }
         let column = Expr::Column(Column::from(schema.qualified_field(i)));
         append(keys, column, field.data_type(), what, problems);
     }

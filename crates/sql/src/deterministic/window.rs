@@ -34,11 +34,7 @@ pub(crate) fn rewrite(old: Window, problems: &mut Vec<Problem>) -> Result<Transf
     }
     let inputs = old.input.schema().fields().len();
     let new = Window::try_new(unique, Arc::clone(&old.input))?;
-    let columns = (0..old.schema.fields().len()).map(|i| {
-        let at = i.checked_sub(inputs).and_then(|w| places.get(w)).map_or(i, |p| inputs + p);
-        aggregate::renamed(&new.schema, at, &old.schema, i)
-    });
-    let columns: Vec<Expr> = columns.collect();
+    let columns = aggregate::restored(&new.schema, &old.schema, inputs, &places);
     let projection = Projection::try_new(columns, Arc::new(LogicalPlan::Window(new)))?;
     Ok(Transformed::yes(LogicalPlan::Projection(projection)))
 }

@@ -1,14 +1,14 @@
 //! The tricky queries, by name and answer.
 
-pub struct Case {
+pub(crate) struct Case {
     /// What is tricky about it.
-    pub about: &'static str,
-    pub sql: &'static str,
-    pub slice: &'static [&'static str],
+    pub(crate) about: &'static str,
+    pub(crate) sql: &'static str,
+    pub(crate) slice: &'static [&'static str],
     /// The inputs that are read by the same slice.
-    pub same: &'static [&'static str],
+    pub(crate) same: &'static [&'static str],
     /// The others: more is needed, or it is not found out that no more is.
-    pub all: &'static [&'static str],
+    pub(crate) all: &'static [&'static str],
 }
 
 const DS: &[&str] = &["ds"];
@@ -16,7 +16,7 @@ const O: &str = "shop.orders";
 const C: &str = "shop.clicks";
 const V: &str = "shop.views";
 
-pub const CASES: &[Case] = &[
+pub(crate) const CASES: &[Case] = &[
     Case {
         about: "copy",
         sql: "SELECT * FROM shop.orders",

@@ -16,10 +16,10 @@ use mainstay_model::DatasetName;
 use mainstay_sql::{InputTable, arrow_types, bind_time, retarget, session_config, state_builder};
 
 /// A generator of numbers that is the same everywhere.
-pub struct Numbers(pub u64);
+pub(crate) struct Numbers(pub(crate) u64);
 
 impl Numbers {
-    pub fn below(&mut self, n: u64) -> u64 {
+    pub(crate) fn below(&mut self, n: u64) -> u64 {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) % n
     }
@@ -29,12 +29,12 @@ impl Numbers {
 const FIRST: i32 = 15_706;
 
 /// The text of a day of January 2013.
-pub fn day(n: u64) -> String {
+pub(crate) fn day(n: u64) -> String {
     format!("2013-01-{:02}", n + 1)
 }
 
 /// Makes rows for a table: ten days and NULL, few different values, so that there are ties.
-pub fn rows(table: &InputTable, count: usize, numbers: &mut Numbers) -> RecordBatch {
+pub(crate) fn rows(table: &InputTable, count: usize, numbers: &mut Numbers) -> RecordBatch {
     let schema = arrow_types::schema(&table.schema);
     let columns = schema.fields().iter().map(|field| {
         let values: Vec<ScalarValue> = (0..count)
@@ -43,7 +43,7 @@ pub fn rows(table: &InputTable, count: usize, numbers: &mut Numbers) -> RecordBa
                 let value = match field.data_type() {
                     _ if n == 10 => ScalarValue::Null,
                     DataType::Date32 => ScalarValue::Date32(Some(FIRST + i32::try_from(n).unwrap())),
-                    DataType::Boolean => ScalarValue::Boolean(Some(n % 2 == 0)),
+                    DataType::Boolean => ScalarValue::Boolean(Some(n.is_multiple_of(2))),
                     DataType::Timestamp(..) => {
                         ScalarValue::TimestampMicrosecond(Some(1_357_000_000_000_000 + i64::try_from(n).unwrap() * 100_000_000_000), None)
                     }
@@ -65,7 +65,7 @@ pub fn rows(table: &InputTable, count: usize, numbers: &mut Numbers) -> RecordBa
 }
 
 /// Puts rows into another order, as the numbers say, in pieces.
-pub fn shuffled(batch: &RecordBatch, numbers: &mut Numbers) -> Vec<RecordBatch> {
+pub(crate) fn shuffled(batch: &RecordBatch, numbers: &mut Numbers) -> Vec<RecordBatch> {
     let mut order: Vec<u32> = (0..u32::try_from(batch.num_rows()).unwrap()).collect();
     for i in (1..order.len()).rev() {
         order.swap(i, usize::try_from(numbers.below(u64::try_from(i).unwrap() + 1)).unwrap());
@@ -78,7 +78,7 @@ pub fn shuffled(batch: &RecordBatch, numbers: &mut Numbers) -> Vec<RecordBatch> 
 }
 
 /// Executes a plan over tables; returns its rows as text, sorted.
-pub fn run(plan: &LogicalPlan, tables: &BTreeMap<DatasetName, Vec<RecordBatch>>) -> Vec<Vec<String>> {
+pub(crate) fn run(plan: &LogicalPlan, tables: &BTreeMap<DatasetName, Vec<RecordBatch>>) -> Vec<Vec<String>> {
     let source = |name: &DatasetName| -> Option<Arc<dyn TableSource>> {
         let batches = tables.get(name)?;
         let table = MemTable::try_new(batches[0].schema(), vec![batches.clone()]).unwrap();

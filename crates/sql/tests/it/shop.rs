@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use mainstay_model::{Column, DatasetName, Schema};
 use mainstay_sql::InputTable;
 
-pub fn table(columns: &str, slice: &[&str]) -> InputTable {
+pub(crate) fn table(columns: &str, slice: &[&str]) -> InputTable {
     let column = |c: &str| {
         let (name, t) = c.trim().split_once(' ').unwrap();
-        Column { name: name.into(), column_type: t.parse().unwrap_or_else(|e| panic!("{e}")) }
+        Column { name: name.into(), column_type: t.parse().unwrap() }
     };
     InputTable {
         schema: Schema(columns.split(';').map(column).collect()),
@@ -16,7 +16,7 @@ pub fn table(columns: &str, slice: &[&str]) -> InputTable {
     }
 }
 
-pub fn inputs() -> BTreeMap<DatasetName, InputTable> {
+pub(crate) fn inputs() -> BTreeMap<DatasetName, InputTable> {
     [
         ("shop.orders", table("id long; cust long; amount long; ts timestamp_ntz; items array<long>; ds date", &["ds"])),
         ("shop.clicks", table("cust long; n long; ds date", &["ds"])),
@@ -24,7 +24,7 @@ pub fn inputs() -> BTreeMap<DatasetName, InputTable> {
         ("shop.refunds", table("id long; shop string; amount decimal(12,2); ds date", &["ds", "shop"])),
         ("shop.returns", table("id long; shop string; why string; ds date", &["ds", "shop"])),
         ("shop.events", table("kind integer; open boolean; note map<string, string>", &["open"])),
-        ("shop.cust", table("cust long; name string; \"Region\" string".replace('"', "").as_str(), &[])),
+        ("shop.cust", table("cust long; name string; Region string", &[])),
     ]
     .into_iter()
     .map(|(name, table)| (name.parse().unwrap(), table))

@@ -17,7 +17,9 @@ use crate::input::{InputTable, Inputs, Placeholder};
 use crate::locate::Culprit;
 use crate::parse::Reference;
 use crate::problem::{AMBIGUOUS_COLUMN, Problem, Span, UNKNOWN_COLUMN, UNKNOWN_DATASET, in_order};
-use crate::{check, constant, dependency, deterministic, explain, fingerprint, ignored, locate, output, parse, plan};
+use crate::{
+    check, constant, dependency, deterministic, explain, fingerprint, ignored, locate, output, parse, plan,
+};
 
 /// How many wrong names, and how many wrong types, are looked for in one query.
 const MOST: usize = 20;
@@ -53,15 +55,21 @@ pub fn analyse(sql: &str, inputs: &dyn Inputs, slice: &[String]) -> Result<Analy
         }
     };
     problems.extend(output::unnamed(&written));
-    let Some(tables) = tables else { return Err(in_order(problems)) };
+    let Some(tables) = tables else {
+        return Err(in_order(problems));
+    };
 
-    let sources: BTreeMap<&DatasetName, Arc<dyn TableSource>> =
-        tables.iter().map(|(name, table)| (name, Placeholder::of(table))).collect();
+    let sources: BTreeMap<&DatasetName, Arc<dyn TableSource>> = tables
+        .iter()
+        .map(|(name, table)| (name, Placeholder::of(table)))
+        .collect();
     let source = |name: &DatasetName| sources.get(name).cloned();
     let mut query = written.clone();
     check::without_unknown_functions(&mut query);
     let planned = planned(&mut query, &source, &mut problems);
-    let Some(planned) = planned.filter(|_| problems.is_empty()) else { return Err(in_order(problems)) };
+    let Some(planned) = planned.filter(|_| problems.is_empty()) else {
+        return Err(in_order(problems));
+    };
 
     problems.extend(output::names(planned.schema(), &query));
     let coerced = coerced(&query, &planned, &source, &mut problems);
@@ -86,7 +94,12 @@ pub fn analyse(sql: &str, inputs: &dyn Inputs, slice: &[String]) -> Result<Analy
         (Some(plan), Some(columns)) if problems.is_empty() => {
             let reads = dependency::reads(&plan, slice, &tables);
             let code = fingerprint::of(&written, fingerprint::structs(tables.values()));
-            Ok(Analysed { reads, columns, code, plan })
+            Ok(Analysed {
+                reads,
+                columns,
+                code,
+                plan,
+            })
         }
         _ => Err(in_order(problems)),
     }
@@ -107,7 +120,10 @@ fn known(
         }
         complete = false;
         let names: Vec<String> = inputs.names().iter().map(ToString::to_string).collect();
-        let problem = Problem::new(UNKNOWN_DATASET, format!("there is no dataset `{}`", reference.name));
+        let problem = Problem::new(
+            UNKNOWN_DATASET,
+            format!("there is no dataset `{}`", reference.name),
+        );
         let near = nearest(&reference.name.to_string(), names.iter().map(String::as_str));
         problems.push(problem.at(reference.span).perhaps(near));
     }
@@ -173,7 +189,11 @@ fn coerced(
 }
 
 /// Finds the expression that causes a problem of planning: without it the query has no such problem, perhaps another.
-fn culprit(query: &Query, problem: &Problem, plan: &dyn Fn(&Query) -> Result<LogicalPlan, DataFusionError>) -> Option<Culprit> {
+fn culprit(
+    query: &Query,
+    problem: &Problem,
+    plan: &dyn Fn(&Query) -> Result<LogicalPlan, DataFusionError>,
+) -> Option<Culprit> {
     let fails = |q: &Query| plan(q).is_err_and(|e| explain::explain(&e, q).message == problem.message);
     locate::culprit(query, &fails)
 }
@@ -186,7 +206,11 @@ fn placed(problem: Problem, culprit: Option<&Culprit>) -> Problem {
 
 /// Adds the place to a problem that has none and names what it is about first: a function, a constant or a clause.
 fn pointed(problem: Problem, query: &Query) -> Problem {
-    let named = problem.message.split('`').nth(1).unwrap_or_else(|| problem.message.split(' ').next().unwrap_or_default());
+    let named = problem
+        .message
+        .split('`')
+        .nth(1)
+        .unwrap_or_else(|| problem.message.split(' ').next().unwrap_or_default());
     let span = problem.span.or_else(|| locate::mention(query, named));
     problem.at(span)
 }
@@ -199,7 +223,9 @@ fn put_null(query: &mut Query, at: Span) -> bool {
     }
     impl PutNull {
         fn here(&self, expr: &Expr) -> bool {
-            let within = |i: &datafusion::sql::sqlparser::ast::Ident| ast::span(i.span).is_some_and(|s| s.0 == self.at.0 || s.1 == self.at.1);
+            let within = |i: &datafusion::sql::sqlparser::ast::Ident| {
+                ast::span(i.span).is_some_and(|s| s.0 == self.at.0 || s.1 == self.at.1)
+            };
             ast::column(expr).is_some_and(|idents| idents.iter().any(within))
         }
     }
@@ -211,7 +237,10 @@ fn put_null(query: &mut Query, at: Span) -> bool {
                     && self.here(e)
                     && let Some(alias) = ast::column(e).and_then(|c| c.last()).cloned()
                 {
-                    *item = SelectItem::ExprWithAlias { expr: Expr::value(Value::Null), alias };
+                    *item = SelectItem::ExprWithAlias {
+                        expr: Expr::value(Value::Null),
+                        alias,
+                    };
                     self.done = true;
                 }
             }

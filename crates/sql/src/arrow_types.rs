@@ -11,8 +11,11 @@ use mainstay_model::{Column, ColumnType, Schema};
 
 /// Returns the arrow schema with which a dataset is planned; every column may hold NULL.
 pub fn schema(schema: &Schema) -> SchemaRef {
-    let fields: Vec<Field> =
-        schema.0.iter().map(|c| Field::new(&c.name, column(&c.column_type), true)).collect();
+    let fields: Vec<Field> = schema
+        .0
+        .iter()
+        .map(|c| Field::new(&c.name, column(&c.column_type), true))
+        .collect();
     Arc::new(ArrowSchema::new(fields))
 }
 
@@ -42,9 +45,12 @@ pub fn stored(t: &ColumnType) -> DataType {
         ColumnType::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
         ColumnType::TimestampNtz => DataType::Timestamp(TimeUnit::Microsecond, None),
         ColumnType::Array(item) => DataType::List(Arc::new(Field::new("element", stored(item), true))),
-        ColumnType::Struct(fields) => {
-            DataType::Struct(fields.iter().map(|(n, t)| Field::new(n, stored(t), true)).collect::<Fields>())
-        }
+        ColumnType::Struct(fields) => DataType::Struct(
+            fields
+                .iter()
+                .map(|(n, t)| Field::new(n, stored(t), true))
+                .collect::<Fields>(),
+        ),
         ColumnType::Map(key, value) => {
             let entries = DataType::Struct(Fields::from(vec![
                 Field::new("key", stored(key), false),
@@ -81,7 +87,9 @@ pub fn column_type(t: &DataType) -> Result<ColumnType, NoColumnType> {
         DataType::UInt64 => ColumnType::Decimal(20, 0),
         DataType::Float16 | DataType::Float32 => ColumnType::Float,
         DataType::Float64 => ColumnType::Double,
-        DataType::Decimal32(p, s) | DataType::Decimal64(p, s) | DataType::Decimal128(p, s)
+        DataType::Decimal32(p, s)
+        | DataType::Decimal64(p, s)
+        | DataType::Decimal128(p, s)
         | DataType::Decimal256(p, s) => {
             if *p > 38 || *s < 0 {
                 return no("a decimal of more than 38 digits", "CAST it to DECIMAL(38, S)");
@@ -95,10 +103,11 @@ pub fn column_type(t: &DataType) -> Result<ColumnType, NoColumnType> {
         DataType::Date32 | DataType::Date64 => ColumnType::Date,
         DataType::Timestamp(_, Some(_)) => ColumnType::Timestamp,
         DataType::Timestamp(_, None) => ColumnType::TimestampNtz,
-        DataType::List(item) | DataType::LargeList(item) | DataType::ListView(item)
-        | DataType::LargeListView(item) | DataType::FixedSizeList(item, _) => {
-            ColumnType::Array(Box::new(column_type(item.data_type())?))
-        }
+        DataType::List(item)
+        | DataType::LargeList(item)
+        | DataType::ListView(item)
+        | DataType::LargeListView(item)
+        | DataType::FixedSizeList(item, _) => ColumnType::Array(Box::new(column_type(item.data_type())?)),
         DataType::Struct(fields) => ColumnType::Struct(
             fields
                 .iter()
@@ -117,10 +126,27 @@ pub fn column_type(t: &DataType) -> Result<ColumnType, NoColumnType> {
         },
         DataType::Dictionary(_, value) => column_type(value)?,
         DataType::RunEndEncoded(_, values) => column_type(values.data_type())?,
-        DataType::Time32(_) | DataType::Time64(_) => return no("a time of day", "CAST it to VARCHAR, or keep the whole timestamp"),
-        DataType::Duration(_) => return no("a duration", "take a number from it, for example date_part('epoch', …)"),
-        DataType::Interval(_) => return no("an interval", "take a number from it, for example date_part('day', …), or add it to a date"),
-        DataType::Null => return no("NULL without a type", "say which type it has, for example CAST(NULL AS BIGINT)"),
+        DataType::Time32(_) | DataType::Time64(_) => {
+            return no("a time of day", "CAST it to VARCHAR, or keep the whole timestamp");
+        }
+        DataType::Duration(_) => {
+            return no(
+                "a duration",
+                "take a number from it, for example date_part('epoch', …)",
+            );
+        }
+        DataType::Interval(_) => {
+            return no(
+                "an interval",
+                "take a number from it, for example date_part('day', …), or add it to a date",
+            );
+        }
+        DataType::Null => {
+            return no(
+                "NULL without a type",
+                "say which type it has, for example CAST(NULL AS BIGINT)",
+            );
+        }
         DataType::Union(..) => return no("a union", "CAST it to one type"),
     })
 }
@@ -132,10 +158,18 @@ pub fn column_type(t: &DataType) -> Result<ColumnType, NoColumnType> {
 /// The name of the first column without a column type, and why.
 pub fn columns(schema: &ArrowSchema) -> Result<Schema, (String, NoColumnType)> {
     let column = |f: &Arc<Field>| match column_type(f.data_type()) {
-        Ok(column_type) => Ok(Column { name: f.name().clone(), column_type }),
+        Ok(column_type) => Ok(Column {
+            name: f.name().clone(),
+            column_type,
+        }),
         Err(e) => Err((f.name().clone(), e)),
     };
-    schema.fields().iter().map(column).collect::<Result<_, _>>().map(Schema)
+    schema
+        .fields()
+        .iter()
+        .map(column)
+        .collect::<Result<_, _>>()
+        .map(Schema)
 }
 
 /// Names an arrow type as people do, in messages.
@@ -152,8 +186,22 @@ mod tests {
 
     #[test]
     fn there_and_back() {
-        for text in ["boolean", "byte", "short", "integer", "long", "float", "double", "decimal(12,2)", "string", "binary",
-            "date", "timestamp", "timestamp_ntz", "array<struct<a: long, b: map<string, decimal(3,1)>>>"] {
+        for text in [
+            "boolean",
+            "byte",
+            "short",
+            "integer",
+            "long",
+            "float",
+            "double",
+            "decimal(12,2)",
+            "string",
+            "binary",
+            "date",
+            "timestamp",
+            "timestamp_ntz",
+            "array<struct<a: long, b: map<string, decimal(3,1)>>>",
+        ] {
             let t: ColumnType = text.parse().expect(text);
             assert_eq!(column_type(&column(&t)), Ok(t.clone()), "{text}");
             assert_eq!(column_type(&stored(&t)), Ok(t), "{text}");
@@ -164,7 +212,10 @@ mod tests {
     fn what_has_no_type_of_its_own_is_widened_or_refused() {
         assert_eq!(column_type(&DataType::UInt64), Ok(ColumnType::Decimal(20, 0)));
         assert_eq!(column_type(&DataType::UInt32), Ok(ColumnType::Long));
-        assert_eq!(column_type(&DataType::Timestamp(TimeUnit::Nanosecond, None)), Ok(ColumnType::TimestampNtz));
+        assert_eq!(
+            column_type(&DataType::Timestamp(TimeUnit::Nanosecond, None)),
+            Ok(ColumnType::TimestampNtz)
+        );
         assert!(column_type(&DataType::Time64(TimeUnit::Nanosecond)).is_err());
         assert!(column_type(&DataType::Null).is_err());
     }

@@ -7,7 +7,10 @@ use crate::problem::{Location, Span};
 
 /// Translates a parser's span; none if it is empty.
 pub(crate) fn span(s: TokenSpan) -> Option<Span> {
-    let location = |l: datafusion::sql::sqlparser::tokenizer::Location| Location { line: l.line, column: l.column };
+    let location = |l: datafusion::sql::sqlparser::tokenizer::Location| Location {
+        line: l.line,
+        column: l.column,
+    };
     (s.start.line > 0 && s.end.line > 0).then(|| (location(s.start), location(s.end)))
 }
 
@@ -18,7 +21,11 @@ pub(crate) fn span_of(node: &impl Spanned) -> Option<Span> {
 
 /// Returns the name that an identifier means: as written if quoted, else in lower case.
 pub(crate) fn name(ident: &Ident) -> String {
-    if ident.quote_style.is_some() { ident.value.clone() } else { ident.value.to_ascii_lowercase() }
+    if ident.quote_style.is_some() {
+        ident.value.clone()
+    } else {
+        ident.value.to_ascii_lowercase()
+    }
 }
 
 /// Returns the parts of a name; none if one of them is not an identifier.

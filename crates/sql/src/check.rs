@@ -5,8 +5,8 @@ use std::ops::ControlFlow;
 
 use datafusion::logical_expr::Volatility;
 use datafusion::sql::sqlparser::ast::{
-    Expr, Function, FunctionArgumentClause, FunctionArguments, JoinConstraint, JoinOperator, Query, Select, Spanned, TableFactor,
-    Value, Visit, VisitMut, Visitor, VisitorMut,
+    Expr, Function, FunctionArgumentClause, FunctionArguments, JoinConstraint, JoinOperator, Query, Select,
+    Spanned, TableFactor, Value, Visit, VisitMut, Visitor, VisitorMut,
 };
 use mainstay_base::text::nearest;
 
@@ -75,12 +75,16 @@ impl Visitor for Checker {
     }
 
     fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<()> {
-        if let TableFactor::Table { name, args: Some(_), .. } = factor {
+        if let TableFactor::Table {
+            name, args: Some(_), ..
+        } = factor
+        {
             let functions = session::state().table_functions();
             let called = ast::parts(name).unwrap_or_default().join(".");
             if !functions.contains_key(&called) {
                 let near = nearest(&called, functions.keys().map(String::as_str));
-                let problem = Problem::new(UNKNOWN_FUNCTION, format!("there is no table function `{called}`"));
+                let problem =
+                    Problem::new(UNKNOWN_FUNCTION, format!("there is no table function `{called}`"));
                 self.problems.push(problem.at(ast::span_of(name)).perhaps(near));
             }
         }
@@ -95,7 +99,14 @@ impl Visitor for Checker {
                 _ => continue,
             };
             let (how, columns) = match constraint {
-                JoinConstraint::Using(names) => ("USING", names.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")),
+                JoinConstraint::Using(names) => (
+                    "USING",
+                    names
+                        .iter()
+                        .map(ToString::to_string)
+                        .collect::<Vec<_>>()
+                        .join(", "),
+                ),
                 JoinConstraint::Natural => ("NATURAL", "k".to_owned()),
                 _ => continue,
             };
@@ -115,9 +126,15 @@ fn function(call: &Function) -> Option<Problem> {
     let name = ast::parts(&call.name)?.join(".");
     let state = session::state();
     if unknown(call).is_some() {
-        let names = state.scalar_functions().keys().chain(state.aggregate_functions().keys());
-        let mut names: Vec<&str> =
-            names.chain(state.window_functions().keys()).chain(state.higher_order_functions().keys()).map(String::as_str).collect();
+        let names = state
+            .scalar_functions()
+            .keys()
+            .chain(state.aggregate_functions().keys());
+        let mut names: Vec<&str> = names
+            .chain(state.window_functions().keys())
+            .chain(state.higher_order_functions().keys())
+            .map(String::as_str)
+            .collect();
         names.sort_unstable();
         let problem = Problem::new(UNKNOWN_FUNCTION, format!("there is no function `{name}`"));
         return Some(problem.at(span).perhaps(nearest(&name, names)));
@@ -128,14 +145,18 @@ fn function(call: &Function) -> Option<Problem> {
         return Some(volatile(&name).at(span));
     }
     // What it is called besides an alias.
-    let name = state.aggregate_functions().get(&name).map_or(name, |f| f.name().to_owned());
+    let name = state
+        .aggregate_functions()
+        .get(&name)
+        .map_or(name, |f| f.name().to_owned());
     if let Some(problem) = order::approximate(&name) {
         return Some(problem.at(span));
     }
     let ordered = match &call.args {
-        FunctionArguments::List(list) => {
-            list.clauses.iter().any(|c| matches!(c, FunctionArgumentClause::OrderBy(_)))
-        }
+        FunctionArguments::List(list) => list
+            .clauses
+            .iter()
+            .any(|c| matches!(c, FunctionArgumentClause::OrderBy(_))),
         _ => false,
     };
     if call.over.is_none() && !ordered && call.within_group.is_empty() && order::depends_on_order(&name) {
@@ -146,6 +167,9 @@ fn function(call: &Function) -> Option<Problem> {
 
 /// Refuses a function that gives something else each time.
 pub(crate) fn volatile(name: &str) -> Problem {
-    Problem::new(VOLATILE, format!("`{name}` gives something else each time, so the result could never be computed again"))
-        .help("derive it from the data, for example md5 or sha256 of a key")
+    Problem::new(
+        VOLATILE,
+        format!("`{name}` gives something else each time, so the result could never be computed again"),
+    )
+    .help("derive it from the data, for example md5 or sha256 of a key")
 }

@@ -27,7 +27,9 @@ pub(crate) fn check(plan: &LogicalPlan) -> Vec<Problem> {
 
 fn negative(expr: &Expr) -> bool {
     match expr {
-        Expr::Negative(inner) => matches!(inner.as_ref(), Expr::Literal(value, _) if *value != ScalarValue::Int64(Some(0))),
+        Expr::Negative(inner) => {
+            matches!(inner.as_ref(), Expr::Literal(value, _) if *value != ScalarValue::Int64(Some(0)))
+        }
         Expr::Literal(ScalarValue::Int64(Some(n)), _) => *n < 0,
         _ => false,
     }
@@ -41,7 +43,11 @@ fn casts(expr: &Expr, problems: &mut Vec<Problem>) -> Result<TreeNodeRecursion> 
             && let Err(_) = value.cast_to(&wanted)
         {
             let name = arrow_types::spoken(&wanted);
-            let article = if name.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
+            let article = if name.starts_with(['a', 'e', 'i', 'o', 'u']) {
+                "an"
+            } else {
+                "a"
+            };
             let text = format!("`{value}` is not {article} {name}");
             problems.push(Problem::new(WRONG_TYPE, text));
         }

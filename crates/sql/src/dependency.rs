@@ -71,7 +71,9 @@ fn same(
     inputs: &dyn Inputs,
 ) -> Result<BTreeSet<DatasetName>> {
     let coerced = plan::coerce(plan.clone())?;
-    let Some(columns) = slice_columns(&coerced, slice) else { return Ok(BTreeSet::new()) };
+    let Some(columns) = slice_columns(&coerced, slice) else {
+        return Ok(BTreeSet::new());
+    };
     let mut candidates: BTreeMap<DatasetName, InputTable> = BTreeMap::new();
     for name in scans.values() {
         if let Some(table) = inputs.table(name)
@@ -84,9 +86,14 @@ fn same(
         return Ok(BTreeSet::new());
     }
     let whole = optimised(plan.clone())?;
-    let Some(probes) = probe::probes(&columns, &[&coerced, &whole]) else { return Ok(BTreeSet::new()) };
+    let Some(probes) = probe::probes(&columns, &[&coerced, &whole]) else {
+        return Ok(BTreeSet::new());
+    };
     // A scan that is gone for every ordinary value may be there for a special one.
-    let mut unseen: BTreeSet<usize> = scan::scans(&whole, &|_, _| true).into_iter().map(|s| s.number).collect();
+    let mut unseen: BTreeSet<usize> = scan::scans(&whole, &|_, _| true)
+        .into_iter()
+        .map(|s| s.number)
+        .collect();
     for probe in &probes {
         let restricted = optimised(restrict(plan.clone(), slice, probe)?)?;
         let own = |number: usize, filters: &[Expr]| {
@@ -126,7 +133,10 @@ fn slice_columns(plan: &LogicalPlan, slice: &[String]) -> Option<Vec<SliceColumn
     let column = |name: &String| {
         let field = plan.schema().field_with_unqualified_name(name).ok()?;
         let data_type = field.data_type().clone();
-        Some(SliceColumn { column_type: arrow_types::column_type(&data_type).ok()?, data_type })
+        Some(SliceColumn {
+            column_type: arrow_types::column_type(&data_type).ok()?,
+            data_type,
+        })
     };
     let columns: Option<Vec<SliceColumn>> = slice.iter().map(column).collect();
     columns.filter(|c| !c.is_empty())
@@ -134,8 +144,12 @@ fn slice_columns(plan: &LogicalPlan, slice: &[String]) -> Option<Vec<SliceColumn
 
 /// Says whether a table has the same number of slice columns, with values that are written alike.
 fn sliced_alike(table: &InputTable, columns: &[SliceColumn]) -> bool {
-    let integer =
-        |t: &ColumnType| matches!(t, ColumnType::Byte | ColumnType::Short | ColumnType::Integer | ColumnType::Long);
+    let integer = |t: &ColumnType| {
+        matches!(
+            t,
+            ColumnType::Byte | ColumnType::Short | ColumnType::Integer | ColumnType::Long
+        )
+    };
     table.slice_columns.len() == columns.len()
         && table.slice_columns.iter().zip(columns).all(|(name, own)| {
             table.schema.column(name).is_some_and(|c| {

@@ -14,7 +14,9 @@ use std::sync::Arc;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{Column, ScalarValue};
 use datafusion::error::Result;
-use datafusion::logical_expr::{Distinct, Expr, Limit, LogicalPlan, Projection, Sort, SortExpr, SubqueryAlias, Volatility};
+use datafusion::logical_expr::{
+    Distinct, Expr, Limit, LogicalPlan, Projection, Sort, SortExpr, SubqueryAlias, Volatility,
+};
 
 use crate::check;
 use crate::problem::{NOT_SUPPORTED, Problem, in_order};
@@ -36,12 +38,15 @@ pub fn deterministic(plan: LogicalPlan) -> Result<LogicalPlan, Vec<Problem>> {
         let node = without_limits_in_exists(node)?;
         match node {
             LogicalPlan::Limit(limit) => limited(limit, &mut problems),
-            LogicalPlan::Sort(sort) if sort.fetch.is_some() => {
-                Ok(Transformed::yes(LogicalPlan::Sort(completed(sort, &mut problems))))
-            }
+            LogicalPlan::Sort(sort) if sort.fetch.is_some() => Ok(Transformed::yes(LogicalPlan::Sort(
+                completed(sort, &mut problems),
+            ))),
             LogicalPlan::Distinct(Distinct::On(mut on)) => {
                 let mut keys = on.sort_expr.take().unwrap_or_else(|| {
-                    on.on_expr.iter().map(|e| SortExpr::new(e.clone(), true, false)).collect()
+                    on.on_expr
+                        .iter()
+                        .map(|e| SortExpr::new(e.clone(), true, false))
+                        .collect()
                 });
                 order::complete(&mut keys, on.input.schema(), "DISTINCT ON", &mut problems);
                 on.sort_expr = Some(keys);
@@ -55,7 +60,10 @@ pub fn deterministic(plan: LogicalPlan) -> Result<LogicalPlan, Vec<Problem>> {
     match result {
         Ok(plan) if problems.is_empty() => Ok(plan.data),
         Ok(_) => Err(in_order(problems)),
-        Err(e) => Err(vec![Problem::new(NOT_SUPPORTED, crate::explain::plain(&e.strip_backtrace()))]),
+        Err(e) => Err(vec![Problem::new(
+            NOT_SUPPORTED,
+            crate::explain::plain(&e.strip_backtrace()),
+        )]),
     }
 }
 
@@ -91,7 +99,11 @@ fn without_limits_in_exists(node: LogicalPlan) -> Result<LogicalPlan> {
                     exists.subquery.subquery = inner;
                 }
                 let e = Expr::Exists(exists);
-                Ok(if found { Transformed::yes(e) } else { Transformed::no(e) })
+                Ok(if found {
+                    Transformed::yes(e)
+                } else {
+                    Transformed::no(e)
+                })
             }
             other => Ok(Transformed::no(other)),
         })
@@ -115,7 +127,11 @@ fn limited(mut limit: Limit, problems: &mut Vec<Problem>) -> Result<Transformed<
         Err(input) => {
             let mut keys = distinct_keys(&input);
             order::complete(&mut keys, input.schema(), "LIMIT", problems);
-            LogicalPlan::Sort(Sort { expr: keys, input: Arc::new(input), fetch: None })
+            LogicalPlan::Sort(Sort {
+                expr: keys,
+                input: Arc::new(input),
+                fetch: None,
+            })
         }
     };
     limit.input = Arc::new(ordered);
@@ -127,16 +143,26 @@ fn order_below(plan: LogicalPlan, problems: &mut Vec<Problem>) -> Result<Result<
     Ok(match plan {
         LogicalPlan::Sort(sort) => Ok(LogicalPlan::Sort(completed(sort, problems))),
         LogicalPlan::Projection(p) => match order_below(Arc::unwrap_or_clone(p.input), problems)? {
-            Ok(input) => {
-                Ok(LogicalPlan::Projection(Projection::try_new_with_schema(p.expr, Arc::new(input), p.schema)?))
-            }
-            Err(input) => {
-                Err(LogicalPlan::Projection(Projection::try_new_with_schema(p.expr, Arc::new(input), p.schema)?))
-            }
+            Ok(input) => Ok(LogicalPlan::Projection(Projection::try_new_with_schema(
+                p.expr,
+                Arc::new(input),
+                p.schema,
+            )?)),
+            Err(input) => Err(LogicalPlan::Projection(Projection::try_new_with_schema(
+                p.expr,
+                Arc::new(input),
+                p.schema,
+            )?)),
         },
         LogicalPlan::SubqueryAlias(a) => match order_below(Arc::unwrap_or_clone(a.input), problems)? {
-            Ok(input) => Ok(LogicalPlan::SubqueryAlias(SubqueryAlias::try_new(Arc::new(input), a.alias)?)),
-            Err(input) => Err(LogicalPlan::SubqueryAlias(SubqueryAlias::try_new(Arc::new(input), a.alias)?)),
+            Ok(input) => Ok(LogicalPlan::SubqueryAlias(SubqueryAlias::try_new(
+                Arc::new(input),
+                a.alias,
+            )?)),
+            Err(input) => Err(LogicalPlan::SubqueryAlias(SubqueryAlias::try_new(
+                Arc::new(input),
+                a.alias,
+            )?)),
         },
         // A limit below was given its order already, and keeps it.
         LogicalPlan::Limit(limit) => Ok(LogicalPlan::Limit(limit)),
@@ -151,10 +177,15 @@ fn completed(mut sort: Sort, problems: &mut Vec<Problem>) -> Sort {
 
 /// The order that DISTINCT ON was asked to give its rows, as far as its columns show it.
 fn distinct_keys(plan: &LogicalPlan) -> Vec<SortExpr> {
-    let LogicalPlan::Distinct(Distinct::On(on)) = plan else { return Vec::new() };
+    let LogicalPlan::Distinct(Distinct::On(on)) = plan else {
+        return Vec::new();
+    };
     let asked = on.sort_expr.iter().flatten().take(on.on_expr.len());
     let key = |s: &SortExpr| {
-        let at = on.select_expr.iter().position(|e| *e == s.expr || matches!(e, Expr::Alias(a) if *a.expr == s.expr))?;
+        let at = on
+            .select_expr
+            .iter()
+            .position(|e| *e == s.expr || matches!(e, Expr::Alias(a) if *a.expr == s.expr))?;
         let column = Expr::Column(Column::from(on.schema.qualified_field(at)));
         Some(SortExpr::new(column, s.asc, s.nulls_first))
     };

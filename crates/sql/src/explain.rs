@@ -22,7 +22,10 @@ use crate::problem::{
 /// Says what an error of the planner means.
 pub(crate) fn explain(error: &DataFusionError, query: &Query) -> Problem {
     let place = error.diagnostic().and_then(|d| d.span).map(|s| {
-        let at = |l: datafusion::common::Location| Location { line: l.line, column: l.column };
+        let at = |l: datafusion::common::Location| Location {
+            line: l.line,
+            column: l.column,
+        };
         (at(s.start), at(s.end))
     });
     match innermost(error) {
@@ -56,27 +59,40 @@ fn schema(error: &SchemaError, place: Option<Span>, query: &Query) -> Problem {
             if place.is_none() {
                 return duplicate(&field.name);
             }
-            Problem::new(AMBIGUOUS_COLUMN, format!("more than one table has a column `{}`", field.name))
-                .at(place)
-                .help("say which, as in table.column")
+            Problem::new(
+                AMBIGUOUS_COLUMN,
+                format!("more than one table has a column `{}`", field.name),
+            )
+            .at(place)
+            .help("say which, as in table.column")
         }
-        SchemaError::DuplicateQualifiedField { name, .. } | SchemaError::DuplicateUnqualifiedField { name } => {
-            duplicate(name).at(place)
-        }
+        SchemaError::DuplicateQualifiedField { name, .. }
+        | SchemaError::DuplicateUnqualifiedField { name } => duplicate(name).at(place),
     }
 }
 
 fn duplicate(name: &str) -> Problem {
-    Problem::new(DUPLICATE_COLUMN, format!("two columns are called `{name}`")).help("give one of them another name with AS")
+    Problem::new(DUPLICATE_COLUMN, format!("two columns are called `{name}`"))
+        .help("give one of them another name with AS")
 }
 
 fn unknown_column(field: &Column, valid: &[Column], query: &Query) -> Problem {
-    let tables: Vec<String> = valid.iter().filter_map(|c| c.relation.as_ref()).map(ToString::to_string).collect();
+    let tables: Vec<String> = valid
+        .iter()
+        .filter_map(|c| c.relation.as_ref())
+        .map(ToString::to_string)
+        .collect();
     let problem = match &field.relation {
         Some(table) if tables.iter().any(|t| *t == table.to_string()) => {
-            let own = valid.iter().filter(|c| c.relation.as_ref() == Some(table)).map(|c| c.name.as_str());
-            return Problem::new(UNKNOWN_COLUMN, format!("`{table}` has no column `{}`", field.name))
-                .perhaps(nearest(&field.name, own));
+            let own = valid
+                .iter()
+                .filter(|c| c.relation.as_ref() == Some(table))
+                .map(|c| c.name.as_str());
+            return Problem::new(
+                UNKNOWN_COLUMN,
+                format!("`{table}` has no column `{}`", field.name),
+            )
+            .perhaps(nearest(&field.name, own));
         }
         Some(table) => {
             let text = table.to_string();
@@ -84,13 +100,22 @@ fn unknown_column(field: &Column, valid: &[Column], query: &Query) -> Problem {
             if names_table(query, table.table()) {
                 return Problem::new(UNKNOWN_COLUMN, format!("`{text}` has no column `{}`", field.name));
             }
-            let problem = Problem::new(UNKNOWN_COLUMN, format!("there is no `{text}` here to take `{}` from", field.name));
+            let problem = Problem::new(
+                UNKNOWN_COLUMN,
+                format!("there is no `{text}` here to take `{}` from", field.name),
+            );
             return problem.perhaps(nearest(&text, tables.iter().map(String::as_str)));
         }
-        None => Problem::new(UNKNOWN_COLUMN, format!("there is no column `{}` here", field.name)),
+        None => Problem::new(
+            UNKNOWN_COLUMN,
+            format!("there is no column `{}` here", field.name),
+        ),
     };
     let names: Vec<&str> = valid.iter().map(|c| c.name.as_str()).collect();
-    if let Some(exact) = names.iter().find(|n| n.eq_ignore_ascii_case(&field.name) && **n != field.name) {
+    if let Some(exact) = names
+        .iter()
+        .find(|n| n.eq_ignore_ascii_case(&field.name) && **n != field.name)
+    {
         return problem.help(if exact.chars().any(char::is_uppercase) {
             format!("it is written `\"{exact}\"`: names with capitals need quotes")
         } else {
@@ -107,11 +132,19 @@ fn names_table(query: &Query, name: &str) -> bool {
         type Break = ();
         fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<()> {
             let called = match factor {
-                TableFactor::Table { alias: Some(a), .. } | TableFactor::Derived { alias: Some(a), .. } => Some(ast::name(&a.name)),
-                TableFactor::Table { name, alias: None, .. } => ast::parts(name).and_then(|p| p.last().cloned()),
+                TableFactor::Table { alias: Some(a), .. } | TableFactor::Derived { alias: Some(a), .. } => {
+                    Some(ast::name(&a.name))
+                }
+                TableFactor::Table {
+                    name, alias: None, ..
+                } => ast::parts(name).and_then(|p| p.last().cloned()),
                 _ => None,
             };
-            if called.as_deref() == Some(self.0) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            if called.as_deref() == Some(self.0) {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            }
         }
     }
     query.visit(&mut Find(name)).is_break()

@@ -24,7 +24,8 @@ struct Finder {
 impl Finder {
     fn refuse(&mut self, found: bool, what: &str, span: Option<Span>) {
         if found {
-            self.problems.push(Problem::new(NOT_SUPPORTED, format!("{what} is not supported")).at(span));
+            self.problems
+                .push(Problem::new(NOT_SUPPORTED, format!("{what} is not supported")).at(span));
         }
     }
 
@@ -70,7 +71,14 @@ impl Visitor for Finder {
         let span = ast::span_of(factor);
         match factor {
             TableFactor::Table {
-                with_hints, version, with_ordinality, partitions, json_path, sample, index_hints, ..
+                with_hints,
+                version,
+                with_ordinality,
+                partitions,
+                json_path,
+                sample,
+                index_hints,
+                ..
             } => {
                 self.refuse(sample.is_some(), "TABLESAMPLE", span);
                 self.refuse(version.is_some(), "a version of a table", span);
@@ -89,8 +97,15 @@ impl Visitor for Finder {
         if let Expr::Value(value) = expr
             && let Value::Placeholder(name) = &value.value
         {
-            let problem = Problem::new(NOT_SUPPORTED, format!("there is nothing to put in place of `{name}`"));
-            self.problems.push(problem.at(ast::span(value.span)).help("a job has no parameters: write the value itself"));
+            let problem = Problem::new(
+                NOT_SUPPORTED,
+                format!("there is nothing to put in place of `{name}`"),
+            );
+            self.problems.push(
+                problem
+                    .at(ast::span(value.span))
+                    .help("a job has no parameters: write the value itself"),
+            );
         }
         ControlFlow::Continue(())
     }

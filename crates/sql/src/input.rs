@@ -45,9 +45,11 @@ impl Inputs for BTreeMap<DatasetName, InputTable> {
 pub fn dataset_of(table: &TableReference) -> Option<DatasetName> {
     match table {
         TableReference::Partial { schema, table } => format!("{schema}.{table}").parse().ok(),
-        TableReference::Full { catalog, schema, table } if catalog.as_ref() == DEFAULT_ACCOUNT => {
-            format!("{schema}.{table}").parse().ok()
-        }
+        TableReference::Full {
+            catalog,
+            schema,
+            table,
+        } if catalog.as_ref() == DEFAULT_ACCOUNT => format!("{schema}.{table}").parse().ok(),
         _ => None,
     }
 }
@@ -89,18 +91,26 @@ pub(crate) struct Placeholder {
 impl Placeholder {
     /// A placeholder for a dataset.
     pub(crate) fn of(table: &InputTable) -> Arc<dyn TableSource> {
-        Arc::new(Self { schema: arrow_types::schema(&table.schema), scan: None })
+        Arc::new(Self {
+            schema: arrow_types::schema(&table.schema),
+            scan: None,
+        })
     }
 
     /// The same columns, for the scan with this number.
     pub(crate) fn numbered(schema: SchemaRef, scan: usize) -> Arc<dyn TableSource> {
-        Arc::new(Self { schema, scan: Some(scan) })
+        Arc::new(Self {
+            schema,
+            scan: Some(scan),
+        })
     }
 }
 
 impl fmt::Debug for Placeholder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Placeholder").field("scan", &self.scan).finish_non_exhaustive()
+        f.debug_struct("Placeholder")
+            .field("scan", &self.scan)
+            .finish_non_exhaustive()
     }
 }
 

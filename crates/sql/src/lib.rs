@@ -8,8 +8,8 @@
 //! plan that [`analyse`] returns has no two right answers (see [`deterministic`](fn@deterministic)); an input is said to be read by the same
 //! slice only if that holds for every content of the tables.
 
-pub mod arrow_types;
 mod analyse;
+pub mod arrow_types;
 mod ast;
 mod check;
 mod constant;

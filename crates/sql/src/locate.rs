@@ -42,7 +42,12 @@ pub(crate) fn culprit(query: &Query, fails: &dyn Fn(&Query) -> bool) -> Option<C
         match causing.as_slice() {
             // Two operands, each of which ends the error: the operator between them does not take their types.
             [only] if outline.nodes.get(*only).is_some_and(|n| !n.leaf) => found = *only,
-            _ => return outline.nodes.get(found).map(|n| Culprit { span: n.span, at: found }),
+            _ => {
+                return outline.nodes.get(found).map(|n| Culprit {
+                    span: n.span,
+                    at: found,
+                });
+            }
         }
     }
 }
@@ -54,15 +59,23 @@ pub(crate) fn mention(query: &Query, what: &str) -> Option<Span> {
         type Break = Option<Span>;
         fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<Option<Span>> {
             match &query.limit_clause {
-                Some(clause) if ["LIMIT", "OFFSET"].contains(&self.0) => ControlFlow::Break(ast::span_of(clause)),
+                Some(clause) if ["LIMIT", "OFFSET"].contains(&self.0) => {
+                    ControlFlow::Break(ast::span_of(clause))
+                }
                 _ => ControlFlow::Continue(()),
             }
         }
         fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<Option<Span>> {
             let span = match expr {
-                Expr::Function(call) if ast::parts(&call.name).is_some_and(|p| p.join(".") == self.0) => ast::span_of(&call.name),
-                Expr::Value(value) if value.value.clone().into_string().as_deref() == Some(self.0) => ast::span(value.span),
-                Expr::TypedString(typed) if typed.value.value.clone().into_string().as_deref() == Some(self.0) => {
+                Expr::Function(call) if ast::parts(&call.name).is_some_and(|p| p.join(".") == self.0) => {
+                    ast::span_of(&call.name)
+                }
+                Expr::Value(value) if value.value.clone().into_string().as_deref() == Some(self.0) => {
+                    ast::span(value.span)
+                }
+                Expr::TypedString(typed)
+                    if typed.value.value.clone().into_string().as_deref() == Some(self.0) =>
+                {
                     ast::span(typed.value.span)
                 }
                 _ => return ControlFlow::Continue(()),
@@ -91,7 +104,11 @@ struct Outline {
 
 impl Outline {
     fn children(&self, of: Option<usize>) -> impl Iterator<Item = usize> + '_ {
-        self.nodes.iter().enumerate().filter(move |(_, n)| n.parent == of).map(|(i, _)| i)
+        self.nodes
+            .iter()
+            .enumerate()
+            .filter(move |(_, n)| n.parent == of)
+            .map(|(i, _)| i)
     }
 }
 
@@ -102,7 +119,11 @@ impl Visitor for Outline {
         let parent = self.open.last().copied();
         let leaf = matches!(expr, Expr::Value(_) | Expr::TypedString(_)) || ast::column(expr).is_some();
         self.open.push(self.nodes.len());
-        self.nodes.push(Node { parent, leaf, span: ast::span(expr.span()) });
+        self.nodes.push(Node {
+            parent,
+            leaf,
+            span: ast::span(expr.span()),
+        });
         ControlFlow::Continue(())
     }
 

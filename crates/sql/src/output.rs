@@ -34,7 +34,11 @@ pub(crate) fn unnamed(query: &Query) -> Vec<Problem> {
     let missing = |item: &SelectItem| match item {
         SelectItem::UnnamedExpr(e) if ast::column(e).is_none() => {
             let text = e.to_string();
-            let short = if text.chars().count() <= 40 { format!("`{text}`") } else { "an output column".to_owned() };
+            let short = if text.chars().count() <= 40 {
+                format!("`{text}`")
+            } else {
+                "an output column".to_owned()
+            };
             Some(
                 Problem::new(UNNAMED_COLUMN, format!("{short} has no name"))
                     .at(ast::span_of(e))
@@ -51,8 +55,14 @@ pub(crate) fn unnamed(query: &Query) -> Vec<Problem> {
 fn written(query: &Query, position: usize) -> Option<Span> {
     let items = &first_select(&query.body)?.projection;
     let before = items.get(..=position)?;
-    let star = before.iter().any(|i| matches!(i, SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..)));
-    if star { None } else { items.get(position).and_then(ast::span_of) }
+    let star = before
+        .iter()
+        .any(|i| matches!(i, SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..)));
+    if star {
+        None
+    } else {
+        items.get(position).and_then(ast::span_of)
+    }
 }
 
 /// Checks the names of a query's columns.
@@ -63,9 +73,12 @@ pub(crate) fn names(schema: &DFSchema, query: &Query) -> Vec<Problem> {
         let (name, folded) = (field.name(), field.name().to_lowercase());
         if seen.contains(&folded) {
             problems.push(
-                Problem::new(DUPLICATE_COLUMN, format!("two output columns are called `{name}`"))
-                    .at(written(query, i))
-                    .help("give one of them another name with AS"),
+                Problem::new(
+                    DUPLICATE_COLUMN,
+                    format!("two output columns are called `{name}`"),
+                )
+                .at(written(query, i))
+                .help("give one of them another name with AS"),
             );
         } else if name.contains(FORBIDDEN) && written(query, i).is_some_and(|_| aliased(query, i)) {
             problems.push(
@@ -94,37 +107,56 @@ pub(crate) fn columns(schema: &DFSchema, query: &Query) -> Result<Schema, Vec<Pr
     let (mut columns, mut problems) = (Vec::new(), Vec::new());
     for (i, field) in schema.fields().iter().enumerate() {
         match arrow_types::column_type(field.data_type()) {
-            Ok(column_type) => columns.push(Column { name: field.name().clone(), column_type }),
+            Ok(column_type) => columns.push(Column {
+                name: field.name().clone(),
+                column_type,
+            }),
             Err(no) => problems.push(
-                Problem::new(UNSTORABLE_COLUMN, format!("`{}` is {}, which a table cannot hold", field.name(), no.name))
-                    .at(written(query, i))
-                    .help(no.help),
+                Problem::new(
+                    UNSTORABLE_COLUMN,
+                    format!("`{}` is {}, which a table cannot hold", field.name(), no.name),
+                )
+                .at(written(query, i))
+                .help(no.help),
             ),
         }
     }
-    if problems.is_empty() { Ok(Schema(columns)) } else { Err(problems) }
+    if problems.is_empty() {
+        Ok(Schema(columns))
+    } else {
+        Err(problems)
+    }
 }
 
 /// Checks that a query yields its slice columns, with types that can name a slice.
 pub(crate) fn slices(columns: &Schema, slice: &[String], query: &Query) -> Vec<Problem> {
     let check = |name: &String| match columns.0.iter().position(|c| c.name == *name) {
         None => {
-            let problem = Problem::new(NO_SLICE_COLUMN, format!("the query does not yield the slice column `{name}`"));
+            let problem = Problem::new(
+                NO_SLICE_COLUMN,
+                format!("the query does not yield the slice column `{name}`"),
+            );
             let all: Vec<&str> = columns.names().collect();
             Some(match nearest(name, all.iter().copied()) {
                 Some(near) => problem.help(format!("did you mean `{near}`?")),
                 None => problem.help(format!("it yields {}", all.join(", "))),
             })
         }
-        Some(i) => columns.0.get(i).and_then(|c| slice_type(&c.column_type)).map(|what| {
-            Problem::new(SLICE_TYPE, format!("the slice column `{name}` is {what}, which cannot name a slice"))
+        Some(i) => columns
+            .0
+            .get(i)
+            .and_then(|c| slice_type(&c.column_type))
+            .map(|what| {
+                Problem::new(
+                    SLICE_TYPE,
+                    format!("the slice column `{name}` is {what}, which cannot name a slice"),
+                )
                 .at(written(query, i))
                 .help("a slice column is a boolean, an integer, a decimal, a string, a date or a timestamp")
-        }),
+            }),
     };
     slice.iter().filter_map(check).collect()
 }
-
 
 /// What a type is, if it cannot name a slice.
 fn slice_type(t: &ColumnType) -> Option<&'static str> {

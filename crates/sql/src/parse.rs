@@ -8,7 +8,9 @@ use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use mainstay_model::{DEFAULT_ACCOUNT, DatasetName};
 
 use crate::ast;
-use crate::problem::{Location, NOT_A_QUERY, NOT_SUPPORTED, Problem, SYNTAX, Span, UNKNOWN_DATASET, in_order};
+use crate::problem::{
+    Location, NOT_A_QUERY, NOT_SUPPORTED, Problem, SYNTAX, Span, UNKNOWN_DATASET, in_order,
+};
 
 /// A dataset that a query names.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,22 +29,32 @@ pub struct Reference {
 pub(crate) fn parse(sql: &str) -> Result<Query, Vec<Problem>> {
     let dialect = GenericDialect {};
     let parser = Parser::new(&dialect).with_recursion_limit(200).try_with_sql(sql);
-    let mut statements =
-        parser.and_then(|mut p| p.parse_statements()).map_err(|e| vec![syntax(&e, sql)])?;
-    let first = if statements.len() > 1 { None } else { statements.pop() };
+    let mut statements = parser
+        .and_then(|mut p| p.parse_statements())
+        .map_err(|e| vec![syntax(&e, sql)])?;
+    let first = if statements.len() > 1 {
+        None
+    } else {
+        statements.pop()
+    };
     let query = match first {
         Some(Statement::Query(query)) => *query,
         Some(other) => return Err(vec![not_a_query(&other)]),
         None if statements.is_empty() => {
-            return Err(vec![Problem::new(NOT_A_QUERY, "there is no query in it").help("write a SELECT")]);
+            return Err(vec![
+                Problem::new(NOT_A_QUERY, "there is no query in it").help("write a SELECT"),
+            ]);
         }
         None => {
             let span = statements.get(1).and_then(ast::span_of);
             return Err(vec![
-                Problem::new(NOT_A_QUERY, "there is more than one statement, a job is one query")
-                    .at(span)
-                    .label("the second one begins here")
-                    .help("give every query a job of its own, or use WITH"),
+                Problem::new(
+                    NOT_A_QUERY,
+                    "there is more than one statement, a job is one query",
+                )
+                .at(span)
+                .label("the second one begins here")
+                .help("give every query a job of its own, or use WITH"),
             ]);
         }
     };
@@ -66,7 +78,11 @@ pub fn references(sql: &str) -> Result<Vec<Reference>, Vec<Problem>> {
 pub(crate) fn references_of(query: &Query) -> Result<Vec<Reference>, Vec<Problem>> {
     let mut finder = Finder::default();
     let _ = query.visit(&mut finder);
-    if finder.problems.is_empty() { Ok(finder.found) } else { Err(in_order(finder.problems)) }
+    if finder.problems.is_empty() {
+        Ok(finder.found)
+    } else {
+        Err(in_order(finder.problems))
+    }
 }
 
 #[derive(Default)]
@@ -85,8 +101,15 @@ impl Visitor for Finder {
         for cte in query.with.iter().flat_map(|w| &w.cte_tables) {
             let name = ast::name(&cte.alias.name);
             if name.contains('.') {
-                let problem = Problem::new(NOT_SUPPORTED, format!("a query in WITH cannot be called `{name}`"));
-                self.problems.push(problem.at(ast::span(cte.alias.name.span)).help("use a name without a point"));
+                let problem = Problem::new(
+                    NOT_SUPPORTED,
+                    format!("a query in WITH cannot be called `{name}`"),
+                );
+                self.problems.push(
+                    problem
+                        .at(ast::span(cte.alias.name.span))
+                        .help("use a name without a point"),
+                );
             }
             names.push(name);
         }
@@ -100,7 +123,9 @@ impl Visitor for Finder {
     }
 
     fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<()> {
-        let TableFactor::Table { name, args: None, .. } = factor else { return ControlFlow::Continue(()) };
+        let TableFactor::Table { name, args: None, .. } = factor else {
+            return ControlFlow::Continue(());
+        };
         let span = ast::span_of(name);
         let parts = ast::parts(name).unwrap_or_default();
         let found = match parts.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
@@ -108,7 +133,10 @@ impl Visitor for Finder {
             [schema, table] => format!("{schema}.{table}").parse::<DatasetName>(),
             [account, schema, table] if *account == DEFAULT_ACCOUNT => format!("{schema}.{table}").parse(),
             [account, _, _] => {
-                let problem = Problem::new(UNKNOWN_DATASET, format!("datasets of another account (`{account}`) cannot be read"));
+                let problem = Problem::new(
+                    UNKNOWN_DATASET,
+                    format!("datasets of another account (`{account}`) cannot be read"),
+                );
                 self.problems.push(problem.at(span).help("write schema.dataset"));
                 return ControlFlow::Continue(());
             }
@@ -117,9 +145,12 @@ impl Visitor for Finder {
         match found {
             Ok(name) => self.found.push(Reference { name, span }),
             Err(_) => self.problems.push(
-                Problem::new(UNKNOWN_DATASET, format!("`{name}` is neither a dataset nor a query in WITH"))
-                    .at(span)
-                    .help("a dataset has a schema and a name, as in air.flights"),
+                Problem::new(
+                    UNKNOWN_DATASET,
+                    format!("`{name}` is neither a dataset nor a query in WITH"),
+                )
+                .at(span)
+                .help("a dataset has a schema and a name, as in air.flights"),
             ),
         }
         ControlFlow::Continue(())
@@ -139,23 +170,43 @@ fn syntax(error: &ParserError, sql: &str) -> Problem {
         (Some(line), Some(column)) => Some(Location { line, column }),
         _ => what.contains("found: EOF").then(|| end(sql)),
     };
-    let message = match what.strip_prefix("Expected: ").and_then(|w| w.split_once(", found: ")) {
+    let message = match what
+        .strip_prefix("Expected: ")
+        .and_then(|w| w.split_once(", found: "))
+    {
         Some((wanted, "EOF")) => format!("the query ends where {} was expected", marked(wanted)),
         Some((wanted, found)) => format!("expected {}, found `{found}`", marked(wanted)),
         None => {
             let mut chars = what.trim().chars();
-            chars.next().map(|c| c.to_lowercase().chain(chars).collect()).unwrap_or_default()
+            chars
+                .next()
+                .map(|c| c.to_lowercase().chain(chars).collect())
+                .unwrap_or_default()
         }
     };
-    let found = what.rsplit_once("found: ").map_or(1, |(_, f)| if f == "EOF" { 1 } else { f.chars().count() });
+    let found = what
+        .rsplit_once("found: ")
+        .map_or(1, |(_, f)| if f == "EOF" { 1 } else { f.chars().count() });
     let width = u64::try_from(found.max(1)).unwrap_or(1);
-    let span = start.map(|s| (s, Location { line: s.line, column: s.column + width }));
+    let span = start.map(|s| {
+        (
+            s,
+            Location {
+                line: s.line,
+                column: s.column + width,
+            },
+        )
+    });
     Problem::new(SYNTAX, message).at(span)
 }
 
 /// Quotes a token, but not a description.
 fn marked(wanted: &str) -> String {
-    if wanted.chars().any(char::is_lowercase) { wanted.to_owned() } else { format!("`{wanted}`") }
+    if wanted.chars().any(char::is_lowercase) {
+        wanted.to_owned()
+    } else {
+        format!("`{wanted}`")
+    }
 }
 
 /// The place behind the last character that is not space.
@@ -163,7 +214,10 @@ fn end(sql: &str) -> Location {
     let text = sql.trim_end();
     let last = text.lines().last().unwrap_or_default();
     let line = u64::try_from(text.lines().count()).unwrap_or(1).max(1);
-    Location { line, column: u64::try_from(last.chars().count()).unwrap_or(0) + 1 }
+    Location {
+        line,
+        column: u64::try_from(last.chars().count()).unwrap_or(0) + 1,
+    }
 }
 
 /// Refuses a statement that is not a query.

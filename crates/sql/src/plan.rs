@@ -12,7 +12,9 @@ use datafusion::error::Result;
 use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::planner::{ContextProvider, ExprPlanner};
 use datafusion::logical_expr::simplify::SimplifyContext;
-use datafusion::logical_expr::{AggregateUDF, Expr, HigherOrderUDF, LogicalPlan, ScalarUDF, TableSource, WindowUDF};
+use datafusion::logical_expr::{
+    AggregateUDF, Expr, HigherOrderUDF, LogicalPlan, ScalarUDF, TableSource, WindowUDF,
+};
 use datafusion::optimizer::simplify_expressions::ExprSimplifier;
 use datafusion::sql::planner::SqlToRel;
 use datafusion::sql::sqlparser::ast::{Query, Statement};
@@ -48,7 +50,10 @@ pub fn plan(sql: &str, tables: &dyn Tables) -> Result<LogicalPlan, Vec<Problem>>
 
 /// Plans a parsed query: names and functions resolved, types not yet coerced.
 pub(crate) fn plan_query(query: &Query, tables: &dyn Tables) -> Result<LogicalPlan> {
-    let context = Context { state: session::state(), tables };
+    let context = Context {
+        state: session::state(),
+        tables,
+    };
     let statement = Statement::Query(Box::new(query.clone()));
     SqlToRel::new(&context).sql_statement_to_plan(statement)
 }
@@ -56,7 +61,9 @@ pub(crate) fn plan_query(query: &Query, tables: &dyn Tables) -> Result<LogicalPl
 /// Coerces and checks types.
 pub(crate) fn coerce(plan: LogicalPlan) -> Result<LogicalPlan> {
     let state = session::state();
-    state.analyzer().execute_and_check(plan, state.config_options(), |_, _| {})
+    state
+        .analyzer()
+        .execute_and_check(plan, state.config_options(), |_, _| {})
 }
 
 struct Context<'a> {
@@ -76,12 +83,18 @@ impl ContextProvider for Context<'_> {
         let Some(function) = self.state.table_functions().get(name) else {
             return not_impl_err!("the table function `{name}`");
         };
-        let info = SimplifyContext::builder().with_config_options(Arc::clone(self.state.config_options())).build();
+        let info = SimplifyContext::builder()
+            .with_config_options(Arc::clone(self.state.config_options()))
+            .build();
         let simplifier = ExprSimplifier::new(info);
         let nothing = DFSchema::empty();
         let args = args
             .into_iter()
-            .map(|a| simplifier.coerce(a, &nothing).and_then(|e| simplifier.simplify(e)))
+            .map(|a| {
+                simplifier
+                    .coerce(a, &nothing)
+                    .and_then(|e| simplifier.simplify(e))
+            })
             .collect::<Result<Vec<_>>>()?;
         let provider = function.create_table_provider_with_args(TableFunctionArgs::new(&args, self.state))?;
         Ok(provider_as_source(provider))

@@ -71,7 +71,13 @@ pub(crate) const NOT_SUPPORTED: &str = "MS0218";
 impl Problem {
     /// Makes a problem without a place.
     pub(crate) fn new(code: &'static str, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), label: String::new(), help: None, span: None }
+        Self {
+            code,
+            message: message.into(),
+            label: String::new(),
+            help: None,
+            span: None,
+        }
     }
 
     /// Says where it is.
@@ -120,7 +126,9 @@ pub(crate) fn in_order(mut problems: Vec<Problem>) -> Vec<Problem> {
     problems.sort_by_key(|p| (p.span.is_none(), p.span));
     let mut seen: Vec<Problem> = Vec::new();
     for problem in problems {
-        let again = seen.iter().any(|s| s.code == problem.code && s.message == problem.message);
+        let again = seen
+            .iter()
+            .any(|s| s.code == problem.code && s.message == problem.message);
         if !again {
             seen.push(problem);
         }

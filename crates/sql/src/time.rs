@@ -34,10 +34,15 @@ pub fn bind_time(plan: LogicalPlan, as_of: Timestamp) -> Result<LogicalPlan> {
 /// The value of an expression that asks for the present; none for any other expression.
 fn present(expr: &Expr, as_of: Timestamp) -> Option<ScalarValue> {
     const DAY: i64 = 86_400_000_000;
-    let Expr::ScalarFunction(call) = expr else { return None };
+    let Expr::ScalarFunction(call) = expr else {
+        return None;
+    };
     let micros = as_of.as_micros();
     match call.func.name() {
-        "now" => Some(ScalarValue::TimestampNanosecond(micros.checked_mul(1000), Some("UTC".into()))),
+        "now" => Some(ScalarValue::TimestampNanosecond(
+            micros.checked_mul(1000),
+            Some("UTC".into()),
+        )),
         "current_date" => Some(ScalarValue::Date32(i32::try_from(micros.div_euclid(DAY)).ok())),
         "current_time" => Some(ScalarValue::Time64Nanosecond(Some(micros.rem_euclid(DAY) * 1000))),
         _ => None,
@@ -56,13 +61,25 @@ mod tests {
         let planned = plan(sql, &|_: &_| None).expect("a plan");
         let bound = bind_time(planned.clone(), Timestamp::from_micros(1_359_864_245_000_006)).expect("bound");
         let columns = |p: &LogicalPlan| -> Vec<_> {
-            p.schema().fields().iter().map(|f| (f.name().clone(), f.data_type().clone())).collect()
+            p.schema()
+                .fields()
+                .iter()
+                .map(|f| (f.name().clone(), f.data_type().clone()))
+                .collect()
         };
         assert_eq!(columns(&bound), columns(&planned));
         let text = bound.display_indent().to_string();
-        assert!(text.contains("TimestampNanosecond(1359864245000006000, Some(\"UTC\"))"), "{text}");
+        assert!(
+            text.contains("TimestampNanosecond(1359864245000006000, Some(\"UTC\"))"),
+            "{text}"
+        );
         assert!(text.contains("Date32(\"2013-02-03\")"), "{text}");
-        for gone in ["now() AS a", "current_date() AS b", "current_time() AS c", "Projection: now()"] {
+        for gone in [
+            "now() AS a",
+            "current_date() AS b",
+            "current_time() AS c",
+            "Projection: now()",
+        ] {
             assert!(!text.contains(gone), "{gone}\n{text}");
         }
     }

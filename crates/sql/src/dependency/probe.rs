@@ -34,7 +34,8 @@ pub(crate) fn probes(columns: &[SliceColumn], plans: &[&LogicalPlan]) -> Option<
         let own = constants_of(column, &literals);
         // The two booleans are all there are: both are tried, alone and with each other.
         let boolean = column.column_type == ColumnType::Boolean;
-        let mut free = (0..200).filter_map(|n| value(&column.column_type, n)?.cast_to(&column.data_type).ok());
+        let mut free =
+            (0..200).filter_map(|n| value(&column.column_type, n)?.cast_to(&column.data_type).ok());
         for probe in &mut ordinary {
             // Two columns of one type get different values, so that one cannot stand for the other.
             let next = free.find(|v| boolean || !own.contains(v) && !probe.contains(v))?;
@@ -47,18 +48,33 @@ pub(crate) fn probes(columns: &[SliceColumn], plans: &[&LogicalPlan]) -> Option<
     }
     let some = |values: &[ScalarValue]| values.iter().cloned().map(Some).collect::<Vec<_>>();
     let first = some(ordinary.first()?);
-    let mut probes: Vec<Probe> =
-        ordinary.iter().map(|values| Probe { values: some(values), ordinary: true }).collect();
+    let mut probes: Vec<Probe> = ordinary
+        .iter()
+        .map(|values| Probe {
+            values: some(values),
+            ordinary: true,
+        })
+        .collect();
     for (at, own) in constants.iter().enumerate() {
         for constant in own {
             let mut values = first.clone();
             *values.get_mut(at)? = Some(constant.clone());
-            probes.push(Probe { values, ordinary: false });
+            probes.push(Probe {
+                values,
+                ordinary: false,
+            });
         }
     }
     for nulls in 1..(1usize << columns.len()) {
-        let values = first.iter().enumerate().map(|(i, v)| v.clone().filter(|_| nulls & (1 << i) == 0)).collect();
-        probes.push(Probe { values, ordinary: false });
+        let values = first
+            .iter()
+            .enumerate()
+            .map(|(i, v)| v.clone().filter(|_| nulls & (1 << i) == 0))
+            .collect();
+        probes.push(Probe {
+            values,
+            ordinary: false,
+        });
     }
     Some(probes)
 }
@@ -86,10 +102,19 @@ fn literals(plans: &[&LogicalPlan]) -> Vec<ScalarValue> {
 /// The constants that can be values of a slice column.
 fn constants_of(column: &SliceColumn, literals: &[ScalarValue]) -> Vec<ScalarValue> {
     let mut found: Vec<ScalarValue> = Vec::new();
-    let booleans = [ScalarValue::Boolean(Some(true)), ScalarValue::Boolean(Some(false))];
-    let all = if column.column_type == ColumnType::Boolean { &booleans[..] } else { &[] };
+    let booleans = [
+        ScalarValue::Boolean(Some(true)),
+        ScalarValue::Boolean(Some(false)),
+    ];
+    let all = if column.column_type == ColumnType::Boolean {
+        &booleans[..]
+    } else {
+        &[]
+    };
     for literal in literals.iter().chain(all) {
-        let Ok(value) = literal.cast_to(&column.data_type) else { continue };
+        let Ok(value) = literal.cast_to(&column.data_type) else {
+            continue;
+        };
         let back = value.cast_to(&literal.data_type());
         if !value.is_null() && back.is_ok_and(|b| b == *literal) && !found.contains(&value) {
             found.push(value);
@@ -110,16 +135,27 @@ fn value(t: &ColumnType, n: u8) -> Option<ScalarValue> {
         ColumnType::Decimal(p, s) => ScalarValue::Decimal128(Some(i128::from(n % 10)), *p, *s),
         ColumnType::String => ScalarValue::Utf8(Some(format!("\u{1}slice {n}"))),
         ColumnType::Date => ScalarValue::Date32(Some(11_111 + 37 * i32::from(n))),
-        ColumnType::Timestamp => ScalarValue::TimestampMicrosecond(Some(961_111_111_000_000 + n64 * 77), Some("UTC".into())),
-        ColumnType::TimestampNtz => ScalarValue::TimestampMicrosecond(Some(961_111_111_000_000 + n64 * 77), None),
-        ColumnType::Float | ColumnType::Double | ColumnType::Binary | ColumnType::Array(_) | ColumnType::Struct(_)
+        ColumnType::Timestamp => {
+            ScalarValue::TimestampMicrosecond(Some(961_111_111_000_000 + n64 * 77), Some("UTC".into()))
+        }
+        ColumnType::TimestampNtz => {
+            ScalarValue::TimestampMicrosecond(Some(961_111_111_000_000 + n64 * 77), None)
+        }
+        ColumnType::Float
+        | ColumnType::Double
+        | ColumnType::Binary
+        | ColumnType::Array(_)
+        | ColumnType::Struct(_)
         | ColumnType::Map(..) => return None,
     })
 }
 
 /// Says whether filters restrict every slice column of a table to the probe's value at the same position.
 pub(crate) fn carried(probe: &Probe, columns: &[String], filters: &[Expr]) -> bool {
-    let conjuncts: Vec<&Expr> = filters.iter().flat_map(datafusion::logical_expr::utils::split_conjunction).collect();
+    let conjuncts: Vec<&Expr> = filters
+        .iter()
+        .flat_map(datafusion::logical_expr::utils::split_conjunction)
+        .collect();
     let mut open: BTreeSet<usize> = (0..columns.len()).collect();
     for (i, (column, value)) in columns.iter().zip(&probe.values).enumerate() {
         if conjuncts.iter().any(|c| fixes(c, column, value.as_ref())) {
@@ -141,9 +177,14 @@ fn fixes(conjunct: &Expr, column: &str, value: Option<&ScalarValue>) -> bool {
     };
     match (conjunct, value) {
         (Expr::IsNull(e), None) => is_column(e),
-        (Expr::BinaryExpr(BinaryExpr { left, op: Operator::Eq, right }), Some(_)) => {
-            (is_column(left) && is_value(right)) || (is_column(right) && is_value(left))
-        }
+        (
+            Expr::BinaryExpr(BinaryExpr {
+                left,
+                op: Operator::Eq,
+                right,
+            }),
+            Some(_),
+        ) => (is_column(left) && is_value(right)) || (is_column(right) && is_value(left)),
         // How the optimiser writes `column = true` and `column = false`.
         (Expr::Column(_), Some(ScalarValue::Boolean(Some(true)))) => is_column(conjunct),
         (Expr::Not(e), Some(ScalarValue::Boolean(Some(false)))) => is_column(e),

@@ -31,16 +31,28 @@ fn visit(plan: &LogicalPlan, cut: bool, own: &dyn Fn(usize, &[Expr]) -> bool, fo
             LogicalPlan::Limit(_) | LogicalPlan::RecursiveQuery(_) => true,
             LogicalPlan::Sort(sort) => sort.fetch.is_some(),
             LogicalPlan::TableScan(scan) => scan.fetch.is_some(),
-            LogicalPlan::Projection(_) | LogicalPlan::Filter(_) | LogicalPlan::Window(_) | LogicalPlan::Aggregate(_)
-            | LogicalPlan::Join(_) | LogicalPlan::Repartition(_) | LogicalPlan::Union(_) | LogicalPlan::EmptyRelation(_)
-            | LogicalPlan::Subquery(_) | LogicalPlan::SubqueryAlias(_) | LogicalPlan::Values(_) | LogicalPlan::Distinct(_)
+            LogicalPlan::Projection(_)
+            | LogicalPlan::Filter(_)
+            | LogicalPlan::Window(_)
+            | LogicalPlan::Aggregate(_)
+            | LogicalPlan::Join(_)
+            | LogicalPlan::Repartition(_)
+            | LogicalPlan::Union(_)
+            | LogicalPlan::EmptyRelation(_)
+            | LogicalPlan::Subquery(_)
+            | LogicalPlan::SubqueryAlias(_)
+            | LogicalPlan::Values(_)
+            | LogicalPlan::Distinct(_)
             | LogicalPlan::Unnest(_) => false,
             _ => true,
         };
     if let LogicalPlan::TableScan(scan) = plan
         && let Some(number) = scan.source.downcast_ref::<Placeholder>().and_then(|p| p.scan)
     {
-        found.push(Scan { number, own: !cut && own(number, &scan.filters) });
+        found.push(Scan {
+            number,
+            own: !cut && own(number, &scan.filters),
+        });
     }
     // The closure never fails, so neither does the walk.
     let _ = plan.apply_subqueries(|subquery| {
@@ -69,7 +81,10 @@ fn visit(plan: &LogicalPlan, cut: bool, own: &dyn Fn(usize, &[Expr]) -> bool, fo
 fn matter(join: &Join) -> (bool, bool) {
     let null = |plan: &LogicalPlan, key: &Expr| matches!(key, Expr::Column(c) if always_null(plan, c));
     let empty = join.null_equality == NullEquality::NullEqualsNothing
-        && join.on.iter().any(|(l, r)| null(&join.left, l) || null(&join.right, r));
+        && join
+            .on
+            .iter()
+            .any(|(l, r)| null(&join.left, l) || null(&join.right, r));
     if !empty {
         return (true, true);
     }
@@ -91,23 +106,32 @@ fn always_null(plan: &LogicalPlan, column: &Column) -> bool {
         LogicalPlan::TableScan(scan) => scan.filters.iter().any(is_null),
         LogicalPlan::Filter(filter) => is_null(&filter.predicate) || always_null(&filter.input, column),
         LogicalPlan::Projection(p) => {
-            let Some(at) = p.schema.maybe_index_of_column(column) else { return false };
+            let Some(at) = p.schema.maybe_index_of_column(column) else {
+                return false;
+            };
             match p.expr.get(at) {
                 Some(Expr::Column(c)) => always_null(&p.input, c),
-                Some(Expr::Alias(a)) => matches!(a.expr.as_ref(), Expr::Column(c) if always_null(&p.input, c)),
+                Some(Expr::Alias(a)) => {
+                    matches!(a.expr.as_ref(), Expr::Column(c) if always_null(&p.input, c))
+                }
                 _ => false,
             }
         }
         LogicalPlan::SubqueryAlias(a) => {
-            let Some(at) = a.schema.maybe_index_of_column(column) else { return false };
+            let Some(at) = a.schema.maybe_index_of_column(column) else {
+                return false;
+            };
             always_null(&a.input, &Column::from(a.input.schema().qualified_field(at)))
         }
         LogicalPlan::Join(join) => {
             let on = |side: &LogicalPlan| side.schema().has_column(column) && always_null(side, column);
-            !matches!(join.join_type, JoinType::LeftMark | JoinType::RightMark) && (on(&join.left) || on(&join.right))
+            !matches!(join.join_type, JoinType::LeftMark | JoinType::RightMark)
+                && (on(&join.left) || on(&join.right))
         }
         LogicalPlan::Aggregate(aggregate) => {
-            let Some(at) = aggregate.schema.maybe_index_of_column(column) else { return false };
+            let Some(at) = aggregate.schema.maybe_index_of_column(column) else {
+                return false;
+            };
             matches!(aggregate.group_expr.get(at), Some(Expr::Column(c)) if always_null(&aggregate.input, c))
         }
         LogicalPlan::Sort(sort) => always_null(&sort.input, column),

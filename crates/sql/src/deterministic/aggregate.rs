@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use datafusion::common::{Column, DFSchema};
 use datafusion::common::tree_node::Transformed;
+use datafusion::common::{Column, DFSchema};
 use datafusion::error::Result;
 use datafusion::logical_expr::expr::AggregateFunction;
 use datafusion::logical_expr::{Aggregate, Expr, ExprSchemable, LogicalPlan, Projection};
@@ -41,12 +41,26 @@ pub(crate) fn rewrite(old: Aggregate, problems: &mut Vec<Problem>) -> Result<Tra
 /// after that `places` says where each is.
 pub(super) fn restored(new: &DFSchema, old: &DFSchema, kept: usize, places: &[usize]) -> Vec<Expr> {
     let column = |i: usize| {
-        let at = i.checked_sub(kept).and_then(|p| places.get(p)).map_or(i, |p| kept + p);
-        let (column, name) = (Column::from(new.qualified_field(at)), Column::from(old.qualified_field(i)));
-        if column == name { Expr::Column(column) } else { Expr::Column(column).alias_qualified(name.relation, name.name) }
+        let at = i
+            .checked_sub(kept)
+            .and_then(|p| places.get(p))
+            .map_or(i, |p| kept + p);
+        let (column, name) = (
+            Column::from(new.qualified_field(at)),
+            Column::from(old.qualified_field(i)),
+        );
+        if column == name {
+            Expr::Column(column)
+        } else {
+            Expr::Column(column).alias_qualified(name.relation, name.name)
+        }
     };
     // The planner's own column is gone when `grouping` is resolved, and nobody else names it.
-    let own = |i: &usize| old.fields().get(*i).is_some_and(|f| f.name() != Aggregate::INTERNAL_GROUPING_ID);
+    let own = |i: &usize| {
+        old.fields()
+            .get(*i)
+            .is_some_and(|f| f.name() != Aggregate::INTERNAL_GROUPING_ID)
+    };
     (0..old.fields().len()).filter(own).map(column).collect()
 }
 

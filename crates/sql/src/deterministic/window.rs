@@ -72,8 +72,11 @@ fn ordered(call: &mut WindowFunction, rows: &DFSchema, problems: &mut Vec<Proble
     }
     if need == Need::Rows {
         problems.push(
-            Problem::new(NEEDS_ORDER, format!("`{name}` has more than one right answer where rows tie in its ORDER BY"))
-                .help("add ROWS BETWEEN … AND … to its OVER; the default frame ends with all rows that tie"),
+            Problem::new(
+                NEEDS_ORDER,
+                format!("`{name}` has more than one right answer where rows tie in its ORDER BY"),
+            )
+            .help("add ROWS BETWEEN … AND … to its OVER; the default frame ends with all rows that tie"),
         );
         return;
     }

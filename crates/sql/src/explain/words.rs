@@ -9,10 +9,17 @@ use crate::problem::{DUPLICATE_COLUMN, NOT_SUPPORTED, Problem, WRONG_TYPE};
 /// A problem from a message.
 pub(super) fn words(text: &str) -> Problem {
     let text = plain(text);
-    known_types(&text).or_else(|| known_shape(&text)).unwrap_or_else(|| {
-        let wrong_type = ["coerce", "type", "cast"].iter().any(|w| text.to_lowercase().contains(w));
-        Problem::new(if wrong_type { WRONG_TYPE } else { NOT_SUPPORTED }, lower_first(&text))
-    })
+    known_types(&text)
+        .or_else(|| known_shape(&text))
+        .unwrap_or_else(|| {
+            let wrong_type = ["coerce", "type", "cast"]
+                .iter()
+                .any(|w| text.to_lowercase().contains(w));
+            Problem::new(
+                if wrong_type { WRONG_TYPE } else { NOT_SUPPORTED },
+                lower_first(&text),
+            )
+        })
 }
 
 /// Messages about types.
@@ -23,14 +30,22 @@ fn known_types(text: &str) -> Option<Problem> {
         let mut takes: Vec<String> = Vec::new();
         for part in rest.split("requires ").skip(1) {
             let t = part.split(',').next().unwrap_or_default().trim().to_lowercase();
-            let t = if t.starts_with("decimal") { "decimal".to_owned() } else { t };
+            let t = if t.starts_with("decimal") {
+                "decimal".to_owned()
+            } else {
+                t
+            };
             if !t.is_empty() && !takes.contains(&t) {
                 takes.push(t);
             }
         }
         let given = received.map_or_else(|| "these types".to_owned(), |t| format!("a {t}"));
         let problem = Problem::new(WRONG_TYPE, format!("`{function}` does not take {given}"));
-        return Some(if takes.is_empty() { problem } else { problem.help(format!("it takes {}", takes.join(", "))) });
+        return Some(if takes.is_empty() {
+            problem
+        } else {
+            problem.help(format!("it takes {}", takes.join(", ")))
+        });
     }
     if let Some((function, rest)) = between(text, "unction '", "' expects ")
         && let Some((wanted, rest)) = rest.split_once(" arguments but received ")
@@ -38,7 +53,10 @@ fn known_types(text: &str) -> Option<Problem> {
         let received = rest.split(['.', ' ']).next().unwrap_or_default();
         return Some(Problem::new(
             WRONG_TYPE,
-            format!("`{function}` takes {wanted} argument{}, not {received}", if wanted == "1" { "" } else { "s" }),
+            format!(
+                "`{function}` takes {wanted} argument{}, not {received}",
+                if wanted == "1" { "" } else { "s" }
+            ),
         ));
     }
     if let Some((function, _)) = between(text, "Failed to coerce arguments to satisfy a call to '", "'") {
@@ -55,30 +73,53 @@ fn known_types(text: &str) -> Option<Problem> {
         .or_else(|| between(text, "Cannot get result type for arithmetic operation ", ":"))
         .or_else(|| between(text, "Cannot coerce arithmetic expression ", " to valid types"))
     {
-        return Some(Problem::new(WRONG_TYPE, format!("these types cannot be computed with: {operation}")).help(cast));
+        return Some(
+            Problem::new(
+                WRONG_TYPE,
+                format!("these types cannot be computed with: {operation}"),
+            )
+            .help(cast),
+        );
     }
     if let Some(types) = text.strip_prefix("Cannot infer common argument type for comparison operation ") {
         return Some(Problem::new(WRONG_TYPE, format!("these types cannot be compared: {types}")).help(cast));
     }
-    if let Some(types) = text.strip_prefix("Cannot infer common argument type for logical boolean operation ") {
+    if let Some(types) = text.strip_prefix("Cannot infer common argument type for logical boolean operation ")
+    {
         let problem = Problem::new(WRONG_TYPE, format!("AND and OR take booleans, not {types}"));
         return Some(problem.help("compare the value with something"));
     }
-    if let Some((what, t)) = between(text, "Cannot create filter with non-boolean predicate '", "' returning ") {
-        let problem = Problem::new(WRONG_TYPE, format!("a condition is a boolean, and `{}` is {t}", column(what)));
+    if let Some((what, t)) = between(
+        text,
+        "Cannot create filter with non-boolean predicate '",
+        "' returning ",
+    ) {
+        let problem = Problem::new(
+            WRONG_TYPE,
+            format!("a condition is a boolean, and `{}` is {t}", column(what)),
+        );
         return Some(problem.help("compare it with something"));
     }
     if let Some((then, rest)) = between(text, "ailed to coerce then (", ") and else (")
         && let Some((other, _)) = rest.split_once(") to common types")
     {
-        let problem = Problem::new(WRONG_TYPE, format!("the branches of CASE have types that do not go together: {then} and {other}"));
+        let problem = Problem::new(
+            WRONG_TYPE,
+            format!("the branches of CASE have types that do not go together: {then} and {other}"),
+        );
         return Some(problem.help(cast));
     }
-    if let Some((one, rest)) = between(text, "Previous inputs were of type ", ", but got incompatible type ")
-        && let Some((other, name)) = rest.split_once(" on column '")
+    if let Some((one, rest)) = between(
+        text,
+        "Previous inputs were of type ",
+        ", but got incompatible type ",
+    ) && let Some((other, name)) = rest.split_once(" on column '")
     {
         let name = name.trim_end_matches('\'');
-        let problem = Problem::new(WRONG_TYPE, format!("`{name}` would be {one} and {other}: the sides of the set operation differ"));
+        let problem = Problem::new(
+            WRONG_TYPE,
+            format!("`{name}` would be {one} and {other}: the sides of the set operation differ"),
+        );
         return Some(problem.help(cast));
     }
     None
@@ -90,19 +131,29 @@ fn known_shape(text: &str) -> Option<Problem> {
         || text.contains("must appear in the GROUP BY clause or must be part of an aggregate function")
     {
         let name = column(text.split('"').nth(1).unwrap_or("a column"));
-        let problem = Problem::new(NOT_SUPPORTED, format!("`{name}` is neither in GROUP BY nor inside an aggregate function"));
+        let problem = Problem::new(
+            NOT_SUPPORTED,
+            format!("`{name}` is neither in GROUP BY nor inside an aggregate function"),
+        );
         return Some(problem.help("add it to GROUP BY, or say which of its values, for example max or min"));
     }
     if let Some((operator, _)) = text.split_once(" queries have different number of columns") {
-        return Some(Problem::new(NOT_SUPPORTED, format!("the sides of {operator} have different numbers of columns")));
+        return Some(Problem::new(
+            NOT_SUPPORTED,
+            format!("the sides of {operator} have different numbers of columns"),
+        ));
     }
-    if let Some(rest) = text.strip_prefix("Projections require unique expression names but the expression \"") {
+    if let Some(rest) = text.strip_prefix("Projections require unique expression names but the expression \"")
+    {
         let name = column(rest.split('"').next().unwrap_or_default());
         let problem = Problem::new(DUPLICATE_COLUMN, format!("two columns are called `{name}`"));
         return Some(problem.help("give one of them another name with AS"));
     }
     if text.starts_with("Too many columns!") {
-        let problem = Problem::new(NOT_SUPPORTED, "a subquery that stands for a value yields one column, this one yields more");
+        let problem = Problem::new(
+            NOT_SUPPORTED,
+            "a subquery that stands for a value yields one column, this one yields more",
+        );
         return Some(problem.help("select only the column that is compared"));
     }
     if text.starts_with("variable [") || text.starts_with("Variable [") {
@@ -119,14 +170,22 @@ fn between<'a>(text: &'a str, from: &str, to: &str) -> Option<(&'a str, &'a str)
 
 /// A column's own name.
 fn column(qualified: &str) -> &str {
-    let plain = qualified.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '.');
-    if plain { qualified.rsplit('.').next().unwrap_or(qualified) } else { qualified }
+    let plain = qualified
+        .chars()
+        .all(|c| c.is_alphanumeric() || c == '_' || c == '.');
+    if plain {
+        qualified.rsplit('.').next().unwrap_or(qualified)
+    } else {
+        qualified
+    }
 }
 
 fn lower_first(text: &str) -> String {
     let mut chars = text.chars();
     match (chars.next(), text.chars().nth(1)) {
-        (Some(first), second) if !second.is_some_and(char::is_uppercase) => first.to_lowercase().chain(chars).collect(),
+        (Some(first), second) if !second.is_some_and(char::is_uppercase) => {
+            first.to_lowercase().chain(chars).collect()
+        }
         _ => text.to_owned(),
     }
 }
@@ -134,10 +193,23 @@ fn lower_first(text: &str) -> String {
 /// Takes out of a message what only programmers understand, and keeps one line.
 pub(crate) fn plain(text: &str) -> String {
     let mut text = text.to_owned();
-    for noise in ["Error during planning: ", "Internal error: ", "Schema error: ", "Execution error: ", "Arrow error: ", "Invalid argument error: "] {
+    for noise in [
+        "Error during planning: ",
+        "Internal error: ",
+        "Schema error: ",
+        "Execution error: ",
+        "Arrow error: ",
+        "Invalid argument error: ",
+    ] {
         text = text.replace(noise, "");
     }
-    for end in ["This issue was likely caused by a bug", "This was likely caused by a bug", "\n\nbacktrace", " No function matches", "\n"] {
+    for end in [
+        "This issue was likely caused by a bug",
+        "This was likely caused by a bug",
+        "\n\nbacktrace",
+        " No function matches",
+        "\n",
+    ] {
         if let Some((before, _)) = text.split_once(end)
             && !before.trim().is_empty()
             && !(end == " No function matches" && before.starts_with("Failed to coerce"))
@@ -150,11 +222,19 @@ pub(crate) fn plain(text: &str) -> String {
 
 /// Writes the names of arrow's types as those of column types.
 fn spoken_types(text: &str) -> String {
-    let units = [("ns", TimeUnit::Nanosecond), ("µs", TimeUnit::Microsecond), ("ms", TimeUnit::Millisecond), ("s", TimeUnit::Second)];
+    let units = [
+        ("ns", TimeUnit::Nanosecond),
+        ("µs", TimeUnit::Microsecond),
+        ("ms", TimeUnit::Millisecond),
+        ("s", TimeUnit::Second),
+    ];
     let mut out = text.to_owned();
     for (short, unit) in units {
         for (written, t) in [
-            (format!("Timestamp({short}, \"UTC\")"), DataType::Timestamp(unit, Some("UTC".into()))),
+            (
+                format!("Timestamp({short}, \"UTC\")"),
+                DataType::Timestamp(unit, Some("UTC".into())),
+            ),
             (format!("Timestamp({short})"), DataType::Timestamp(unit, None)),
         ] {
             out = out.replace(&written, &arrow_types::spoken(&t));
@@ -170,10 +250,26 @@ fn spoken_types(text: &str) -> String {
         out = out.replace(&format!("Interval({unit})"), "interval");
     }
     let plain = [
-        ("LargeUtf8", "string"), ("Utf8View", "string"), ("Utf8", "string"), ("LargeBinary", "binary"), ("BinaryView", "binary"),
-        ("Binary", "binary"), ("UInt64", "decimal(20,0)"), ("UInt32", "long"), ("UInt16", "integer"), ("UInt8", "short"), ("Int64", "long"),
-        ("Int32", "integer"), ("Int16", "short"), ("Int8", "byte"), ("Float64", "double"), ("Float32", "float"), ("Float16", "float"),
-        ("Date32", "date"), ("Date64", "date"), ("Boolean", "boolean"),
+        ("LargeUtf8", "string"),
+        ("Utf8View", "string"),
+        ("Utf8", "string"),
+        ("LargeBinary", "binary"),
+        ("BinaryView", "binary"),
+        ("Binary", "binary"),
+        ("UInt64", "decimal(20,0)"),
+        ("UInt32", "long"),
+        ("UInt16", "integer"),
+        ("UInt8", "short"),
+        ("Int64", "long"),
+        ("Int32", "integer"),
+        ("Int16", "short"),
+        ("Int8", "byte"),
+        ("Float64", "double"),
+        ("Float32", "float"),
+        ("Float16", "float"),
+        ("Date32", "date"),
+        ("Date64", "date"),
+        ("Boolean", "boolean"),
     ];
     for (from, to) in plain {
         out = out.replace(from, to);
@@ -183,8 +279,12 @@ fn spoken_types(text: &str) -> String {
 
 /// Writes `List(long, field: 'element')` as `array<long>`.
 fn arrays(text: &str) -> String {
-    let Some((before, rest)) = text.split_once("List(") else { return text.to_owned() };
-    let before = ["Large", "FixedSize"].iter().fold(before, |b, p| b.strip_suffix(p).unwrap_or(b));
+    let Some((before, rest)) = text.split_once("List(") else {
+        return text.to_owned();
+    };
+    let before = ["Large", "FixedSize"]
+        .iter()
+        .fold(before, |b, p| b.strip_suffix(p).unwrap_or(b));
     let mut depth = 1usize;
     let close = rest.char_indices().find(|(_, c)| {
         match c {
@@ -194,10 +294,17 @@ fn arrays(text: &str) -> String {
         }
         depth == 0
     });
-    let Some((at, _)) = close else { return text.to_owned() };
-    let (inner, after) = (rest.get(..at).unwrap_or_default(), rest.get(at + 1..).unwrap_or_default());
+    let Some((at, _)) = close else {
+        return text.to_owned();
+    };
+    let (inner, after) = (
+        rest.get(..at).unwrap_or_default(),
+        rest.get(at + 1..).unwrap_or_default(),
+    );
     let inner = arrays(inner);
-    let item = inner.rsplit_once(", field: ").map_or(inner.as_str(), |(item, _)| item);
+    let item = inner
+        .rsplit_once(", field: ")
+        .map_or(inner.as_str(), |(item, _)| item);
     format!("{before}array<{item}>{}", arrays(after))
 }
 

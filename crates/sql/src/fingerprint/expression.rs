@@ -3,7 +3,8 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    CastKind, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, ObjectName, Query, SetExpr, Values, VisitorMut,
+    CastKind, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, ObjectName, Query, SetExpr,
+    Values, VisitorMut,
 };
 
 use super::normal::{Normaliser, quoted};
@@ -40,19 +41,20 @@ impl VisitorMut for Normaliser {
                 return ControlFlow::Continue(());
             }
             Expr::Identifier(ident) => *ident = quoted(ast::name(ident)),
-            Expr::CompoundIdentifier(idents) => {
-                match self.column(idents) {
-                    Some(column) => *expr = column,
-                    None => self.unknown = true,
-                }
-            }
+            Expr::CompoundIdentifier(idents) => match self.column(idents) {
+                Some(column) => *expr = column,
+                None => self.unknown = true,
+            },
             Expr::Function(call) => match ast::parts(&call.name) {
                 Some(parts) if !counts_table(&call.args) => {
                     call.name = ObjectName::from(parts.into_iter().map(quoted).collect::<Vec<_>>());
                 }
                 _ => self.unknown = true,
             },
-            Expr::Cast { kind: kind @ CastKind::DoubleColon, .. } => *kind = CastKind::Cast,
+            Expr::Cast {
+                kind: kind @ CastKind::DoubleColon,
+                ..
+            } => *kind = CastKind::Cast,
             // Its parameters hide tables' names.
             Expr::Lambda(_) | Expr::QualifiedWildcard(..) => self.unknown = true,
             _ => {}
@@ -81,14 +83,23 @@ impl Normaliser {
         let rest = |idents: &[Ident]| idents.iter().map(|i| quoted(ast::name(i))).collect::<Vec<_>>();
         match self.qualified(idents) {
             Some((number, own)) if !own.is_empty() => {
-                let innermost = self.scopes.last().is_some_and(|s| s.iter().any(|r| r.number == number));
+                let innermost = self
+                    .scopes
+                    .last()
+                    .is_some_and(|s| s.iter().any(|r| r.number == number));
                 Some(match rest(own).as_slice() {
                     [column] if self.bare && innermost => Expr::Identifier(column.clone()),
-                    own => Expr::CompoundIdentifier(std::iter::once(quoted(number)).chain(own.iter().cloned()).collect()),
+                    own => Expr::CompoundIdentifier(
+                        std::iter::once(quoted(number))
+                            .chain(own.iter().cloned())
+                            .collect(),
+                    ),
                 })
             }
             _ => {
-                let is_struct = idents.first().is_some_and(|i| self.reserved.contains(&ast::name(i)));
+                let is_struct = idents
+                    .first()
+                    .is_some_and(|i| self.reserved.contains(&ast::name(i)));
                 is_struct.then(|| Expr::CompoundIdentifier(rest(idents)))
             }
         }
@@ -101,7 +112,9 @@ impl Normaliser {
             for relation in scope {
                 for own in &relation.names {
                     if names.starts_with(own) {
-                        return idents.get(own.len()..).map(|rest| (relation.number.clone(), rest));
+                        return idents
+                            .get(own.len()..)
+                            .map(|rest| (relation.number.clone(), rest));
                     }
                 }
             }
@@ -112,13 +125,21 @@ impl Normaliser {
 
 /// Says whether an argument is `table.*`.
 fn counts_table(args: &FunctionArguments) -> bool {
-    let FunctionArguments::List(list) = args else { return false };
+    let FunctionArguments::List(list) = args else {
+        return false;
+    };
     list.args.iter().any(|a| {
         matches!(
             a,
             FunctionArg::Unnamed(FunctionArgExpr::QualifiedWildcard(_))
-                | FunctionArg::Named { arg: FunctionArgExpr::QualifiedWildcard(_), .. }
-                | FunctionArg::ExprNamed { arg: FunctionArgExpr::QualifiedWildcard(_), .. }
+                | FunctionArg::Named {
+                    arg: FunctionArgExpr::QualifiedWildcard(_),
+                    ..
+                }
+                | FunctionArg::ExprNamed {
+                    arg: FunctionArgExpr::QualifiedWildcard(_),
+                    ..
+                }
         )
     })
 }
@@ -141,5 +162,9 @@ pub(super) fn nothing() -> Query {
 
 /// The body of a query that says nothing.
 pub(super) fn empty() -> SetExpr {
-    SetExpr::Values(Values { explicit_row: false, value_keyword: false, rows: Vec::new() })
+    SetExpr::Values(Values {
+        explicit_row: false,
+        value_keyword: false,
+        rows: Vec::new(),
+    })
 }

@@ -6,8 +6,9 @@ use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, GroupByExpr, Ident, JoinConstraint, JoinOperator, ObjectName, OrderBy, OrderByKind, Query, Select, SelectFlavor, SelectItem,
-    SelectItemQualifiedWildcardKind, SetExpr, SetQuantifier, TableAlias, TableFactor, TableWithJoins, Visit, VisitMut, Visitor, With,
+    Expr, GroupByExpr, Ident, JoinConstraint, JoinOperator, ObjectName, OrderBy, OrderByKind, Query, Select,
+    SelectFlavor, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, SetQuantifier, TableAlias,
+    TableFactor, TableWithJoins, Visit, VisitMut, Visitor, With,
 };
 use mainstay_model::DEFAULT_ACCOUNT;
 
@@ -20,7 +21,10 @@ pub(crate) fn normal_form(query: &Query, mut reserved: BTreeSet<String>) -> Opti
         return None;
     }
     let _ = Visit::visit(query, &mut Names(&mut reserved));
-    let mut normaliser = Normaliser { reserved, ..Normaliser::default() };
+    let mut normaliser = Normaliser {
+        reserved,
+        ..Normaliser::default()
+    };
     let mut query = query.clone();
     normaliser.query(&mut query)?;
     Some(query.to_string())
@@ -44,14 +48,21 @@ impl Visitor for Names<'_> {
 
     fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
         let ctes = query.with.iter().flat_map(|w| &w.cte_tables);
-        self.0.extend(ctes.flat_map(|c| &c.alias.columns).map(|c| ast::name(&c.name)));
+        self.0
+            .extend(ctes.flat_map(|c| &c.alias.columns).map(|c| ast::name(&c.name)));
         ControlFlow::Continue(())
     }
 
     fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<()> {
-        if let TableFactor::Table { alias: Some(alias), .. }
-        | TableFactor::Derived { alias: Some(alias), .. }
-        | TableFactor::UNNEST { alias: Some(alias), .. } = factor
+        if let TableFactor::Table {
+            alias: Some(alias), ..
+        }
+        | TableFactor::Derived {
+            alias: Some(alias), ..
+        }
+        | TableFactor::UNNEST {
+            alias: Some(alias), ..
+        } = factor
         {
             self.0.extend(alias.columns.iter().map(|c| ast::name(&c.name)));
         }
@@ -147,7 +158,12 @@ impl Normaliser {
         match body {
             SetExpr::Select(select) => self.select(select),
             SetExpr::Query(query) => self.query(query).map(|()| Vec::new()),
-            SetExpr::SetOperation { left, set_quantifier, right, .. } => {
+            SetExpr::SetOperation {
+                left,
+                set_quantifier,
+                right,
+                ..
+            } => {
                 if *set_quantifier == SetQuantifier::None {
                     *set_quantifier = SetQuantifier::Distinct;
                 }
@@ -216,16 +232,21 @@ impl Normaliser {
             SelectItem::UnnamedExpr(expr) => {
                 let name = match expr {
                     Expr::Identifier(ident) => Some(ast::name(ident)),
-                    Expr::CompoundIdentifier(idents) => self.qualified(idents).and_then(|(_, rest)| match rest {
-                        [column] => Some(ast::name(column)),
-                        _ => None,
-                    }),
+                    Expr::CompoundIdentifier(idents) => {
+                        self.qualified(idents).and_then(|(_, rest)| match rest {
+                            [column] => Some(ast::name(column)),
+                            _ => None,
+                        })
+                    }
                     _ => None,
                 };
                 self.expressions(expr)?;
                 if let Some(name) = name {
                     let expr = std::mem::replace(expr, Expr::Identifier(quoted(String::new())));
-                    *item = SelectItem::ExprWithAlias { expr, alias: quoted(name) };
+                    *item = SelectItem::ExprWithAlias {
+                        expr,
+                        alias: quoted(name),
+                    };
                 }
                 Some(())
             }
@@ -236,7 +257,10 @@ impl Normaliser {
             SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::ObjectName(name), _) => {
                 let parts: Option<Vec<Ident>> = name.0.iter().map(|p| p.as_ident().cloned()).collect();
                 let parts = parts?;
-                let number = self.qualified(&parts).filter(|(_, rest)| rest.is_empty()).map(|(number, _)| number)?;
+                let number = self
+                    .qualified(&parts)
+                    .filter(|(_, rest)| rest.is_empty())
+                    .map(|(number, _)| number)?;
                 *name = ObjectName::from(vec![quoted(number)]);
                 self.expressions(item)
             }
@@ -256,8 +280,21 @@ impl Normaliser {
     fn table(&mut self, factor: &mut TableFactor, scope: &mut Vec<Relation>) -> Option<()> {
         match factor {
             TableFactor::Table {
-                name, alias, args, with_hints, version, with_ordinality: false, partitions, json_path, sample, index_hints,
-            } if with_hints.is_empty() && version.is_none() && partitions.is_empty() && json_path.is_none() && sample.is_none()
+                name,
+                alias,
+                args,
+                with_hints,
+                version,
+                with_ordinality: false,
+                partitions,
+                json_path,
+                sample,
+                index_hints,
+            } if with_hints.is_empty()
+                && version.is_none()
+                && partitions.is_empty()
+                && json_path.is_none()
+                && sample.is_none()
                 && index_hints.is_empty() =>
             {
                 let mut parts = ast::parts(name)?;
@@ -267,7 +304,10 @@ impl Normaliser {
                     *name = ObjectName::from(parts.into_iter().map(quoted).collect::<Vec<_>>());
                     return Some(());
                 }
-                let names = (0..parts.len()).filter_map(|from| parts.get(from..)).map(<[String]>::to_vec).collect();
+                let names = (0..parts.len())
+                    .filter_map(|from| parts.get(from..))
+                    .map(<[String]>::to_vec)
+                    .collect();
                 if parts.len() == 3 && parts.first().is_some_and(|a| a == DEFAULT_ACCOUNT) {
                     parts.remove(0);
                 }
@@ -279,19 +319,36 @@ impl Normaliser {
                 *alias = Some(self.numbered(alias.take(), names, scope)?);
                 Some(())
             }
-            TableFactor::Derived { lateral: false, subquery, alias, sample: None } => {
+            TableFactor::Derived {
+                lateral: false,
+                subquery,
+                alias,
+                sample: None,
+            } => {
                 self.query(subquery)?;
                 *alias = Some(self.numbered(alias.take(), Vec::new(), scope)?);
                 Some(())
             }
-            TableFactor::NestedJoin { table_with_joins, alias: None } => {
+            TableFactor::NestedJoin {
+                table_with_joins,
+                alias: None,
+            } => {
                 self.tables(table_with_joins, scope)?;
                 self.scopes.push(scope.clone());
-                let joined = table_with_joins.joins.iter_mut().try_for_each(|j| self.join(&mut j.join_operator));
+                let joined = table_with_joins
+                    .joins
+                    .iter_mut()
+                    .try_for_each(|j| self.join(&mut j.join_operator));
                 self.scopes.pop();
                 joined
             }
-            TableFactor::UNNEST { alias, array_exprs, with_offset: false, with_offset_alias: None, with_ordinality: false } => {
+            TableFactor::UNNEST {
+                alias,
+                array_exprs,
+                with_offset: false,
+                with_offset_alias: None,
+                with_ordinality: false,
+            } => {
                 self.isolated(array_exprs)?;
                 *alias = Some(self.numbered(alias.take(), Vec::new(), scope)?);
                 Some(())
@@ -301,17 +358,35 @@ impl Normaliser {
     }
 
     /// Gives a table its number, and adds it to the scope. `names` are what it is called without an alias.
-    fn numbered(&mut self, alias: Option<TableAlias>, names: Vec<Vec<String>>, scope: &mut Vec<Relation>) -> Option<TableAlias> {
+    fn numbered(
+        &mut self,
+        alias: Option<TableAlias>,
+        names: Vec<Vec<String>>,
+        scope: &mut Vec<Relation>,
+    ) -> Option<TableAlias> {
         let names = match &alias {
             Some(alias) => vec![vec![ast::name(&alias.name)]],
             None => names,
         };
-        let kept = names.iter().find(|n| n.len() == 1).and_then(|n| n.first()).filter(|n| self.reserved.contains(*n));
-        let number = kept.cloned().unwrap_or_else(|| format!("#{}", self.relation_count));
+        let kept = names
+            .iter()
+            .find(|n| n.len() == 1)
+            .and_then(|n| n.first())
+            .filter(|n| self.reserved.contains(*n));
+        let number = kept
+            .cloned()
+            .unwrap_or_else(|| format!("#{}", self.relation_count));
         self.relation_count += 1;
-        scope.push(Relation { names, number: number.clone() });
-        let mut alias =
-            alias.unwrap_or(TableAlias { explicit: true, name: quoted(String::new()), columns: Vec::new(), at: None });
+        scope.push(Relation {
+            names,
+            number: number.clone(),
+        });
+        let mut alias = alias.unwrap_or(TableAlias {
+            explicit: true,
+            name: quoted(String::new()),
+            columns: Vec::new(),
+            at: None,
+        });
         if alias.at.is_some() {
             return None;
         }
@@ -330,13 +405,20 @@ impl Normaliser {
             other => other,
         };
         match operator {
-            JoinOperator::Inner(c) | JoinOperator::Left(c) | JoinOperator::Right(c) | JoinOperator::FullOuter(c)
-            | JoinOperator::CrossJoin(c) | JoinOperator::LeftSemi(c) | JoinOperator::RightSemi(c) | JoinOperator::LeftAnti(c)
+            JoinOperator::Inner(c)
+            | JoinOperator::Left(c)
+            | JoinOperator::Right(c)
+            | JoinOperator::FullOuter(c)
+            | JoinOperator::CrossJoin(c)
+            | JoinOperator::LeftSemi(c)
+            | JoinOperator::RightSemi(c)
+            | JoinOperator::LeftAnti(c)
             | JoinOperator::RightAnti(c) => match c {
                 JoinConstraint::On(expr) => self.expressions(expr),
                 JoinConstraint::Using(names) => {
                     for name in names {
-                        *name = ObjectName::from(ast::parts(name)?.into_iter().map(quoted).collect::<Vec<_>>());
+                        *name =
+                            ObjectName::from(ast::parts(name)?.into_iter().map(quoted).collect::<Vec<_>>());
                     }
                     Some(())
                 }

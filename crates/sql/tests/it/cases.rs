@@ -557,4 +557,3 @@ pub(crate) const CASES: &[Case] = &[
         all: &["shop.events"],
     },
 ];
-

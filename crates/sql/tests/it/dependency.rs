@@ -14,10 +14,22 @@ fn inputs_read_by_the_same_slice_are_found() {
         let slice: Vec<String> = case.slice.iter().map(|s| (*s).to_owned()).collect();
         let found = match analyse(case.sql, &inputs, &slice) {
             Ok(found) => found.reads,
-            Err(problems) => panic!("{}: {}", case.about, problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")),
+            Err(problems) => panic!(
+                "{}: {}",
+                case.about,
+                problems
+                    .iter()
+                    .map(ToString::to_string)
+                    .collect::<Vec<_>>()
+                    .join("; ")
+            ),
         };
         let named = |what: Reads| {
-            let mut names: Vec<String> = found.iter().filter(|(_, r)| **r == what).map(|(n, _)| n.to_string()).collect();
+            let mut names: Vec<String> = found
+                .iter()
+                .filter(|(_, r)| **r == what)
+                .map(|(n, _)| n.to_string())
+                .collect();
             names.sort_unstable();
             names
         };
@@ -27,7 +39,12 @@ fn inputs_read_by_the_same_slice_are_found() {
             names
         };
         if named(Reads::Same) != sorted(case.same) || named(Reads::All) != sorted(case.all) {
-            wrong.push(format!("{}: same {:?}, all {:?}", case.about, named(Reads::Same), named(Reads::All)));
+            wrong.push(format!(
+                "{}: same {:?}, all {:?}",
+                case.about,
+                named(Reads::Same),
+                named(Reads::All)
+            ));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));

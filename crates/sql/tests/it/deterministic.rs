@@ -50,11 +50,16 @@ fn rows_in_any_order_give_the_same() {
         let found = analyse(sql, &inputs, &[]).unwrap_or_else(|p| panic!("{sql}: {p:?}"));
         for seed in 0..3 {
             let mut numbers = Numbers(seed);
-            let tables: BTreeMap<DatasetName, RecordBatch> =
-                inputs.iter().map(|(name, t)| (name.clone(), rows(t, 60, &mut numbers))).collect();
+            let tables: BTreeMap<DatasetName, RecordBatch> = inputs
+                .iter()
+                .map(|(name, t)| (name.clone(), rows(t, 60, &mut numbers)))
+                .collect();
             let answers: Vec<_> = (0..4)
                 .map(|_| {
-                    let tables = tables.iter().map(|(n, b)| (n.clone(), shuffled(b, &mut numbers))).collect();
+                    let tables = tables
+                        .iter()
+                        .map(|(n, b)| (n.clone(), shuffled(b, &mut numbers)))
+                        .collect();
                     run(&found.plan, &tables)
                 })
                 .collect();
@@ -70,9 +75,15 @@ fn rows_in_any_order_give_the_same() {
 fn a_plan_that_has_been_through_is_left_alone() {
     let inputs = shop::inputs();
     for sql in QUERIES {
-        let once = analyse(sql, &inputs, &[]).unwrap_or_else(|p| panic!("{sql}: {p:?}")).plan;
+        let once = analyse(sql, &inputs, &[])
+            .unwrap_or_else(|p| panic!("{sql}: {p:?}"))
+            .plan;
         let twice = deterministic(once.clone()).expect("nothing is wrong with it");
-        assert_eq!(twice.display_indent().to_string(), once.display_indent().to_string(), "{sql}");
+        assert_eq!(
+            twice.display_indent().to_string(),
+            once.display_indent().to_string(),
+            "{sql}"
+        );
     }
 }
 

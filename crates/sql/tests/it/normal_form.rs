@@ -19,7 +19,10 @@ const TEMPLATES: &[&str] = &[
 ];
 
 fn named(template: &str, names: [&str; 3]) -> String {
-    template.replace("{a}", names[0]).replace("{b}", names[1]).replace("{c}", names[2])
+    template
+        .replace("{a}", names[0])
+        .replace("{b}", names[1])
+        .replace("{c}", names[2])
 }
 
 /// Writes a query with other space, comments and case.
@@ -28,12 +31,26 @@ fn rewritten(sql: &str, seed: u64) -> String {
     let mut out = String::new();
     for token in Tokenizer::new(&GenericDialect {}, sql).tokenize().unwrap() {
         match token {
-            Token::Whitespace(_) => out.push_str([" ", "\n\t", " -- a comment, 'quoted\n", " /* another */ ", "  "][usize::try_from(numbers.below(5)).unwrap()]),
+            Token::Whitespace(_) => out.push_str(
+                [" ", "\n\t", " -- a comment, 'quoted\n", " /* another */ ", "  "]
+                    [usize::try_from(numbers.below(5)).unwrap()],
+            ),
             Token::Word(word) if word.quote_style.is_none() => {
                 let text = match numbers.below(4) {
                     0 => word.value.to_uppercase(),
                     1 => word.value.to_lowercase(),
-                    2 => word.value.chars().enumerate().map(|(i, c)| if i % 2 == 0 { c.to_ascii_uppercase() } else { c.to_ascii_lowercase() }).collect(),
+                    2 => word
+                        .value
+                        .chars()
+                        .enumerate()
+                        .map(|(i, c)| {
+                            if i % 2 == 0 {
+                                c.to_ascii_uppercase()
+                            } else {
+                                c.to_ascii_lowercase()
+                            }
+                        })
+                        .collect(),
                     _ => word.value,
                 };
                 out.push_str(&text);
@@ -87,7 +104,12 @@ fn changed(token: &Token) -> Option<Token> {
         Token::Gt => Token::GtEq,
         Token::Plus => Token::Minus,
         Token::Minus => Token::Plus,
-        Token::Word(w) if ["amount", "cust", "id", "n", "seen", "sum", "min", "rank", "orders", "clicks"].contains(&w.value.as_str()) => {
+        Token::Word(w)
+            if [
+                "amount", "cust", "id", "n", "seen", "sum", "min", "rank", "orders", "clicks",
+            ]
+            .contains(&w.value.as_str()) =>
+        {
             Token::make_word(&format!("{}x", w.value), None)
         }
         _ => return None,

@@ -19,7 +19,11 @@ fn slice(table: &InputTable, batch: &RecordBatch, values: &[String]) -> RecordBa
         .map(|row| {
             Some(table.slice_columns.iter().zip(values).all(|(name, value)| {
                 let column = batch.column_by_name(name).unwrap();
-                let text = if column.is_null(row) { "NULL".into() } else { array_value_to_string(column, row).unwrap() };
+                let text = if column.is_null(row) {
+                    "NULL".into()
+                } else {
+                    array_value_to_string(column, row).unwrap()
+                };
                 text == *value
             }))
         })
@@ -31,23 +35,40 @@ fn slice(table: &InputTable, batch: &RecordBatch, values: &[String]) -> RecordBa
 fn the_same_slice_is_enough() {
     let inputs = shop::inputs();
     let mut tried = 0;
-    for case in CASES.iter().filter(|c| !c.same.is_empty()) {
+    for case in CASES.iter().filter(|c| !c.slice.is_empty()) {
         let names: Vec<String> = case.slice.iter().map(|s| (*s).to_owned()).collect();
         let found = analyse(case.sql, &inputs, &names).unwrap_or_else(|p| panic!("{}: {p:?}", case.about));
+        if found.reads.values().all(|r| *r == Reads::All) {
+            continue;
+        }
         for seed in 0..2 {
             let mut numbers = Numbers(seed);
-            let whole: BTreeMap<DatasetName, Vec<RecordBatch>> =
-                inputs.iter().map(|(name, t)| (name.clone(), vec![rows(t, 40, &mut numbers)])).collect();
+            let whole: BTreeMap<DatasetName, Vec<RecordBatch>> = inputs
+                .iter()
+                .map(|(name, t)| (name.clone(), vec![rows(t, 40, &mut numbers)]))
+                .collect();
             let all = run(&found.plan, &whole);
-            let at: Vec<usize> =
-                names.iter().map(|n| found.columns.names().position(|c| c == n).expect("a slice column")).collect();
+            let at: Vec<usize> = names
+                .iter()
+                .map(|n| {
+                    found
+                        .columns
+                        .names()
+                        .position(|c| c == n)
+                        .expect("a slice column")
+                })
+                .collect();
             let of = |rows: &[Vec<String>], values: &[String]| -> Vec<Vec<String>> {
                 let own = |r: &&Vec<String>| at.iter().zip(values).all(|(i, v)| r[*i] == *v);
                 rows.iter().filter(own).cloned().collect()
             };
             let firsts: Vec<String> = match case.slice[0] {
                 "open" => ["true", "false", "NULL"].map(str::to_owned).to_vec(),
-                _ => [1, 4, 8].into_iter().map(day).chain(["NULL".to_owned()]).collect(),
+                _ => [1, 4, 8]
+                    .into_iter()
+                    .map(day)
+                    .chain(["NULL".to_owned()])
+                    .collect(),
             };
             let seconds: &[&str] = if names.len() > 1 { &["x", "NULL"] } else { &[""] };
             for first in &firsts {
@@ -60,7 +81,12 @@ fn the_same_slice_is_enough() {
                         }
                     }
                     let wanted = of(&all, &values);
-                    assert_eq!(of(&run(&found.plan, &cut), &values), wanted, "{} at {values:?}", case.about);
+                    assert_eq!(
+                        of(&run(&found.plan, &cut), &values),
+                        wanted,
+                        "{} at {values:?}",
+                        case.about
+                    );
                     tried += wanted.len();
                 }
             }

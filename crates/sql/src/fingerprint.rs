@@ -6,6 +6,7 @@
 //! [`NORMAL_FORM`].
 
 mod expression;
+mod from;
 mod normal;
 
 use std::collections::BTreeSet;

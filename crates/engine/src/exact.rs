@@ -10,6 +10,7 @@
 //! bits, the functions behave like those they replace; for types other than floats they *are* those.
 
 mod accumulators;
+mod blocks;
 mod distinct;
 mod fixed;
 mod function;

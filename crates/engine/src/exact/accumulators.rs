@@ -43,8 +43,10 @@ impl<M: Moments> Accumulator for Single<M> {
                 self.moments.add_all(&columns.values);
             }
             Some(valid) => {
-                for row in valid.set_indices() {
-                    self.moments.add(columns.row(row));
+                for (start, end) in valid.set_slices() {
+                    let slices: Vec<&[f64]> =
+                        columns.values.iter().map(|column| &column[start..end]).collect();
+                    self.moments.add_all(&slices);
                 }
             }
         }
@@ -114,6 +116,21 @@ impl<M: Moments> Groups<M> {
         }
     }
 
+    fn add_rows(&mut self, columns: &Columns<'_, M>, group_indices: &[usize], filter: Option<&BooleanArray>) {
+        match columns.valid(filter) {
+            None => {
+                for (row, &group) in group_indices.iter().enumerate() {
+                    self.heap += self.groups[group].add(columns.row(row));
+                }
+            }
+            Some(valid) => {
+                for row in valid.set_indices() {
+                    self.heap += self.groups[group_indices[row]].add(columns.row(row));
+                }
+            }
+        }
+    }
+
     fn take(&mut self, emit_to: EmitTo) -> Vec<M> {
         let taken = emit_to.take_needed(&mut self.groups);
         self.heap -= taken.iter().map(M::heap).sum::<usize>().min(self.heap);
@@ -130,19 +147,7 @@ impl<M: Moments> GroupsAccumulator for Groups<M> {
         total_num_groups: usize,
     ) -> Result<()> {
         self.grow(total_num_groups);
-        let columns = Columns::<M>::new(values)?;
-        match columns.valid(filter) {
-            None => {
-                for (row, &group) in group_indices.iter().enumerate() {
-                    self.heap += self.groups[group].add(columns.row(row));
-                }
-            }
-            Some(valid) => {
-                for row in valid.set_indices() {
-                    self.heap += self.groups[group_indices[row]].add(columns.row(row));
-                }
-            }
-        }
+        self.add_rows(&Columns::new(values)?, group_indices, filter);
         Ok(())
     }
 
@@ -154,6 +159,10 @@ impl<M: Moments> GroupsAccumulator for Groups<M> {
     ) -> Result<()> {
         self.grow(total_num_groups);
         let states = States::<M>::new(values)?;
+        if states.encoded.null_count() == states.encoded.len() {
+            self.add_rows(&states.plain, group_indices, None);
+            return Ok(());
+        }
         for (row, &group) in group_indices.iter().enumerate() {
             self.heap += states.merge(row, &mut self.groups[group])?;
         }

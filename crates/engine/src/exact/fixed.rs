@@ -103,3 +103,21 @@ impl Fixed {
         zeros.is_some_and(|zeros| zeros < at)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quotient_tells_what_was_cut_off() {
+        let one = Fixed::product(&[1, 0, 0, 0], 1);
+        let power = one.shifted(400);
+        assert_eq!(power.quotient(1, 0, false), (1 << 124, 276, false));
+        let more = power.minus(&one).quotient(1, 0, false);
+        assert_eq!(more, ((1 << 125) - 1, 275, true));
+        let (third, cut, inexact) = power.quotient(3, 0, true);
+        assert!(inexact && cut == 274 && third == (1u128 << 126) / 3);
+        assert_eq!(one.quotient(1, 0, false), (1 << 124, -124, false));
+        assert_eq!(Fixed::square(u128::MAX).length(), 256);
+    }
+}

@@ -15,6 +15,7 @@
 
 use num_bigint::{BigInt, BigUint};
 
+use super::blocks;
 use super::parts::{self, BIAS, Parts};
 use super::rounding;
 use super::wide::{Wide, take};
@@ -97,6 +98,24 @@ impl Sum {
 
     /// Adds many terms and returns how many bytes the sum grew on the heap.
     pub fn add_all(&mut self, values: &[f64]) -> usize {
+        let mut grown = 0;
+        for block in values.chunks(blocks::LENGTH) {
+            let (lanes, rest) = block.split_at(block.len() - block.len() % blocks::LANES);
+            match blocks::sum(lanes) {
+                Some(sums) => {
+                    // Two terms stand for all of the block.
+                    self.terms_and_base += ONE_TERM * lanes.len() as u64;
+                    grown += sums.into_iter().map(|sum| self.add(sum)).sum::<usize>();
+                    self.terms_and_base -= 2 * ONE_TERM;
+                }
+                None => grown += self.add_one_by_one(lanes),
+            }
+            grown += self.add_one_by_one(rest);
+        }
+        grown
+    }
+
+    fn add_one_by_one(&mut self, values: &[f64]) -> usize {
         let mut grown = 0;
         let mut rest = values;
         loop {

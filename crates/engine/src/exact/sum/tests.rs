@@ -96,6 +96,46 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(500))]
+
+    #[test]
+    fn blocks_are_exact_or_refused(
+        exponent in -1000i32..1000,
+        spread in 0i32..60,
+        numbers in prop::collection::vec((-(1i64 << 53)..1 << 53, any::<u16>()), 0..64),
+    ) {
+        let column: Vec<f64> = numbers
+            .iter()
+            .map(|&(m, e)| m as f64 * 2f64.powi((exponent + i32::from(e) % (spread + 1)).clamp(-1022, 900)))
+            .chain(std::iter::repeat_n(0.0, (8 - numbers.len() % 8) % 8))
+            .collect();
+        if let Some([a, b]) = blocks::sum(&column) {
+            let total: BigInt = column.iter().map(|&x| fixed(x, 1074)).sum();
+            prop_assert_eq!(fixed(a, 1074) + fixed(b, 1074), total);
+        } else {
+            // 53 bits, the spread and the carries need more room than two cuts have, or the numbers are extreme.
+            prop_assert!(spread > 31 || !(-790..940).contains(&exponent) || column.iter().all(|&x| x == 0.0));
+        }
+        let mut sum = Sum::default();
+        sum.add_all(&column);
+        prop_assert!(same(sum.rounded(), sum_of(&column).rounded()));
+    }
+}
+
+#[test]
+fn blocks_that_are_not_finite_are_refused() {
+    for x in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, f64::MAX, 5e-324] {
+        assert_eq!(blocks::sum(&[1.0, x, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]), None, "{x}");
+    }
+    assert_eq!(blocks::sum(&[0.5; 512]), Some([256.0, 0.0]));
+    let many: Vec<f64> = (0..100_000).map(|i| f64::from(i % 1000) / 10.0).collect();
+    let mut sum = Sum::default();
+    sum.add_all(&many);
+    assert!(same(sum.rounded(), sum_of(&many).rounded()));
+    assert_eq!(sum.terms(), 100_000);
+}
+
 #[test]
 fn the_known_hard_cases_are_right() {
     assert_eq!(sum_of(&[1e308, 1e308, -1e308, -1e308, 3.0]).rounded(), 3.0);

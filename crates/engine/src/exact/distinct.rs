@@ -45,10 +45,7 @@ impl<M: Moments<Row = f64>> Accumulator for Distinct<M> {
 
     fn evaluate(&mut self) -> Result<ScalarValue> {
         let mut moments = M::default();
-        #[expect(
-            clippy::iter_over_hash_type,
-            reason = "exact moments do not depend on the order of their rows"
-        )]
+        // Exact moments do not depend on the order of their rows.
         for &bits in &self.seen {
             moments.add(f64::from_bits(bits));
         }

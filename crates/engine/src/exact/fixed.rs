@@ -75,7 +75,7 @@ impl Fixed {
         let (mut quotient, mut rest) = (0u128, 0u128);
         for i in [2, 1, 0] {
             let dividend = rest << 64 | u128::from(self.bits_from(64 * i + cut));
-            quotient = quotient << 64 | dividend / divisor;
+            quotient = (quotient << 64) | (dividend / divisor);
             rest = dividend % divisor;
         }
         (quotient, i64::from(cut), rest != 0 || self.any_below(cut))

@@ -189,7 +189,7 @@ impl Sum {
             let dividend = magnitude << up;
             let divisor = u128::from(terms);
             let exponent = i64::from(self.base()) - i64::from(BIAS) - i64::from(up);
-            let inexact = dividend % divisor != 0;
+            let inexact = !dividend.is_multiple_of(divisor);
             return rounding::nearest(self.window < 0, dividend / divisor, exponent, inexact);
         }
         match self.total() {

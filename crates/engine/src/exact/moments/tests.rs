@@ -55,7 +55,7 @@ fn is_nearest_root(root: f64, numerator: &BigInt, denominator: &BigInt, bits: u3
     let over = at(root) + at(root.next_up());
     // below, over are 2 * middle * 2^1076, so their squares are middle² * 2^2154.
     let value: BigInt = numerator << 2154u32;
-    square(below) * denominator << bits <= value && value <= square(over) * denominator << bits
+    (square(below) * denominator) << bits <= value && value <= (square(over) * denominator) << bits
 }
 
 fn any_rows() -> impl Strategy<Value = Vec<(f64, f64)>> {

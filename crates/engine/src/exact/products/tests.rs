@@ -73,7 +73,9 @@ fn ordinary_squares_stay_in_their_windows() {
 #[test]
 fn a_window_that_runs_full_is_left_in_time() {
     let large = (2f64.powi(53) - 1.0) / 4.0;
-    let pairs: Vec<_> = std::iter::once((1.0, 1.0)).chain(std::iter::repeat_n((large, large), 40)).collect();
+    let pairs: Vec<_> = std::iter::once((1.0, 1.0))
+        .chain(std::iter::repeat_n((large, large), 40))
+        .collect();
     for pairs in [pairs.clone(), pairs.iter().map(|&(x, y)| (-x, y)).collect()] {
         let products = sum_of(&pairs);
         assert_eq!(fixed_point(&products), reference(&pairs));

@@ -31,7 +31,13 @@ impl Stage for Staging {
     fn stage(&self, slice: &SliceKey, rows: &RecordBatch) -> Result<DataFile, Error> {
         let start = Instant::now();
         let attempt = format!("a-{}", self.count.fetch_add(1, Ordering::Relaxed));
-        let stage = mainstay_catalog::Stage::new(&self.store, "flights", &attempt, &self.schema, &["day".to_owned()]);
+        let stage = mainstay_catalog::Stage::new(
+            &self.store,
+            "flights",
+            &attempt,
+            &self.schema,
+            &["day".to_owned()],
+        );
         let stage = stage.map_err(Error::failed)?;
         let files = self.runtime.block_on(async {
             let mut writer = stage.slice(slice).map_err(Error::failed)?;
@@ -59,10 +65,16 @@ fn main() -> Result<(), Any> {
         null: Vec::new(),
         delimiter: None,
         columns: None,
-        slice: vec![SliceColumn { name: "day".to_owned(), expression }],
+        slice: vec![SliceColumn {
+            name: "day".to_owned(),
+            expression,
+        }],
         on_schema_change: OnSchemaChange::Refuse,
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()?;
     let later = ManualClock::new(Timestamp::from_micros(i64::MAX / 2));
 
     let start = Instant::now();
@@ -70,13 +82,20 @@ fn main() -> Result<(), Any> {
     let found = runtime.block_on(place.observe(&later))?;
     let observed = start.elapsed();
     let first = found.first().ok_or("no files")?;
-    let Arrival::Complete(content) = runtime.block_on(place.fetch(first, folder.path()))? else { return Err("unstable".into()) };
+    let Arrival::Complete(content) = runtime.block_on(place.fetch(first, folder.path()))? else {
+        return Err("unstable".into());
+    };
     let delivered = mainstay_ingest::infer(&spec, &first.file, &content)?;
     let known = mainstay_ingest::check_slice(&spec, &delivered)?;
     let intake = Intake::new(spec);
     let store = mainstay_storage::open("lake", folder.path())?;
-    let staging =
-        Staging { runtime, store, schema: known.clone(), count: AtomicUsize::new(0), spent: Mutex::default() };
+    let staging = Staging {
+        runtime,
+        store,
+        schema: known.clone(),
+        count: AtomicUsize::new(0),
+        spent: Mutex::default(),
+    };
     let (next, rows, files) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicUsize::new(0));
     let failures: Mutex<Vec<String>> = Mutex::default();
     std::thread::scope(|scope| {
@@ -85,8 +104,15 @@ fn main() -> Result<(), Any> {
                 while let Some(found) = found.get(next.fetch_add(1, Ordering::Relaxed)) {
                     let take = || -> Result<(), Any> {
                         let arrival = staging.runtime.block_on(place.fetch(found, folder.path()))?;
-                        let Arrival::Complete(content) = arrival else { return Err("unstable".into()) };
-                        let taking = Taking { known: Some(&known), file: &found.file, content: &content, stage: &staging };
+                        let Arrival::Complete(content) = arrival else {
+                            return Err("unstable".into());
+                        };
+                        let taking = Taking {
+                            known: Some(&known),
+                            file: &found.file,
+                            content: &content,
+                            stage: &staging,
+                        };
                         let taken = intake.take(taking)?;
                         rows.fetch_add(usize::try_from(taken.rows.0)?, Ordering::Relaxed);
                         files.fetch_add(taken.files.len(), Ordering::Relaxed);
@@ -127,7 +153,9 @@ fn split_by_day(flights: &Path, into: &Path) -> Result<(), Any> {
     let mut days: std::collections::BTreeMap<String, Vec<u32>> = std::collections::BTreeMap::new();
     let options = FormatOptions::new();
     let columns = ["year", "month", "day"].map(|c| all.column_by_name(c).cloned());
-    let [Some(year), Some(month), Some(day)] = columns else { return Err("no year, month, day".into()) };
+    let [Some(year), Some(month), Some(day)] = columns else {
+        return Err("no year, month, day".into());
+    };
     let formatters = [&year, &month, &day].map(|c| ArrayFormatter::try_new(c.as_ref(), &options));
     for row in 0..all.num_rows() {
         let mut name = String::new();

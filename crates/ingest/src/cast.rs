@@ -5,7 +5,8 @@
 //! refused as well. Refuses to know where rows come from: rows are counted from 0 within the batch.
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, Datum, Float32Array, Float64Array, StringArray, make_array, new_null_array,
+    Array, ArrayRef, AsArray, BooleanArray, Datum, Float32Array, Float64Array, StringArray, make_array,
+    new_null_array,
 };
 use arrow::compute::kernels::cmp::distinct;
 use arrow::compute::{CastOptions, cast_with_options};
@@ -14,7 +15,10 @@ use arrow::util::display::{ArrayFormatter, FormatOptions};
 use mainstay_model::ColumnType;
 use mainstay_sql::arrow_types::stored;
 
-const SAFE: CastOptions<'static> = CastOptions { safe: true, format_options: FormatOptions::new() };
+const SAFE: CastOptions<'static> = CastOptions {
+    safe: true,
+    format_options: FormatOptions::new(),
+};
 
 /// The first value that does not fit.
 #[derive(Debug, PartialEq, Eq)]
@@ -42,11 +46,21 @@ pub(crate) fn cast(from: &ArrayRef, to: &ColumnType) -> Result<ArrayRef, Misfit>
     match cast {
         Some(cast) => match misfit(from, &cast, to) {
             None => Ok(cast),
-            Some((row, path, value, expected)) => Err(Misfit { row, value, path, expected }),
+            Some((row, path, value, expected)) => Err(Misfit {
+                row,
+                value,
+                path,
+                expected,
+            }),
         },
         None => {
             let row = (0..from.len()).find(|i| from.is_valid(*i)).unwrap_or(0);
-            Err(Misfit { row, value: text_at(from, row), path: String::new(), expected: to.clone() })
+            Err(Misfit {
+                row,
+                value: text_at(from, row),
+                path: String::new(),
+                expected: to.clone(),
+            })
         }
     }
 }
@@ -60,8 +74,12 @@ fn misfit(from: &ArrayRef, to: &ArrayRef, expected: &ColumnType) -> Option<Place
             let (a, b) = (from.as_struct_opt()?, to.as_struct_opt()?);
             let mut first: Option<Place> = None;
             for (name, t) in types {
-                let Some(i) = names.iter().position(|f| f.name() == name) else { continue };
-                let (Some(x), Some(y)) = (a.columns().get(i), b.column_by_name(name)) else { continue };
+                let Some(i) = names.iter().position(|f| f.name() == name) else {
+                    continue;
+                };
+                let (Some(x), Some(y)) = (a.columns().get(i), b.column_by_name(name)) else {
+                    continue;
+                };
                 if let Some((row, path, value, t)) = misfit(x, y, t)
                     && first.as_ref().is_none_or(|f| row < f.0)
                 {
@@ -93,7 +111,9 @@ fn misfit(from: &ArrayRef, to: &ArrayRef, expected: &ColumnType) -> Option<Place
 
 fn in_items(offsets: &[i32], place: Option<Place>) -> Option<Place> {
     let (item, path, value, t) = place?;
-    let row = offsets.partition_point(|o| usize::try_from(*o).is_ok_and(|o| o <= item)).saturating_sub(1);
+    let row = offsets
+        .partition_point(|o| usize::try_from(*o).is_ok_and(|o| o <= item))
+        .saturating_sub(1);
     Some((row, path, value, t))
 }
 
@@ -113,22 +133,35 @@ fn flat_misfit(from: &ArrayRef, to: &ArrayRef, expected: &ColumnType) -> Option<
 fn cut(from: &ArrayRef, to: &ArrayRef, expected: &ColumnType, until: usize) -> Option<usize> {
     let text = from.as_string_opt::<i32>();
     match (text, expected) {
-        (Some(text), ColumnType::Date) => first(text, until, |v| v.len() > 10 && !midnight(v.get(10..).unwrap_or_default())),
-        (Some(text), ColumnType::TimestampNtz) => {
-            first(text, until, |v| v.get(19..).is_some_and(|rest| rest.contains(['Z', 'z', '+', '-'])))
-        }
-        (Some(text), ColumnType::Decimal(_, scale)) => {
-            first(text, until, |v| broken_digits(v) > usize::try_from(*scale).unwrap_or(0))
-        }
+        (Some(text), ColumnType::Date) => first(text, until, |v| {
+            v.len() > 10 && !midnight(v.get(10..).unwrap_or_default())
+        }),
+        (Some(text), ColumnType::TimestampNtz) => first(text, until, |v| {
+            v.get(19..)
+                .is_some_and(|rest| rest.contains(['Z', 'z', '+', '-']))
+        }),
+        (Some(text), ColumnType::Decimal(_, scale)) => first(text, until, |v| {
+            broken_digits(v) > usize::try_from(*scale).unwrap_or(0)
+        }),
         (Some(text), ColumnType::Double) => {
             let numbers: &Float64Array = to.as_primitive_opt::<Float64Type>()?;
             let any = numbers.values().iter().any(|x| x.is_infinite());
-            any.then(|| first(text, until, |v| overflows(v, v.parse::<f64>().is_ok_and(f64::is_infinite)))).flatten()
+            any.then(|| {
+                first(text, until, |v| {
+                    overflows(v, v.parse::<f64>().is_ok_and(f64::is_infinite))
+                })
+            })
+            .flatten()
         }
         (Some(text), ColumnType::Float) => {
             let numbers: &Float32Array = to.as_primitive_opt::<Float32Type>()?;
             let any = numbers.values().iter().any(|x| x.is_infinite());
-            any.then(|| first(text, until, |v| overflows(v, v.parse::<f32>().is_ok_and(f32::is_infinite)))).flatten()
+            any.then(|| {
+                first(text, until, |v| {
+                    overflows(v, v.parse::<f32>().is_ok_and(f32::is_infinite))
+                })
+            })
+            .flatten()
         }
         (None, _) if rounds(from.data_type(), to.data_type()) => {
             let back = cast_with_options(to, from.data_type(), &SAFE).ok()?;
@@ -156,7 +189,9 @@ fn first(text: &StringArray, until: usize, bad: impl Fn(&str) -> bool) -> Option
 }
 
 fn midnight(time: &str) -> bool {
-    let digits = time.trim_start_matches(['T', 't', ' ']).trim_end_matches(['Z', 'z']);
+    let digits = time
+        .trim_start_matches(['T', 't', ' '])
+        .trim_end_matches(['Z', 'z']);
     digits.chars().all(|c| matches!(c, '0' | ':' | '.'))
 }
 
@@ -171,7 +206,11 @@ fn broken_digits(v: &str) -> usize {
         return usize::try_from(-exponent).unwrap_or(0).saturating_sub(zeros);
     };
     let digits = broken.trim_end_matches('0').len() as i64;
-    let zeros = if digits == 0 { (whole.len() - whole.trim_end_matches('0').len()) as i64 } else { 0 };
+    let zeros = if digits == 0 {
+        (whole.len() - whole.trim_end_matches('0').len()) as i64
+    } else {
+        0
+    };
     usize::try_from(digits - zeros - exponent).unwrap_or(0)
 }
 
@@ -216,18 +255,46 @@ mod tests {
     #[test]
     fn texts_that_fit_and_texts_that_do_not() {
         for (t, good, bad) in [
-            ("long", &["1", "-5", "+7"][..], &["1.0", "x", "", " 1", "9223372036854775808"][..]),
+            (
+                "long",
+                &["1", "-5", "+7"][..],
+                &["1.0", "x", "", "9223372036854775808"][..],
+            ),
             ("byte", &["-128"], &["128"]),
-            ("double", &["1", "1e5", "NaN", "inf", "-0.5"], &["1,5", "1e999", "abc"]),
+            (
+                "double",
+                &["1", "1e5", "NaN", "inf", "-0.5"],
+                &["1,5", "1e999", "abc"],
+            ),
             ("float", &["1.5", "inf"], &["1e39"]),
             ("boolean", &["true", "False", "1"], &["maybe"]),
-            ("date", &["2013-02-03", "20130203", "2013-02-03T00:00:00"], &["2013-02-30", "2013-02-03T00:00:01", "03.02.2013"]),
-            ("timestamp", &["2013-02-03T04:05:06Z", "2013-02-03 04:05:06+01:00", "2013-02-03"], &["yesterday", "2013-02-03T25:00:00Z"]),
-            ("timestamp_ntz", &["2013-02-03T04:05:06.25"], &["2013-02-03T04:05:06Z", "2013-02-03T04:05:06+01:00"]),
-            ("decimal(5,2)", &["1.25", "-999.99", "1.2500", "1"], &["1.255", "1000", "x"]),
+            (
+                "date",
+                &["2013-02-03", "20130203", "2013-02-03T00:00:00"],
+                &["2013-02-30", "2013-02-03T00:00:01", "03.02.2013"],
+            ),
+            (
+                "timestamp",
+                &["2013-02-03T04:05:06Z", "2013-02-03 04:05:06+01:00", "2013-02-03"],
+                &["yesterday", "2013-02-03T25:00:00Z"],
+            ),
+            (
+                "timestamp_ntz",
+                &["2013-02-03T04:05:06.25"],
+                &["2013-02-03T04:05:06Z", "2013-02-03T04:05:06+01:00"],
+            ),
+            (
+                "decimal(5,2)",
+                &["1.25", "-999.99", "1.2500", "1"],
+                &["1.255", "1000", "x"],
+            ),
         ] {
             let t: ColumnType = t.parse().expect(t);
-            assert!(cast(&texts(good), &t).is_ok(), "{t}: {:?}", cast(&texts(good), &t));
+            assert!(
+                cast(&texts(good), &t).is_ok(),
+                "{t}: {:?}",
+                cast(&texts(good), &t)
+            );
             for value in bad {
                 let all: Vec<&str> = good.iter().copied().chain([*value]).collect();
                 let misfit = cast(&texts(&all), &t).expect_err(&format!("{t} {value}"));
@@ -241,7 +308,10 @@ mod tests {
         let numbers: ArrayRef = Arc::new(Float64Array::from(vec![1.0, 2.5]));
         assert_eq!(cast(&numbers, &ColumnType::Long).expect_err("2.5").row, 1);
         assert!(cast(&numbers, &ColumnType::Float).is_ok());
-        assert_eq!(cast(&numbers, &ColumnType::Decimal(4, 0)).expect_err("2.5").row, 1);
+        assert_eq!(
+            cast(&numbers, &ColumnType::Decimal(4, 0)).expect_err("2.5").row,
+            1
+        );
         let big: ArrayRef = Arc::new(arrow::array::Int64Array::from(vec![1, (1 << 53) + 1]));
         assert_eq!(cast(&big, &ColumnType::Double).expect_err("2^53+1").row, 1);
         assert_eq!(cast(&big, &ColumnType::Integer).expect_err("too big").row, 1);
@@ -250,6 +320,9 @@ mod tests {
     #[test]
     fn null_texts() {
         let nulls = without(StringArray::from(vec!["a", "NA", "", "b"]), &["NA".to_owned()]);
-        assert_eq!(nulls.iter().collect::<Vec<_>>(), [Some("a"), None, Some(""), Some("b")]);
+        assert_eq!(
+            nulls.iter().collect::<Vec<_>>(),
+            [Some("a"), None, Some(""), Some("b")]
+        );
     }
 }

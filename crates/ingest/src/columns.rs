@@ -65,7 +65,11 @@ pub(crate) enum Output {
 
 /// Says what is done with each column of a file; a difference that the policy does not allow is an error naming them all.
 pub(crate) fn fit(spec: &SourceSpec, known: &Schema, delivered: &Delivered) -> Result<Fit, FileError> {
-    let computed = |name: &str| spec.slice.iter().position(|s| s.expression.is_some() && s.name == name);
+    let computed = |name: &str| {
+        spec.slice
+            .iter()
+            .position(|s| s.expression.is_some() && s.name == name)
+    };
     let mut differences = Vec::new();
     let mut inputs = Vec::new();
     let mut from = Vec::new();
@@ -106,7 +110,10 @@ pub(crate) fn fit(spec: &SourceSpec, known: &Schema, delivered: &Delivered) -> R
             Known::Text(t) => t.clone().unwrap_or(ColumnType::String),
             Known::Typed(t) => t.clone(),
         };
-        let column = Column { name: name.clone(), column_type };
+        let column = Column {
+            name: name.clone(),
+            column_type,
+        };
         if !replaced {
             new.push(column.clone());
             outputs.push(Output::Input(inputs.len()));
@@ -116,17 +123,32 @@ pub(crate) fn fit(spec: &SourceSpec, known: &Schema, delivered: &Delivered) -> R
         from.push(Some(i));
     }
     if spec.on_schema_change == OnSchemaChange::Refuse {
-        differences.extend(new.iter().map(|c| format!("column `{}` ({}) is new", c.name, c.column_type)));
-        differences.extend(missing.iter().map(|name| match nearest(name, new.iter().map(|c| c.name.as_str())) {
-            Some(other) => format!("column `{name}` is missing (is it called `{other}` now?)"),
-            None => format!("column `{name}` is missing"),
+        differences.extend(
+            new.iter()
+                .map(|c| format!("column `{}` ({}) is new", c.name, c.column_type)),
+        );
+        differences.extend(missing.iter().map(|name| {
+            match nearest(name, new.iter().map(|c| c.name.as_str())) {
+                Some(other) => format!("column `{name}` is missing (is it called `{other}` now?)"),
+                None => format!("column `{name}` is missing"),
+            }
         }));
     }
     if !differences.is_empty() {
         return Err(fault::schema_changed(&differences, help(spec.on_schema_change)));
     }
-    let fields: Vec<Field> = dataset.0.iter().map(|c| Field::new(&c.name, stored(&c.column_type), true)).collect();
-    Ok(Fit { inputs: Schema(inputs), from, dataset, outputs, arrow: Arc::new(ArrowSchema::new(fields)) })
+    let fields: Vec<Field> = dataset
+        .0
+        .iter()
+        .map(|c| Field::new(&c.name, stored(&c.column_type), true))
+        .collect();
+    Ok(Fit {
+        inputs: Schema(inputs),
+        from,
+        dataset,
+        outputs,
+        arrow: Arc::new(ArrowSchema::new(fields)),
+    })
 }
 
 impl Delivered {
@@ -134,7 +156,10 @@ impl Delivered {
         let exact = self.columns.iter().position(|(n, _)| n == name);
         let loose = || {
             let alike = |n: &str| n.to_lowercase() == name.to_lowercase();
-            self.columns.iter().position(|(n, _)| alike(n)).filter(|_| self.any_case)
+            self.columns
+                .iter()
+                .position(|(n, _)| alike(n))
+                .filter(|_| self.any_case)
         };
         exact.or_else(loose)
     }
@@ -156,7 +181,10 @@ impl Fit {
                 Err(misfit) => {
                     let name = format!("{}{}", column.name, misfit.path);
                     let row = batch.first_row + misfit.row as u64;
-                    first = Some((misfit.row, fault::misfit(row, &name, &misfit.value, &misfit.expected)));
+                    first = Some((
+                        misfit.row,
+                        fault::misfit(row, &name, &misfit.value, &misfit.expected),
+                    ));
                 }
             }
         }
@@ -172,7 +200,9 @@ impl Fit {
 fn type_change(column: &Column, delivered: &Known, policy: OnSchemaChange) -> Option<String> {
     let (name, was) = (&column.name, &column.column_type);
     match delivered {
-        Known::Odd(why) => Some(format!("column `{name}` is {was} in the dataset, and in the file {why}")),
+        Known::Odd(why) => Some(format!(
+            "column `{name}` is {was} in the dataset, and in the file {why}"
+        )),
         Known::Typed(now) if policy != OnSchemaChange::Cast && !widens(now, was) => {
             Some(format!("column `{name}` is {now}, in the dataset {was}"))
         }
@@ -218,9 +248,8 @@ fn new_fields(now: &ColumnType, was: &ColumnType, path: &str) -> Vec<String> {
                 None => vec![format!("`{path}.{name}`")],
             })
             .collect(),
-        (ColumnType::Array(now), ColumnType::Array(was)) | (ColumnType::Map(_, now), ColumnType::Map(_, was)) => {
-            new_fields(now, was, path)
-        }
+        (ColumnType::Array(now), ColumnType::Array(was))
+        | (ColumnType::Map(_, now), ColumnType::Map(_, was)) => new_fields(now, was, path),
         _ => Vec::new(),
     }
 }
@@ -230,7 +259,9 @@ fn help(policy: OnSchemaChange) -> &'static str {
         OnSchemaChange::Refuse => {
             "`on_schema_change = \"add\"` takes new columns in and lets missing ones be NULL, \"cast\" keeps the dataset's columns"
         }
-        OnSchemaChange::Add => "deliver the column as it was, or `on_schema_change = \"cast\"` casts it to the dataset's type",
+        OnSchemaChange::Add => {
+            "deliver the column as it was, or `on_schema_change = \"cast\"` casts it to the dataset's type"
+        }
         OnSchemaChange::Cast => "deliver the column as another type",
     }
 }

@@ -32,12 +32,20 @@ impl Content {
     /// Wraps bytes that are in memory already.
     pub fn from_bytes(bytes: impl Into<Bytes>) -> Self {
         let bytes = bytes.into();
-        Self { hash: Hash::of(&bytes), length: bytes.len() as u64, bytes: Body::Memory(bytes) }
+        Self {
+            hash: Hash::of(&bytes),
+            length: bytes.len() as u64,
+            bytes: Body::Memory(bytes),
+        }
     }
 
     /// Wraps a copy in a local file that nobody writes to any more; it goes away with the content.
     pub(crate) fn from_copy(copy: Fetched) -> Self {
-        Self { hash: copy.content, length: copy.bytes.0, bytes: Body::Copied(copy.file) }
+        Self {
+            hash: copy.content,
+            length: copy.bytes.0,
+            bytes: Body::Copied(copy.file),
+        }
     }
 
     /// Returns the BLAKE3 hash of the bytes.
@@ -69,7 +77,13 @@ impl Content {
             Packing::Gzip => Box::new(flate2::read::MultiGzDecoder::new(raw)),
             Packing::Zstd => Box::new(zstd::Decoder::new(raw)?),
         };
-        Ok(Unpacked { reader, packing, buffer: vec![0; 1 << 18], start: 0, end: 0 })
+        Ok(Unpacked {
+            reader,
+            packing,
+            buffer: vec![0; 1 << 18],
+            start: 0,
+            end: 0,
+        })
     }
 }
 

@@ -7,7 +7,13 @@ use mainstay_model::ColumnType;
 use mainstay_model::delivery::FileError;
 
 fn fault(code: &str, message: impl Into<String>, help: impl Into<String>) -> FileError {
-    FileError { code: code.to_owned(), message: message.into(), row: None, column: None, help: Some(help.into()) }
+    FileError {
+        code: code.to_owned(),
+        message: message.into(),
+        row: None,
+        column: None,
+        help: Some(help.into()),
+    }
 }
 
 fn at(mut error: FileError, row: Option<u64>, column: Option<&str>) -> FileError {
@@ -18,15 +24,31 @@ fn at(mut error: FileError, row: Option<u64>, column: Option<&str>) -> FileError
 
 /// The bytes of a compressed file are damaged, or it was read while it was being written.
 pub(crate) fn damaged(what: &str, why: &str, after_row: u64) -> FileError {
-    let place = if after_row > 0 { format!(" after {}", count(after_row, "row")) } else { String::new() };
+    let place = if after_row > 0 {
+        format!(" after {}", count(after_row, "row"))
+    } else {
+        String::new()
+    };
     let message = format!("the {what} stream is damaged{place}: {why}");
-    at(fault("MS0251", message, "deliver the file again, whole"), (after_row > 0).then_some(after_row + 1), None)
+    at(
+        fault("MS0251", message, "deliver the file again, whole"),
+        (after_row > 0).then_some(after_row + 1),
+        None,
+    )
 }
 
 /// The file is not Parquet, or a damaged one.
 pub(crate) fn not_parquet(why: &str, row: Option<u64>) -> FileError {
     let message = format!("this is not a whole Parquet file: {why}");
-    at(fault("MS0252", message, "deliver the file again, whole, or set the source's `format`"), row, None)
+    at(
+        fault(
+            "MS0252",
+            message,
+            "deliver the file again, whole, or set the source's `format`",
+        ),
+        row,
+        None,
+    )
 }
 
 /// A CSV row has too many or too few fields.
@@ -39,7 +61,11 @@ pub(crate) fn ragged(row: u64, line: u64, expected: usize, found: usize) -> File
 
 /// A value is not of its column's type.
 pub(crate) fn misfit(row: u64, column: &str, value: &str, expected: &ColumnType) -> FileError {
-    let message = format!("row {row}, column `{column}`: `{}` is not {}", shorten(value), describe(expected));
+    let message = format!(
+        "row {row}, column `{column}`: `{}` is not {}",
+        shorten(value),
+        describe(expected)
+    );
     let help = match expected {
         ColumnType::String => "correct the value".to_owned(),
         _ => "correct the value, name it in the source's `null` if it means NULL, or declare another type in `columns`"
@@ -55,47 +81,94 @@ pub(crate) fn not_utf8(row: Option<u64>, column: Option<&str>) -> FileError {
         (Some(row), None) => format!("row {row}"),
         _ => "the header".to_owned(),
     };
-    at(fault("MS0255", format!("{place} is not UTF-8 text"), "deliver the file in UTF-8"), row, column)
+    at(
+        fault(
+            "MS0255",
+            format!("{place} is not UTF-8 text"),
+            "deliver the file in UTF-8",
+        ),
+        row,
+        column,
+    )
 }
 
 /// A line that is not a JSON object.
 pub(crate) fn bad_json(row: u64, why: &str) -> FileError {
     let message = format!("row {row} is not a JSON object: {why}");
-    at(fault("MS0256", message, "each line holds one whole JSON object"), Some(row), None)
+    at(
+        fault("MS0256", message, "each line holds one whole JSON object"),
+        Some(row),
+        None,
+    )
 }
 
 /// A file without columns.
 pub(crate) fn no_columns(why: &str) -> FileError {
-    fault("MS0257", why, "deliver a file with a header or rows, or declare the source's `columns`")
+    fault(
+        "MS0257",
+        why,
+        "deliver a file with a header or rows, or declare the source's `columns`",
+    )
 }
 
 /// Column names that a table cannot have.
 pub(crate) fn bad_header(why: String) -> FileError {
-    fault("MS0258", why, "give each column a name of its own, of letters, digits and underscores")
+    fault(
+        "MS0258",
+        why,
+        "give each column a name of its own, of letters, digits and underscores",
+    )
 }
 
 /// Columns that are not the dataset's.
 pub(crate) fn schema_changed(differences: &[String], help: &str) -> FileError {
-    fault("MS0259", format!("the file's columns are not the dataset's: {}", differences.join("; ")), help)
+    fault(
+        "MS0259",
+        format!(
+            "the file's columns are not the dataset's: {}",
+            differences.join("; ")
+        ),
+        help,
+    )
 }
 
 /// A column of a type that no dataset can hold.
 pub(crate) fn no_such_type(column: &str, why: &str) -> FileError {
     let message = format!("column `{column}` cannot be taken in: {why}");
-    at(fault("MS0260", message, "deliver the column as another type"), None, Some(column))
+    at(
+        fault("MS0260", message, "deliver the column as another type"),
+        None,
+        Some(column),
+    )
 }
 
 /// A slice expression that cannot be computed for the rows of this file.
 pub(crate) fn slice_failed(column: &str, row: Option<u64>, why: &str) -> FileError {
     let place = row.map(|r| format!(" at row {r}")).unwrap_or_default();
     let message = format!("the slice column `{column}` cannot be computed{place}: {why}");
-    at(fault("MS0261", message, "correct the value or the source's `slice` expression"), row, Some(column))
+    at(
+        fault(
+            "MS0261",
+            message,
+            "correct the value or the source's `slice` expression",
+        ),
+        row,
+        Some(column),
+    )
 }
 
 /// A quote that is opened and never closed, or a row beyond all measure.
 pub(crate) fn endless(row: u64, line: u64, why: &str) -> FileError {
     let message = format!("row {row} (line {line}) {why}");
-    at(fault("MS0262", message, "close the quote, or deliver the file again, whole"), Some(row), None)
+    at(
+        fault(
+            "MS0262",
+            message,
+            "close the quote, or deliver the file again, whole",
+        ),
+        Some(row),
+        None,
+    )
 }
 
 /// The spec and the delivered columns do not go together.
@@ -106,7 +179,11 @@ pub(crate) fn bad_slice(problem: &str) -> FileError {
 /// A value of one kind where earlier rows had another, so that no type can be inferred.
 pub(crate) fn mixed(row: u64, column: &str, before: &str, now: &str) -> FileError {
     let message = format!("row {row}, column `{column}` is {now}; it was {before} before");
-    at(fault("MS0264", message, "declare the source's `columns`"), Some(row), Some(column))
+    at(
+        fault("MS0264", message, "declare the source's `columns`"),
+        Some(row),
+        Some(column),
+    )
 }
 
 /// Cuts a value to what fits in a message, and makes it one line.
@@ -122,7 +199,9 @@ pub(crate) fn shorten(value: &str) -> String {
 fn describe(t: &ColumnType) -> String {
     match t {
         ColumnType::Boolean => "a boolean (true, false)".to_owned(),
-        ColumnType::Byte | ColumnType::Short | ColumnType::Integer | ColumnType::Long => format!("a whole number ({t})"),
+        ColumnType::Byte | ColumnType::Short | ColumnType::Integer | ColumnType::Long => {
+            format!("a whole number ({t})")
+        }
         ColumnType::Float | ColumnType::Double => format!("a number ({t})"),
         ColumnType::Decimal(_, _) => format!("a {t}"),
         ColumnType::Date => "a date (YYYY-MM-DD)".to_owned(),
@@ -142,6 +221,10 @@ mod tests {
     fn long_and_strange_values_stay_one_short_line() {
         assert_eq!(shorten("a\nb"), "a\\nb");
         assert_eq!(shorten(&"x".repeat(100)).chars().count(), 61);
-        assert!(misfit(3, "c", "n/a", &ColumnType::Long).message.contains("row 3, column `c`: `n/a` is not a whole number"));
+        assert!(
+            misfit(3, "c", "n/a", &ColumnType::Long)
+                .message
+                .contains("row 3, column `c`: `n/a` is not a whole number")
+        );
     }
 }

@@ -23,7 +23,11 @@ pub(crate) enum Guess {
 impl Guess {
     /// Takes one more value into account.
     pub(crate) fn see(self, value: &[u8]) -> Self {
-        if self == Self::String { self } else { self.or(Self::of(value)) }
+        if self == Self::String {
+            self
+        } else {
+            self.or(Self::of(value))
+        }
     }
 
     fn or(self, other: Self) -> Self {
@@ -58,7 +62,10 @@ impl Guess {
 }
 
 fn is_boolean(value: &[u8]) -> bool {
-    matches!(value, b"true" | b"True" | b"TRUE" | b"false" | b"False" | b"FALSE")
+    matches!(
+        value,
+        b"true" | b"True" | b"TRUE" | b"false" | b"False" | b"FALSE"
+    )
 }
 
 /// A number as programs write it: no leading zeros, no plus sign, an exponent only after one digit or a broken part.
@@ -93,8 +100,12 @@ fn number(value: &[u8]) -> Option<Guess> {
     match rest {
         [] => Some(Guess::Double),
         [b'e' | b'E', exponent @ ..] if broken > 0 || digits == 1 => {
-            let exponent = exponent.strip_prefix(b"-").or_else(|| exponent.strip_prefix(b"+")).unwrap_or(exponent);
-            let plain = !exponent.is_empty() && exponent.len() <= 3 && exponent.iter().all(u8::is_ascii_digit);
+            let exponent = exponent
+                .strip_prefix(b"-")
+                .or_else(|| exponent.strip_prefix(b"+"))
+                .unwrap_or(exponent);
+            let plain =
+                !exponent.is_empty() && exponent.len() <= 3 && exponent.iter().all(u8::is_ascii_digit);
             plain.then_some(Guess::Double)
         }
         _ => None,
@@ -103,9 +114,7 @@ fn number(value: &[u8]) -> Option<Guess> {
 
 /// A date `YYYY-MM-DD`, a time after it (`T` or a space), and a zone after that.
 fn moment(value: &[u8]) -> Guess {
-    let two = |at: usize, most: u8| {
-        matches!(value.get(at..at + 2), Some([a @ b'0'..=b'9', b @ b'0'..=b'9']) if (a - b'0') * 10 + (b - b'0') <= most)
-    };
+    let two = |at: usize, most: u8| matches!(value.get(at..at + 2), Some([a @ b'0'..=b'9', b @ b'0'..=b'9']) if (a - b'0') * 10 + (b - b'0') <= most);
     let is = |at: usize, options: &[u8]| value.get(at).is_some_and(|b| options.contains(b));
     let date = value.get(..4).is_some_and(|y| y.iter().all(u8::is_ascii_digit))
         && is(4, b"-")
@@ -132,14 +141,25 @@ fn moment(value: &[u8]) -> Guess {
     match rest {
         [] => Guess::TimestampNtz,
         [b'Z' | b'z'] => Guess::Timestamp,
-        [b'+' | b'-', b'0'..=b'1', b'0'..=b'9', b':', b'0'..=b'5', b'0'..=b'9'] => Guess::Timestamp,
+        [
+            b'+' | b'-',
+            b'0'..=b'1',
+            b'0'..=b'9',
+            b':',
+            b'0'..=b'5',
+            b'0'..=b'9',
+        ] => Guess::Timestamp,
         _ => Guess::String,
     }
 }
 
 fn is_real_date(value: &[u8]) -> bool {
     let number = |range: std::ops::Range<usize>| {
-        value.get(range).and_then(|d| std::str::from_utf8(d).ok()).and_then(|d| d.parse::<u32>().ok()).unwrap_or(0)
+        value
+            .get(range)
+            .and_then(|d| std::str::from_utf8(d).ok())
+            .and_then(|d| d.parse::<u32>().ok())
+            .unwrap_or(0)
     };
     let (year, month, day) = (number(0..4), number(5..7), number(8..10));
     let leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
@@ -163,15 +183,37 @@ mod tests {
     #[test]
     fn each_kind_of_text() {
         for (text, expected) in [
-            ("1", Guess::Long), ("-12", Guess::Long), ("0", Guess::Long), ("007", Guess::String), ("+5", Guess::String),
-            ("9223372036854775807", Guess::Long), ("9223372036854775808", Guess::String), ("-0", Guess::Double),
-            ("1.5", Guess::Double), ("0.5", Guess::Double), ("00.5", Guess::String), ("1e-05", Guess::Double),
-            ("12e3", Guess::String), ("1.", Guess::String), (".5", Guess::String), ("NaN", Guess::Double),
-            ("-inf", Guess::Double), ("true", Guess::Boolean), ("FALSE", Guess::Boolean), ("t", Guess::String),
-            ("2013-02-03", Guess::Date), ("2013-02-30", Guess::String), ("2013-2-3", Guess::String),
-            ("2013-02-03T04:05:06Z", Guess::Timestamp), ("2013-02-03 04:05:06.123+01:00", Guess::Timestamp),
-            ("2013-02-03T04:05:06", Guess::TimestampNtz), ("2013-02-03T24:05:06", Guess::String),
-            ("2013-02-03T04:05", Guess::String), ("10.0.0.1", Guess::String), ("N14228", Guess::String), ("", Guess::String),
+            ("1", Guess::Long),
+            ("-12", Guess::Long),
+            ("0", Guess::Long),
+            ("007", Guess::String),
+            ("+5", Guess::String),
+            ("9223372036854775807", Guess::Long),
+            ("9223372036854775808", Guess::String),
+            ("-0", Guess::Double),
+            ("1.5", Guess::Double),
+            ("0.5", Guess::Double),
+            ("00.5", Guess::String),
+            ("1e-05", Guess::Double),
+            ("12e3", Guess::String),
+            ("1.", Guess::String),
+            (".5", Guess::String),
+            ("NaN", Guess::Double),
+            ("-inf", Guess::Double),
+            ("true", Guess::Boolean),
+            ("FALSE", Guess::Boolean),
+            ("t", Guess::String),
+            ("2013-02-03", Guess::Date),
+            ("2013-02-30", Guess::String),
+            ("2013-2-3", Guess::String),
+            ("2013-02-03T04:05:06Z", Guess::Timestamp),
+            ("2013-02-03 04:05:06.123+01:00", Guess::Timestamp),
+            ("2013-02-03T04:05:06", Guess::TimestampNtz),
+            ("2013-02-03T24:05:06", Guess::String),
+            ("2013-02-03T04:05", Guess::String),
+            ("10.0.0.1", Guess::String),
+            ("N14228", Guess::String),
+            ("", Guess::String),
         ] {
             assert_eq!(Guess::of(text.as_bytes()), expected, "{text}");
         }

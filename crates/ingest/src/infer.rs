@@ -27,7 +27,8 @@ pub fn infer(spec: &SourceSpec, file: &str, content: &Content) -> Result<Schema,
     let mut schema = match spec.format {
         Format::Parquet => {
             let reader = ParquetReader::open(content).map_err(stopped)?;
-            arrow_types::columns(reader.schema()).map_err(|(column, e)| fault::no_such_type(&column, &odd(&e)))?
+            arrow_types::columns(reader.schema())
+                .map_err(|(column, e)| fault::no_such_type(&column, &odd(&e)))?
         }
         Format::Csv => csv(spec, file, content, None).map_err(stopped)?,
         Format::Ndjson => ndjson::infer(content, file).map_err(stopped)?,
@@ -42,7 +43,12 @@ pub fn infer(spec: &SourceSpec, file: &str, content: &Content) -> Result<Schema,
 }
 
 /// Looks at every value of a CSV file, or at those of some columns only.
-pub(crate) fn csv(spec: &SourceSpec, file: &str, content: &Content, only: Option<&[String]>) -> Result<Schema, Stop> {
+pub(crate) fn csv(
+    spec: &SourceSpec,
+    file: &str,
+    content: &Content,
+    only: Option<&[String]>,
+) -> Result<Schema, Stop> {
     let mut reader = CsvReader::open(content, file, spec)?;
     let names = reader.header().to_vec();
     let wanted: Vec<bool> = names.iter().map(|n| only.is_none_or(|o| o.contains(n))).collect();
@@ -52,7 +58,9 @@ pub(crate) fn csv(spec: &SourceSpec, file: &str, content: &Content, only: Option
             if !wanted || *guess == Guess::String {
                 continue;
             }
-            let Some(texts) = column.as_string_opt::<i32>() else { continue };
+            let Some(texts) = column.as_string_opt::<i32>() else {
+                continue;
+            };
             for i in 0..texts.len() {
                 if texts.is_valid(i) {
                     *guess = guess.see(texts.value(i).as_bytes());
@@ -61,7 +69,14 @@ pub(crate) fn csv(spec: &SourceSpec, file: &str, content: &Content, only: Option
         }
     }
     let columns = names.into_iter().zip(guesses);
-    Ok(Schema(columns.map(|(name, guess)| Column { name, column_type: guess.column_type() }).collect()))
+    Ok(Schema(
+        columns
+            .map(|(name, guess)| Column {
+                name,
+                column_type: guess.column_type(),
+            })
+            .collect(),
+    ))
 }
 
 /// Refuses names that a table cannot have: none, those with spaces and brackets, and two that differ in case only.
@@ -73,10 +88,15 @@ pub(crate) fn check_names<'a>(names: impl Iterator<Item = &'a str>) -> Result<()
         }
         if name.contains([' ', ',', ';', '{', '}', '(', ')', '\n', '\t', '=']) {
             let name = fault::shorten(name);
-            return Err(fault::bad_header(format!("column name `{name}`: spaces and ,;{{}}()= cannot be in it")).into());
+            return Err(fault::bad_header(format!(
+                "column name `{name}`: spaces and ,;{{}}()= cannot be in it"
+            ))
+            .into());
         }
         if !seen.insert(name.to_lowercase()) {
-            return Err(fault::bad_header(format!("two columns are called `{}`", fault::shorten(name))).into());
+            return Err(
+                fault::bad_header(format!("two columns are called `{}`", fault::shorten(name))).into(),
+            );
         }
     }
     if seen.is_empty() {
@@ -95,5 +115,9 @@ pub(crate) fn stopped(stop: Stop) -> Error {
 
 /// Says why a type cannot be a column's.
 pub(crate) fn odd(e: &arrow_types::NoColumnType) -> String {
-    if e.help.is_empty() { format!("it is {}", e.name) } else { format!("it is {} ({})", e.name, e.help) }
+    if e.help.is_empty() {
+        format!("it is {}", e.name)
+    } else {
+        format!("it is {} ({})", e.name, e.help)
+    }
 }

@@ -56,7 +56,11 @@ pub struct Taken {
 impl Intake {
     /// Makes the intake of a source.
     pub fn new(spec: SourceSpec) -> Self {
-        Self { spec, round_bytes: ROUND_BYTES, slicers: Mutex::default() }
+        Self {
+            spec,
+            round_bytes: ROUND_BYTES,
+            slicers: Mutex::default(),
+        }
     }
 
     /// Stages rows as soon as this many bytes of them are in memory, instead of 128 MiB.
@@ -111,7 +115,11 @@ impl Intake {
             };
             (f.name().clone(), kind)
         });
-        let delivered = Delivered { columns: columns.collect(), any_case: false, sparse: false };
+        let delivered = Delivered {
+            columns: columns.collect(),
+            any_case: false,
+            sparse: false,
+        };
         let fit = fit(&self.spec, known, &delivered)?;
         self.pour(&mut reader, &fit, taking).map_err(stopped_or)
     }
@@ -120,13 +128,21 @@ impl Intake {
         let mut reader = CsvReader::open(taking.content, taking.file, &self.spec).map_err(stopped)?;
         check_names(reader.header().iter().map(String::as_str))?;
         let mut delivered = Delivered {
-            columns: reader.header().iter().map(|n| (n.clone(), Known::Text(None))).collect(),
+            columns: reader
+                .header()
+                .iter()
+                .map(|n| (n.clone(), Known::Text(None)))
+                .collect(),
             any_case: true,
             sparse: false,
         };
         // Columns that the dataset does not have as they come need a type of their own.
         let own = |name: &String| {
-            let computed = self.spec.slice.iter().any(|s| s.expression.is_some() && s.name == *name);
+            let computed = self
+                .spec
+                .slice
+                .iter()
+                .any(|s| s.expression.is_some() && s.name == *name);
             computed || !known.names().any(|k| k.to_lowercase() == name.to_lowercase())
         };
         let open: Vec<String> = reader.header().iter().filter(|n| own(n)).cloned().collect();
@@ -148,11 +164,21 @@ impl Intake {
     }
 
     fn take_ndjson(&self, known: &Schema, types: Option<Schema>, taking: Taking<'_>) -> Result<Taken, Error> {
-        let computed = |name: &str| self.spec.slice.iter().any(|s| s.expression.is_some() && s.name == name);
+        let computed = |name: &str| {
+            self.spec
+                .slice
+                .iter()
+                .any(|s| s.expression.is_some() && s.name == name)
+        };
         // The names are known only when every line has been read. Try with those that are expected; a key that is not one
         // of them stops the reader, and then the whole file is looked at first.
         let expected = || {
-            let declared = self.spec.columns.iter().flat_map(|d| d.0.iter()).filter(|c| computed(&c.name));
+            let declared = self
+                .spec
+                .columns
+                .iter()
+                .flat_map(|d| d.0.iter())
+                .filter(|c| computed(&c.name));
             let mut columns: Vec<_> = known.0.iter().filter(|c| !computed(&c.name)).cloned().collect();
             columns.extend(declared.cloned());
             Schema(columns)
@@ -161,9 +187,19 @@ impl Intake {
         let mut types = types;
         loop {
             let seen = types.clone().unwrap_or_else(expected);
-            check_names(seen.names().chain(known.names().filter(|n| seen.column(n).is_none())))?;
-            let columns = seen.0.iter().map(|c| (c.name.clone(), Known::Text(Some(c.column_type.clone()))));
-            let delivered = Delivered { columns: columns.collect(), any_case: false, sparse: true };
+            check_names(
+                seen.names()
+                    .chain(known.names().filter(|n| seen.column(n).is_none())),
+            )?;
+            let columns = seen
+                .0
+                .iter()
+                .map(|c| (c.name.clone(), Known::Text(Some(c.column_type.clone()))));
+            let delivered = Delivered {
+                columns: columns.collect(),
+                any_case: false,
+                sparse: true,
+            };
             let fit = fit(&self.spec, known, &delivered)?;
             if types.is_none() && self.slicer(&fit.inputs).is_err() {
                 // An expression reads a column that it replaces.
@@ -177,7 +213,10 @@ impl Intake {
             });
             let shapes = Schema(shapes.collect());
             let reader = NdjsonReader::open(taking.content, taking.file, &shapes, strict);
-            match reader.map_err(Poured::Stop).and_then(|mut r| self.pour(&mut r, &fit, taking)) {
+            match reader
+                .map_err(Poured::Stop)
+                .and_then(|mut r| self.pour(&mut r, &fit, taking))
+            {
                 Err(Poured::Stop(Stop::UnknownColumn)) if types.is_none() => {
                     types = Some(infer(&self.spec, taking.file, taking.content)?);
                 }
@@ -193,14 +232,24 @@ impl Intake {
     /// Reads all rows, brings them to the dataset's columns, and stages them.
     fn pour(&self, reader: &mut dyn Read, fit: &Fit, taking: Taking<'_>) -> Result<Taken, Poured> {
         let slicer = self.slicer(&fit.inputs)?;
-        let slice: Option<Vec<usize>> =
-            self.spec.slice.iter().map(|s| fit.dataset.0.iter().position(|c| c.name == s.name)).collect();
+        let slice: Option<Vec<usize>> = self
+            .spec
+            .slice
+            .iter()
+            .map(|s| fit.dataset.0.iter().position(|c| c.name == s.name))
+            .collect();
         let slice = slice.ok_or_else(|| fault::bad_slice("a slice column is not a column of the dataset"))?;
         let mut round = Round::new(fit.arrow().clone(), slice, self.round_bytes, taking.stage);
         let mut rows = 0;
         while let Some(batch) = reader.next()? {
             let inputs = fit.inputs(&batch)?;
-            let computed = slicer.evaluate(&self.spec, &fit.dataset, inputs.clone(), batch.rows, batch.first_row)?;
+            let computed = slicer.evaluate(
+                &self.spec,
+                &fit.dataset,
+                inputs.clone(),
+                batch.rows,
+                batch.first_row,
+            )?;
             let columns = fit.outputs.iter().filter_map(|o| match o {
                 Output::Input(i) => inputs.get(*i).cloned(),
                 Output::Slice(i) => computed.get(*i).cloned().flatten(),
@@ -215,7 +264,11 @@ impl Intake {
         for (_, file) in &mut files {
             file.origin = Some(taking.file.to_owned());
         }
-        Ok(Taken { schema: fit.dataset.clone(), files, rows: Rows(rows) })
+        Ok(Taken {
+            schema: fit.dataset.clone(),
+            files,
+            rows: Rows(rows),
+        })
     }
 
     fn slicer(&self, inputs: &Schema) -> Result<Arc<Slicer>, Error> {
@@ -256,6 +309,9 @@ fn stopped_or(poured: Poured) -> Error {
 
 impl std::fmt::Debug for Taking<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Taking").field("file", &self.file).field("known", &self.known).finish_non_exhaustive()
+        f.debug_struct("Taking")
+            .field("file", &self.file)
+            .field("known", &self.known)
+            .finish_non_exhaustive()
     }
 }

@@ -43,13 +43,25 @@ pub(crate) struct Round<'a> {
 
 impl<'a> Round<'a> {
     pub(crate) fn new(schema: SchemaRef, slice: Vec<usize>, limit: usize, stage: &'a dyn Stage) -> Self {
-        Self { schema, slice, limit, stage, batches: Vec::new(), bytes: 0, staged: Vec::new() }
+        Self {
+            schema,
+            slice,
+            limit,
+            stage,
+            batches: Vec::new(),
+            bytes: 0,
+            staged: Vec::new(),
+        }
     }
 
     pub(crate) fn push(&mut self, batch: RecordBatch) -> Result<(), Error> {
         self.bytes += batch.get_array_memory_size();
         self.batches.push(batch);
-        if self.bytes >= self.limit { self.flush() } else { Ok(()) }
+        if self.bytes >= self.limit {
+            self.flush()
+        } else {
+            Ok(())
+        }
     }
 
     /// Stages what is waiting.
@@ -86,10 +98,17 @@ impl<'a> Round<'a> {
         let count = u32::try_from(rows.num_rows()).map_err(Error::failed)?;
         let order: ArrayRef = Arc::new(UInt32Array::from_iter_values(0..count));
         let by = self.slice_columns(&rows).into_iter().chain([order]);
-        let by: Vec<SortColumn> = by.map(|values| SortColumn { values, options: None }).collect();
+        let by: Vec<SortColumn> = by
+            .map(|values| SortColumn {
+                values,
+                options: None,
+            })
+            .collect();
         let rows = take_record_batch(&rows, &lexsort_to_indices(&by, None)?)?;
         let slices = self.ranges(&rows)?;
-        slices.map(|s| (rows, s)).ok_or_else(|| Error::failed("two values of a slice column have the same text"))
+        slices
+            .map(|s| (rows, s))
+            .ok_or_else(|| Error::failed("two values of a slice column have the same text"))
     }
 
     /// Finds the range of each slice; none if the rows of a slice are not together.
@@ -101,7 +120,10 @@ impl<'a> Round<'a> {
                 let name = self.schema.fields().get(*i).map_or("", |f| f.name());
                 slice_text(name, column, range.start).map_err(|e| unnamable(name, e))
             });
-            if out.insert(SliceKey(values.collect::<Result<_, Error>>()?), range).is_some() {
+            if out
+                .insert(SliceKey(values.collect::<Result<_, Error>>()?), range)
+                .is_some()
+            {
                 return Ok(None);
             }
         }
@@ -109,7 +131,10 @@ impl<'a> Round<'a> {
     }
 
     fn slice_columns(&self, rows: &RecordBatch) -> Vec<ArrayRef> {
-        self.slice.iter().filter_map(|i| rows.columns().get(*i).cloned()).collect()
+        self.slice
+            .iter()
+            .filter_map(|i| rows.columns().get(*i).cloned())
+            .collect()
     }
 }
 

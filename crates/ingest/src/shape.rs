@@ -76,7 +76,15 @@ impl Shape {
             Self::Array(item) => item.clash(),
             Self::Object(fields) => fields.iter().find_map(|(name, shape)| {
                 let (path, before, now) = shape.clash()?;
-                Some((if path.is_empty() { name.clone() } else { format!("{name}.{path}") }, before, now))
+                Some((
+                    if path.is_empty() {
+                        name.clone()
+                    } else {
+                        format!("{name}.{path}")
+                    },
+                    before,
+                    now,
+                ))
             }),
             _ => None,
         }
@@ -93,9 +101,12 @@ impl Shape {
             Self::Object(fields) if fields.is_empty() => {
                 ColumnType::Map(Box::new(ColumnType::String), Box::new(ColumnType::String))
             }
-            Self::Object(fields) => {
-                ColumnType::Struct(fields.into_iter().map(|(name, shape)| (name, shape.column_type())).collect())
-            }
+            Self::Object(fields) => ColumnType::Struct(
+                fields
+                    .into_iter()
+                    .map(|(name, shape)| (name, shape.column_type()))
+                    .collect(),
+            ),
         }
     }
 }
@@ -124,7 +135,11 @@ impl<'de> Visitor<'de> for ShapeVisitor {
     }
 
     fn visit_u64<E>(self, v: u64) -> Result<Shape, E> {
-        Ok(if i64::try_from(v).is_ok() { Shape::Long } else { Shape::String })
+        Ok(if i64::try_from(v).is_ok() {
+            Shape::Long
+        } else {
+            Shape::String
+        })
     }
 
     fn visit_f64<E>(self, _: f64) -> Result<Shape, E> {
@@ -177,11 +192,17 @@ mod tests {
             (&["null"], "string"),
             (&["18446744073709551615"], "string"),
             (&["[1]", "[]", "[2.5]"], "array<double>"),
-            (&["{\"b\": 1}", "{\"a\": [true], \"b\": null}"], "struct<b: long, a: array<boolean>>"),
+            (
+                &["{\"b\": 1}", "{\"a\": [true], \"b\": null}"],
+                "struct<b: long, a: array<boolean>>",
+            ),
             (&["{}"], "map<string, string>"),
         ] {
             assert_eq!(shape(lines).column_type().to_string(), expected, "{lines:?}");
         }
-        assert_eq!(shape(&["{\"a\": {\"b\": 1}}", "{\"a\": {\"b\": [1]}}"]).clash(), Some(("a.b".into(), "a number", "a list")));
+        assert_eq!(
+            shape(&["{\"a\": {\"b\": 1}}", "{\"a\": {\"b\": [1]}}"]).clash(),
+            Some(("a.b".into(), "a number", "a list"))
+        );
     }
 }

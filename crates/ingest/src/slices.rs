@@ -35,7 +35,10 @@ pub fn check_slice(spec: &SourceSpec, delivered: &Schema) -> Result<Schema, Stri
     for (i, slice) in spec.slice.iter().enumerate() {
         match slicer.columns.iter().find(|c| c.index == i) {
             Some(computed) => {
-                let column = Column { name: slice.name.clone(), column_type: computed.column_type.clone() };
+                let column = Column {
+                    name: slice.name.clone(),
+                    column_type: computed.column_type.clone(),
+                };
                 match dataset.0.iter_mut().find(|c| c.name == slice.name) {
                     Some(there) => *there = column,
                     None => dataset.0.push(column),
@@ -47,7 +50,10 @@ pub fn check_slice(spec: &SourceSpec, delivered: &Schema) -> Result<Schema, Stri
                         Some(name) => format!("; did you mean `{name}`?"),
                         None => String::new(),
                     };
-                    return Err(format!("the slice column `{}` is not a column of the files{perhaps}", slice.name));
+                    return Err(format!(
+                        "the slice column `{}` is not a column of the files{perhaps}",
+                        slice.name
+                    ));
                 };
                 sliceable(&column.name, &column.column_type)?;
             }
@@ -62,11 +68,13 @@ pub fn check_slice(spec: &SourceSpec, delivered: &Schema) -> Result<Schema, Stri
 
 fn sliceable(name: &str, t: &ColumnType) -> Result<(), String> {
     match t {
-        ColumnType::Float | ColumnType::Double => {
-            Err(format!("the slice column `{name}` is {t}, which has no exact text; CAST it to DECIMAL or BIGINT"))
-        }
+        ColumnType::Float | ColumnType::Double => Err(format!(
+            "the slice column `{name}` is {t}, which has no exact text; CAST it to DECIMAL or BIGINT"
+        )),
         ColumnType::Binary | ColumnType::Array(_) | ColumnType::Struct(_) | ColumnType::Map(_, _) => {
-            Err(format!("the slice column `{name}` is {t}; a slice is named by a number, a text, a date or a time"))
+            Err(format!(
+                "the slice column `{name}` is {t}; a slice is named by a number, a text, a date or a time"
+            ))
         }
         _ => Ok(()),
     }
@@ -87,7 +95,9 @@ struct Computed {
 
 impl fmt::Debug for Slicer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.columns.iter().map(|c| &c.name)).finish()
+        f.debug_list()
+            .entries(self.columns.iter().map(|c| &c.name))
+            .finish()
     }
 }
 
@@ -98,15 +108,25 @@ fn state() -> &'static SessionState {
 
 impl Slicer {
     pub(crate) fn compile(spec: &SourceSpec, inputs: &Schema) -> Result<Self, String> {
-        let fields: Vec<Field> = inputs.0.iter().map(|c| Field::new(&c.name, stored(&c.column_type), true)).collect();
+        let fields: Vec<Field> = inputs
+            .0
+            .iter()
+            .map(|c| Field::new(&c.name, stored(&c.column_type), true))
+            .collect();
         let schema = Arc::new(ArrowSchema::new(fields));
         let mut columns = Vec::new();
         for (index, slice) in spec.slice.iter().enumerate() {
             let Some(text) = &slice.expression else { continue };
             let compiled = compile(text, &schema);
-            let (expression, column_type) = compiled.map_err(|why| format!("the slice `{} = {text}`: {why}", slice.name))?;
+            let (expression, column_type) =
+                compiled.map_err(|why| format!("the slice `{} = {text}`: {why}", slice.name))?;
             sliceable(&slice.name, &column_type)?;
-            columns.push(Computed { index, name: slice.name.clone(), column_type, expression });
+            columns.push(Computed {
+                index,
+                name: slice.name.clone(),
+                column_type,
+                expression,
+            });
         }
         Ok(Self { columns, schema })
     }
@@ -132,7 +152,9 @@ impl Slicer {
                 let row = first_failing(&column.expression, &batch);
                 fault::slice_failed(&column.name, Some(first_row + row as u64), &why)
             })?;
-            let wanted = dataset.column(&column.name).map_or(&column.column_type, |c| &c.column_type);
+            let wanted = dataset
+                .column(&column.name)
+                .map_or(&column.column_type, |c| &c.column_type);
             let array = cast(&array, wanted).map_err(|m| {
                 let why = format!("`{}` is not a {wanted}", fault::shorten(&m.value));
                 fault::slice_failed(&column.name, Some(first_row + m.row as u64), &why)
@@ -147,7 +169,9 @@ impl Slicer {
 
 fn compile(text: &str, schema: &ArrowSchema) -> Result<(Arc<dyn PhysicalExpr>, ColumnType), String> {
     let schema = DFSchema::try_from(schema.clone()).map_err(|e| plain(&e))?;
-    let logical = state().create_logical_expr(text, &schema).map_err(|e| plain(&e))?;
+    let logical = state()
+        .create_logical_expr(text, &schema)
+        .map_err(|e| plain(&e))?;
     let mut refused = None;
     let look = |e: &Expr| {
         refused = match e {
@@ -164,13 +188,19 @@ fn compile(text: &str, schema: &ArrowSchema) -> Result<(Arc<dyn PhysicalExpr>, C
             Expr::Placeholder(p) => Some(format!("`{}` has no value here", p.id)),
             _ => None,
         };
-        Ok(if refused.is_some() { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
+        Ok(if refused.is_some() {
+            TreeNodeRecursion::Stop
+        } else {
+            TreeNodeRecursion::Continue
+        })
     };
     logical.apply(look).map_err(|e: DataFusionError| plain(&e))?;
     if let Some(why) = refused {
         return Err(why);
     }
-    let expression = state().create_physical_expr(logical.unalias(), &schema).map_err(|e| plain(&e))?;
+    let expression = state()
+        .create_physical_expr(logical.unalias(), &schema)
+        .map_err(|e| plain(&e))?;
     let data_type = expression.data_type(schema.as_arrow()).map_err(|e| plain(&e))?;
     let t = column_type(&data_type).map_err(|e| format!("it is {}; {}", e.name, e.help))?;
     Ok((expression, t))
@@ -202,10 +232,22 @@ fn plain(e: &DataFusionError) -> String {
         other => other.strip_backtrace(),
     };
     let mut text = text.as_str();
-    for prefix in ["Error during planning: ", "SQL error: ", "Schema error: ", "Execution error: ", "Arrow error: ",
-        "Compute error: ", "Invalid argument error: ", "Cast error: ", "This feature is not implemented: ", "Parser error: "] {
+    for prefix in [
+        "Error during planning: ",
+        "SQL error: ",
+        "Schema error: ",
+        "Execution error: ",
+        "Arrow error: ",
+        "Compute error: ",
+        "Invalid argument error: ",
+        "Cast error: ",
+        "This feature is not implemented: ",
+        "Parser error: ",
+    ] {
         text = text.strip_prefix(prefix).unwrap_or(text);
     }
-    let end = text.find("\n\nThis issue was likely caused").unwrap_or(text.len());
+    let end = text
+        .find("\n\nThis issue was likely caused")
+        .unwrap_or(text.len());
     text.get(..end).unwrap_or(text).trim_end().to_owned()
 }

@@ -54,7 +54,11 @@ impl Watch {
     pub fn open(source: &SourceSpec, project: &Path) -> Result<Self, Error> {
         let (store, pattern) = open_glob(&source.files, project)?;
         let project = std::path::absolute(project).unwrap_or_else(|_| project.to_owned());
-        Ok(Self { store, pattern, project: project.canonicalize().unwrap_or(project) })
+        Ok(Self {
+            store,
+            pattern,
+            project: project.canonicalize().unwrap_or(project),
+        })
     }
 
     /// Lists the complete files, sorted by name. Waits 200 ms, once, if there are some that were just changed.
@@ -79,16 +83,26 @@ impl Watch {
         let listed = self.store.list(&self.pattern).await?;
         let found = listed.into_iter().map(|f| Found {
             file: self.name(&f.path, f.url),
-            observed: Observed { bytes: f.bytes, modified: f.modified, etag: f.etag },
+            observed: Observed {
+                bytes: f.bytes,
+                modified: f.modified,
+                etag: f.etag,
+            },
             path: f.path,
         });
         Ok(found.collect())
     }
 
     fn name(&self, path: &str, url: String) -> String {
-        let Some(root) = self.store.local_root() else { return url };
+        let Some(root) = self.store.local_root() else {
+            return url;
+        };
         let whole = root.join(path);
-        whole.strip_prefix(&self.project).unwrap_or(&whole).to_string_lossy().into_owned()
+        whole
+            .strip_prefix(&self.project)
+            .unwrap_or(&whole)
+            .to_string_lossy()
+            .into_owned()
     }
 
     /// Reads a file once: small ones into memory, large ones into a temporary file in the folder `scratch`.
@@ -110,8 +124,16 @@ impl Watch {
             Content::from_copy(self.store.fetch(&found.path, scratch).await?)
         };
         let after = self.store.head(&found.path).await?;
-        let after = Observed { bytes: after.bytes, modified: after.modified, etag: after.etag };
+        let after = Observed {
+            bytes: after.bytes,
+            modified: after.modified,
+            etag: after.etag,
+        };
         let same = after == found.observed && content.length() == found.observed.bytes.0;
-        Ok(if same { Arrival::Complete(content) } else { Arrival::Unstable })
+        Ok(if same {
+            Arrival::Complete(content)
+        } else {
+            Arrival::Unstable
+        })
     }
 }

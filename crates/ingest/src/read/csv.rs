@@ -103,10 +103,14 @@ impl CsvReader {
             // At the end of the file a line ending shows whether a quote is still open: inside one it is text.
             let input = if at_end && !closing { b"\n" } else { input };
             if fields.text.len() < fields.filled + input.len() + 64 {
-                fields.text.resize((fields.filled + input.len() + 64).max(fields.text.len() * 2), 0);
+                fields
+                    .text
+                    .resize((fields.filled + input.len() + 64).max(fields.text.len() * 2), 0);
             }
             if fields.ends.len() < fields.count + 64 {
-                fields.ends.resize((fields.count + 64).max(fields.ends.len() * 2), 0);
+                fields
+                    .ends
+                    .resize((fields.count + 64).max(fields.ends.len() * 2), 0);
             }
             let (result, read, written, ended) = self.parser.read_record(
                 input,
@@ -131,7 +135,9 @@ impl CsvReader {
                 ReadRecordResult::InputEmpty => {}
             }
             if fields.filled - start > LONGEST_ROW {
-                return Err(self.endless("is longer than 64 MB: a quote was perhaps not closed").into());
+                return Err(self
+                    .endless("is longer than 64 MB: a quote was perhaps not closed")
+                    .into());
             }
         }
     }
@@ -140,7 +146,11 @@ impl CsvReader {
     fn next_line(&mut self) -> Result<u64, Stop> {
         let noun = self.input.packing.noun();
         let ahead = self.input.fill().map_err(|e| unreadable(noun, &e, self.rows))?;
-        let ends = ahead.iter().take_while(|b| matches!(b, b'\r' | b'\n')).filter(|b| **b == b'\n').count();
+        let ends = ahead
+            .iter()
+            .take_while(|b| matches!(b, b'\r' | b'\n'))
+            .filter(|b| **b == b'\n')
+            .count();
         Ok(self.parser.line() + ends as u64)
     }
 
@@ -209,8 +219,15 @@ impl CsvReader {
 
 impl Fields {
     fn get(&self, i: usize) -> &[u8] {
-        let start = i.checked_sub(1).and_then(|i| self.ends.get(i)).copied().unwrap_or(0);
-        self.ends.get(i).and_then(|end| self.text.get(start..*end)).unwrap_or_default()
+        let start = i
+            .checked_sub(1)
+            .and_then(|i| self.ends.get(i))
+            .copied()
+            .unwrap_or(0);
+        self.ends
+            .get(i)
+            .and_then(|end| self.text.get(start..*end))
+            .unwrap_or_default()
     }
 }
 
@@ -247,7 +264,11 @@ impl Read for CsvReader {
             }
             failed => {
                 self.failed = failed;
-                Ok((rows > 0).then_some(Batch { first_row, rows, columns }))
+                Ok((rows > 0).then_some(Batch {
+                    first_row,
+                    rows,
+                    columns,
+                }))
             }
         }
     }

@@ -29,7 +29,11 @@ pub(crate) struct Lines {
 
 impl Lines {
     pub(crate) fn open(content: &Content, name: &str) -> Result<Self, Stop> {
-        Ok(Self { input: content.unpack(name)?, rows: 0, begun: false })
+        Ok(Self {
+            input: content.unpack(name)?,
+            rows: 0,
+            begun: false,
+        })
     }
 
     /// Appends the next line that is not empty, with its line ending; says whether there was one.
@@ -76,19 +80,35 @@ pub(crate) struct NdjsonReader {
 impl NdjsonReader {
     /// Reads these columns; with `strict`, a key that is none of them stops the reading.
     pub(crate) fn open(content: &Content, name: &str, columns: &Schema, strict: bool) -> Result<Self, Stop> {
-        let fields: Vec<Field> = columns.0.iter().map(|c| Field::new(&c.name, shape(&c.column_type), true)).collect();
+        let fields: Vec<Field> = columns
+            .0
+            .iter()
+            .map(|c| Field::new(&c.name, shape(&c.column_type), true))
+            .collect();
         let (shape, lines) = (Arc::new(ArrowSchema::new(fields)), Lines::open(content, name)?);
-        Ok(Self { lines, columns: columns.clone(), shape, strict, failed: None, done: false })
+        Ok(Self {
+            lines,
+            columns: columns.clone(),
+            shape,
+            strict,
+            failed: None,
+            done: false,
+        })
     }
 
     fn decoder(&self, rows: usize) -> Result<Decoder, Stop> {
         let builder = ReaderBuilder::new(self.shape.clone()).with_batch_size(rows.max(1));
-        let decoder = builder.with_coerce_primitive(true).with_strict_mode(self.strict).build_decoder();
+        let decoder = builder
+            .with_coerce_primitive(true)
+            .with_strict_mode(self.strict)
+            .build_decoder();
         decoder.map_err(|e| Stop::Io(std::io::Error::other(e)))
     }
 
     fn decode(&self, lines: &[u8], rows: usize) -> Result<Vec<arrow::array::ArrayRef>, String> {
-        let mut decoder = self.decoder(rows).map_err(|_| "it cannot be decoded".to_owned())?;
+        let mut decoder = self
+            .decoder(rows)
+            .map_err(|_| "it cannot be decoded".to_owned())?;
         let mut decode = || {
             let used = decoder.decode(lines)?;
             let batch = decoder.flush()?;
@@ -113,7 +133,9 @@ impl NdjsonReader {
             }
             let object = match serde_json::from_slice::<Value>(line.trim_ascii()) {
                 Ok(Value::Object(object)) => object,
-                Ok(other) => return Some((i, fault::bad_json(row, &format!("it is {}", kind(&other))).into())),
+                Ok(other) => {
+                    return Some((i, fault::bad_json(row, &format!("it is {}", kind(&other))).into()));
+                }
                 Err(e) => return Some((i, fault::bad_json(row, &reason(&e)).into())),
             };
             for (key, value) in &object {
@@ -138,15 +160,16 @@ impl NdjsonReader {
     fn misshaped(&self, row: u64, path: &str, value: &Value, t: &ColumnType) -> Option<Stop> {
         match (value, t) {
             (Value::Null, _) => None,
-            (Value::Object(o), ColumnType::Struct(fields)) => o.iter().find_map(|(key, v)| {
-                match fields.iter().find(|(name, _)| name == key) {
-                    Some((_, t)) => self.misshaped(row, &format!("{path}.{key}"), v, t),
-                    None => self.strict.then_some(Stop::UnknownColumn),
-                }
-            }),
-            (Value::Object(o), ColumnType::Map(_, t)) => {
-                o.iter().find_map(|(key, v)| self.misshaped(row, &format!("{path}.{key}"), v, t))
+            (Value::Object(o), ColumnType::Struct(fields)) => {
+                o.iter()
+                    .find_map(|(key, v)| match fields.iter().find(|(name, _)| name == key) {
+                        Some((_, t)) => self.misshaped(row, &format!("{path}.{key}"), v, t),
+                        None => self.strict.then_some(Stop::UnknownColumn),
+                    })
             }
+            (Value::Object(o), ColumnType::Map(_, t)) => o
+                .iter()
+                .find_map(|(key, v)| self.misshaped(row, &format!("{path}.{key}"), v, t)),
             (Value::Array(a), ColumnType::Array(t)) => a.iter().find_map(|v| self.misshaped(row, path, v, t)),
             (_, ColumnType::Struct(_) | ColumnType::Map(_, _) | ColumnType::Array(_))
             | (Value::Object(_) | Value::Array(_), _) => {
@@ -185,7 +208,11 @@ impl Read for NdjsonReader {
             return self.failed.take().map_or(Ok(None), Err);
         }
         match self.decode(&lines, rows) {
-            Ok(columns) => Ok(Some(Batch { first_row, rows, columns })),
+            Ok(columns) => Ok(Some(Batch {
+                first_row,
+                rows,
+                columns,
+            })),
             Err(why) => match self.explain(&lines, first_row) {
                 Some((0, stop)) => {
                     self.done = true;
@@ -194,10 +221,20 @@ impl Read for NdjsonReader {
                 Some((_, Stop::UnknownColumn)) => Err(Stop::UnknownColumn),
                 Some((good, stop)) => {
                     self.failed = Some(stop);
-                    let until: usize = lines.split_inclusive(|b| *b == b'\n').take(good).map(<[u8]>::len).sum();
+                    let until: usize = lines
+                        .split_inclusive(|b| *b == b'\n')
+                        .take(good)
+                        .map(<[u8]>::len)
+                        .sum();
                     let before = lines.get(..until).unwrap_or_default();
-                    let columns = self.decode(before, good).map_err(|why| fault::bad_json(first_row, &why))?;
-                    Ok(Some(Batch { first_row, rows: good, columns }))
+                    let columns = self
+                        .decode(before, good)
+                        .map_err(|why| fault::bad_json(first_row, &why))?;
+                    Ok(Some(Batch {
+                        first_row,
+                        rows: good,
+                        columns,
+                    }))
                 }
                 None => Err(fault::bad_json(first_row, &why).into()),
             },
@@ -226,26 +263,42 @@ pub(crate) fn infer(content: &Content, name: &str) -> Result<Schema, Stop> {
             return Err(fault::mixed(row, &path, before, now).into());
         }
     }
-    let Shape::Object(fields) = whole else { return Ok(Schema::default()) };
+    let Shape::Object(fields) = whole else {
+        return Ok(Schema::default());
+    };
     if fields.is_empty() {
         return Err(fault::no_columns("the file has no rows, so its columns are not known").into());
     }
-    Ok(Schema(fields.into_iter().map(|(name, s)| Column { name, column_type: s.column_type() }).collect()))
+    Ok(Schema(
+        fields
+            .into_iter()
+            .map(|(name, s)| Column {
+                name,
+                column_type: s.column_type(),
+            })
+            .collect(),
+    ))
 }
 
 /// Returns the arrow type that holds a value's texts.
 fn shape(t: &ColumnType) -> DataType {
     match t {
         ColumnType::Array(item) => DataType::List(Arc::new(Field::new("element", shape(item), true))),
-        ColumnType::Struct(fields) => {
-            DataType::Struct(fields.iter().map(|(n, t)| Field::new(n, shape(t), true)).collect::<Fields>())
-        }
+        ColumnType::Struct(fields) => DataType::Struct(
+            fields
+                .iter()
+                .map(|(n, t)| Field::new(n, shape(t), true))
+                .collect::<Fields>(),
+        ),
         ColumnType::Map(_, value) => {
             let entries = Fields::from(vec![
                 Field::new("key", DataType::Utf8, false),
                 Field::new("value", shape(value), true),
             ]);
-            DataType::Map(Arc::new(Field::new("key_value", DataType::Struct(entries), false)), false)
+            DataType::Map(
+                Arc::new(Field::new("key_value", DataType::Struct(entries), false)),
+                false,
+            )
         }
         _ => DataType::Utf8,
     }

@@ -38,15 +38,27 @@ impl ParquetReader {
         let open = || {
             let builder = ParquetRecordBatchReaderBuilder::try_new(source)?;
             let metadata = builder.metadata();
-            let bytes: i64 = metadata.row_groups().iter().map(|g| g.total_byte_size().max(0)).sum();
+            let bytes: i64 = metadata
+                .row_groups()
+                .iter()
+                .map(|g| g.total_byte_size().max(0))
+                .sum();
             let rows = metadata.file_metadata().num_rows();
             let each = usize::try_from(bytes / rows.max(1)).unwrap_or(0).max(1);
             let schema = builder.schema().clone();
-            let reader = builder.with_batch_size((BATCH_BYTES / each).clamp(64, BATCH_ROWS)).build()?;
+            let reader = builder
+                .with_batch_size((BATCH_BYTES / each).clamp(64, BATCH_ROWS))
+                .build()?;
             Ok((reader, schema, u64::try_from(rows).unwrap_or(0)))
         };
         let (reader, schema, promised) = guarded(open).map_err(|why| fault::not_parquet(&why, None))?;
-        Ok(Self { reader, schema, rows: 0, promised, done: false })
+        Ok(Self {
+            reader,
+            schema,
+            rows: 0,
+            promised,
+            done: false,
+        })
     }
 
     /// Returns the columns as they are in the file.
@@ -56,7 +68,11 @@ impl ParquetReader {
 
     fn broken(&mut self, why: &str) -> FileError {
         self.done = true;
-        let read = if self.rows > 0 { format!("{why} (after {})", count(self.rows, "row")) } else { why.to_owned() };
+        let read = if self.rows > 0 {
+            format!("{why} (after {})", count(self.rows, "row"))
+        } else {
+            why.to_owned()
+        };
         fault::not_parquet(&read, None)
     }
 }
@@ -67,18 +83,28 @@ impl Read for ParquetReader {
             return Ok(None);
         }
         let reader = &mut self.reader;
-        let next = guarded(|| reader.next().transpose().map_err(|e| match e {
-            arrow::error::ArrowError::ParquetError(text) => parquet::errors::ParquetError::General(text),
-            other => parquet::errors::ParquetError::ArrowError(other.to_string()),
-        }));
+        let next = guarded(|| {
+            reader.next().transpose().map_err(|e| match e {
+                arrow::error::ArrowError::ParquetError(text) => parquet::errors::ParquetError::General(text),
+                other => parquet::errors::ParquetError::ArrowError(other.to_string()),
+            })
+        });
         match next {
             Ok(Some(batch)) => {
                 let first_row = self.rows + 1;
                 self.rows += batch.num_rows() as u64;
-                Ok(Some(Batch { first_row, rows: batch.num_rows(), columns: batch.columns().to_vec() }))
+                Ok(Some(Batch {
+                    first_row,
+                    rows: batch.num_rows(),
+                    columns: batch.columns().to_vec(),
+                }))
             }
             Ok(None) if self.rows != self.promised => {
-                let why = format!("it has {} of the {} that it promises", self.rows, count(self.promised, "row"));
+                let why = format!(
+                    "it has {} of the {} that it promises",
+                    self.rows,
+                    count(self.promised, "row")
+                );
                 Err(self.broken(&why).into())
             }
             Ok(None) => {
@@ -96,7 +122,14 @@ fn guarded<T>(step: impl FnOnce() -> Result<T, parquet::errors::ParquetError>) -
         Ok(Ok(value)) => Ok(value),
         Ok(Err(e)) => {
             let text = e.to_string();
-            let plain = ["Parquet error: ", "Parquet argument error: ", "Arrow: ", "EOF: ", "External: ", "Invalid Parquet file. "];
+            let plain = [
+                "Parquet error: ",
+                "Parquet argument error: ",
+                "Arrow: ",
+                "EOF: ",
+                "External: ",
+                "Invalid Parquet file. ",
+            ];
             let mut rest = text.as_str();
             while let Some(shorter) = plain.iter().find_map(|p| rest.strip_prefix(p)) {
                 rest = shorter;

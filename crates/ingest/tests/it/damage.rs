@@ -12,15 +12,27 @@ fn files() -> Vec<(Format, &'static str, Vec<u8>)> {
     let n = 300i64;
     let columns: Vec<(&str, ArrayRef)> = vec![
         ("a", Arc::new(Int64Array::from_iter_values(0..n))),
-        ("b", Arc::new(StringArray::from_iter_values((0..n).map(|i| format!("text {}", i % 7))))),
-        ("c", Arc::new(Float64Array::from_iter_values((0..n).map(|i| i as f64 / 3.0)))),
+        (
+            "b",
+            Arc::new(StringArray::from_iter_values(
+                (0..n).map(|i| format!("text {}", i % 7)),
+            )),
+        ),
+        (
+            "c",
+            Arc::new(Float64Array::from_iter_values((0..n).map(|i| i as f64 / 3.0))),
+        ),
     ];
     let batch = RecordBatch::try_from_iter(columns).expect("a batch");
     let mut csv = "a,b,c\n".to_owned();
     let mut json = String::new();
     for i in 0..n {
         csv += &format!("{i},\"text, {}\",{}\n", i % 7, i as f64 / 3.0);
-        json += &format!("{{\"a\": {i}, \"b\": \"text {}\", \"c\": {}}}\n", i % 7, i as f64 / 3.0);
+        json += &format!(
+            "{{\"a\": {i}, \"b\": \"text {}\", \"c\": {}}}\n",
+            i % 7,
+            i as f64 / 3.0
+        );
     }
     vec![
         (Format::Parquet, "x.parquet", parquet(&batch)),
@@ -43,17 +55,27 @@ fn whole_files_are_taken() {
     for (format, name, bytes) in files() {
         for declared in [true, false] {
             let result = take(&source(format, declared), None, name, &bytes).expect(name);
-            assert_eq!((result.taken.rows.0, result.taken.files.len()), (300, 7), "{name}");
+            assert_eq!(
+                (result.taken.rows.0, result.taken.files.len()),
+                (300, 7),
+                "{name}"
+            );
         }
     }
 }
 
 #[test]
 fn compressed_and_columnar_files_that_are_cut_off_are_refused() {
-    for (format, name, bytes) in files().into_iter().filter(|(_, n, _)| *n != "x.csv" && *n != "x.ndjson") {
+    for (format, name, bytes) in files()
+        .into_iter()
+        .filter(|(_, n, _)| *n != "x.csv" && *n != "x.ndjson")
+    {
         for keep in (0..bytes.len()).step_by(37) {
             let cut = bytes.get(..keep).expect("less");
-            assert!(take(&source(format, true), None, name, cut).is_err(), "{name} cut at {keep}");
+            assert!(
+                take(&source(format, true), None, name, cut).is_err(),
+                "{name} cut at {keep}"
+            );
         }
     }
 }

@@ -26,7 +26,10 @@ pub(crate) fn spec(format: Format) -> SourceSpec {
 }
 
 pub(crate) fn sliced(mut spec: SourceSpec, slice: &[(&str, Option<&str>)]) -> SourceSpec {
-    let column = |(name, e): &(&str, Option<&str>)| SliceColumn { name: (*name).to_owned(), expression: e.map(str::to_owned) };
+    let column = |(name, e): &(&str, Option<&str>)| SliceColumn {
+        name: (*name).to_owned(),
+        expression: e.map(str::to_owned),
+    };
     spec.slice = slice.iter().map(column).collect();
     spec
 }
@@ -39,12 +42,23 @@ pub(crate) fn with_policy(mut spec: SourceSpec, policy: OnSchemaChange) -> Sourc
 /// `a: long, b: string`
 pub(crate) fn schema(text: &str) -> Schema {
     let t: mainstay_model::ColumnType = format!("struct<{text}>").parse().expect(text);
-    let mainstay_model::ColumnType::Struct(fields) = t else { panic!("{text}") };
-    Schema(fields.into_iter().map(|(name, column_type)| mainstay_model::Column { name, column_type }).collect())
+    let mainstay_model::ColumnType::Struct(fields) = t else {
+        panic!("{text}")
+    };
+    Schema(
+        fields
+            .into_iter()
+            .map(|(name, column_type)| mainstay_model::Column { name, column_type })
+            .collect(),
+    )
 }
 
 pub(crate) fn columns(schema: &Schema) -> String {
-    let parts: Vec<String> = schema.0.iter().map(|c| format!("{}: {}", c.name, c.column_type)).collect();
+    let parts: Vec<String> = schema
+        .0
+        .iter()
+        .map(|c| format!("{}: {}", c.name, c.column_type))
+        .collect();
     parts.join(", ")
 }
 
@@ -60,7 +74,9 @@ pub(crate) struct Desk {
 impl Desk {
     pub(crate) fn new(spec: &SourceSpec) -> Self {
         Self {
-            runtime: tokio::runtime::Builder::new_current_thread().build().expect("a runtime"),
+            runtime: tokio::runtime::Builder::new_current_thread()
+                .build()
+                .expect("a runtime"),
             store: mainstay_storage::open("memory:", Path::new("/")).expect("a store"),
             slice: spec.slice.iter().map(|s| s.name.clone()).collect(),
             rows: Mutex::default(),
@@ -74,7 +90,12 @@ impl Desk {
         let mut out = Vec::new();
         for (key, batch) in self.rows.lock().expect("rows").iter() {
             for row in 0..batch.num_rows() {
-                let value = |c| ArrayFormatter::try_new(c, &options).expect("a formatter").value(row).to_string();
+                let value = |c| {
+                    ArrayFormatter::try_new(c, &options)
+                        .expect("a formatter")
+                        .value(row)
+                        .to_string()
+                };
                 let values: Vec<String> = batch.columns().iter().map(|c| value(c.as_ref())).collect();
                 out.push(format!("{} | {}", key.text(&self.slice), values.join(" | ")));
             }
@@ -91,9 +112,12 @@ impl Stage for Desk {
             *count += 1;
             format!("t-{count}")
         };
-        self.rows.lock().expect("rows").push((slice.clone(), rows.clone()));
-        let stage =
-            mainstay_catalog::Stage::new(&self.store, "t", &attempt, &schema, &self.slice).map_err(Error::failed)?;
+        self.rows
+            .lock()
+            .expect("rows")
+            .push((slice.clone(), rows.clone()));
+        let stage = mainstay_catalog::Stage::new(&self.store, "t", &attempt, &schema, &self.slice)
+            .map_err(Error::failed)?;
         self.runtime.block_on(async {
             let mut writer = stage.slice(slice).map_err(Error::failed)?;
             writer.write(rows).await.map_err(Error::failed)?;
@@ -118,7 +142,10 @@ pub(crate) fn take(
 ) -> Result<Outcome, FileError> {
     let desk = Desk::new(spec);
     match take_at(&desk, &Intake::new(spec.clone()), known, file, bytes.as_ref()) {
-        Ok(taken) => Ok(Outcome { taken, rows: desk.rows() }),
+        Ok(taken) => Ok(Outcome {
+            taken,
+            rows: desk.rows(),
+        }),
         Err(Error::File(e)) => Err(e),
         Err(e) => panic!("{file}: {e}"),
     }
@@ -132,7 +159,12 @@ pub(crate) fn take_at(
     bytes: &[u8],
 ) -> Result<Taken, Error> {
     let content = Content::from_bytes(bytes.to_vec());
-    intake.take(Taking { known, file, content: &content, stage: desk })
+    intake.take(Taking {
+        known,
+        file,
+        content: &content,
+        stage: desk,
+    })
 }
 
 pub(crate) fn digest(taken: &Taken) -> MultisetHash {

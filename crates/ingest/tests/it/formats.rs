@@ -7,7 +7,11 @@ use crate::desk::{columns, gzip, schema, spec, take, zstd};
 #[test]
 fn csv_in_all_its_shapes() {
     let plain = "id,name,note\n1,JFK,\"a, \"\"b\"\"\"\n2,EWR,\"two\nlines\"\n3,,\"\"\n";
-    let expected = ["all | 1 | JFK | a, \"b\"", "all | 2 | EWR | two\nlines", "all | 3 | NULL | NULL"];
+    let expected = [
+        "all | 1 | JFK | a, \"b\"",
+        "all | 2 | EWR | two\nlines",
+        "all | 3 | NULL | NULL",
+    ];
     let crlf = plain.replace('\n', "\r\n").replace("two\r\n", "two\n");
     let variants: [(&str, Vec<u8>); 7] = [
         ("x.csv", plain.into()),
@@ -20,15 +24,30 @@ fn csv_in_all_its_shapes() {
     ];
     for (file, bytes) in variants {
         let result = take(&spec(Format::Csv), None, file, &bytes).expect("taken");
-        assert_eq!(result.rows, expected, "{file} {:?}", String::from_utf8_lossy(&bytes));
-        assert_eq!(columns(&result.taken.schema), "id: long, name: string, note: string");
-        assert_eq!(result.taken.files.first().and_then(|(_, f)| f.origin.as_deref()), Some(file));
+        assert_eq!(
+            result.rows,
+            expected,
+            "{file} {:?}",
+            String::from_utf8_lossy(&bytes)
+        );
+        assert_eq!(
+            columns(&result.taken.schema),
+            "id: long, name: string, note: string"
+        );
+        assert_eq!(
+            result.taken.files.first().and_then(|(_, f)| f.origin.as_deref()),
+            Some(file)
+        );
     }
 }
 
 #[test]
 fn delimiters_and_null_texts() {
-    let spec = SourceSpec { delimiter: Some(';'), null: vec!["NA".into(), "-".into()], ..spec(Format::Csv) };
+    let spec = SourceSpec {
+        delimiter: Some(';'),
+        null: vec!["NA".into(), "-".into()],
+        ..spec(Format::Csv)
+    };
     let result = take(&spec, None, "x.csv", "a;b\nNA;1,5\n4;-\n").expect("taken");
     assert_eq!(result.rows, ["all | NULL | 1,5", "all | 4 | NULL"]);
     assert_eq!(columns(&result.taken.schema), "a: long, b: string");
@@ -41,7 +60,12 @@ fn types_of_csv_columns() {
     let result = take(&spec(Format::Csv), None, "x.csv", text).expect("taken");
     let expected = "i: long, f: double, b: boolean, d: date, t: timestamp, n: timestamp_ntz, code: string, none: string, mixed: string";
     assert_eq!(columns(&result.taken.schema), expected);
-    assert_eq!(result.rows.get(1).map(String::as_str), Some("all | 2 | 2.5 | false | 2013-01-02 | 2013-01-01T09:00:00.500Z | 2013-01-01T10:00:00.250 | 012 | NULL | x"));
+    assert_eq!(
+        result.rows.get(1).map(String::as_str),
+        Some(
+            "all | 2 | 2.5 | false | 2013-01-02 | 2013-01-01T09:00:00.500Z | 2013-01-01T10:00:00.250 | 012 | NULL | x"
+        )
+    );
 }
 
 #[test]
@@ -66,18 +90,35 @@ fn ndjson_in_all_its_shapes() {
         ("x.ndjson.zst", zstd(plain.as_bytes())),
     ] {
         let result = take(&spec(Format::Ndjson), None, file, bytes).expect("taken");
-        assert_eq!(columns(&result.taken.schema), "id: long, tags: array<string>, at: struct<lat: long, lon: double>");
-        let expected = ["all | 1 | [x, y] | {lat: 1, lon: 2.5}", "all | 2 | NULL | NULL", "all | NULL | [] | NULL"];
+        assert_eq!(
+            columns(&result.taken.schema),
+            "id: long, tags: array<string>, at: struct<lat: long, lon: double>"
+        );
+        let expected = [
+            "all | 1 | [x, y] | {lat: 1, lon: 2.5}",
+            "all | 2 | NULL | NULL",
+            "all | NULL | [] | NULL",
+        ];
         assert_eq!(result.rows, expected);
     }
 }
 
 #[test]
 fn ndjson_numbers_are_not_rounded() {
-    let spec = SourceSpec { columns: Some(schema("d: decimal(20,3), s: string, l: long")), ..spec(Format::Ndjson) };
-    let text = "{\"d\": 12345678901234567.125, \"s\": 0.10, \"l\": 9007199254740993}\n{\"s\": true, \"l\": \"5\"}\n";
+    let spec = SourceSpec {
+        columns: Some(schema("d: decimal(20,3), s: string, l: long")),
+        ..spec(Format::Ndjson)
+    };
+    let text =
+        "{\"d\": 12345678901234567.125, \"s\": 0.10, \"l\": 9007199254740993}\n{\"s\": true, \"l\": \"5\"}\n";
     let result = take(&spec, None, "x.ndjson", text).expect("taken");
-    assert_eq!(result.rows, ["all | 12345678901234567.125 | 0.10 | 9007199254740993", "all | NULL | true | 5"]);
+    assert_eq!(
+        result.rows,
+        [
+            "all | 12345678901234567.125 | 0.10 | 9007199254740993",
+            "all | NULL | true | 5"
+        ]
+    );
 }
 
 #[test]

@@ -10,7 +10,10 @@ fn an_expression_replaces_the_column_of_its_name() {
     let spec = sliced(spec(Format::Csv), &[("day", Some("make_date(year, month, day)"))]);
     let text = "year,month,day,n\n2013,1,2,a\n2013,1,1,b\n2013,1,2,c\n";
     let first = take(&spec, None, "x.csv", text).expect("taken");
-    assert_eq!(columns(&first.taken.schema), "year: long, month: long, day: date, n: string");
+    assert_eq!(
+        columns(&first.taken.schema),
+        "year: long, month: long, day: date, n: string"
+    );
     let expected = [
         "2013-01-01 | 2013 | 1 | 2013-01-01 | b",
         "2013-01-02 | 2013 | 1 | 2013-01-02 | a",
@@ -18,27 +21,46 @@ fn an_expression_replaces_the_column_of_its_name() {
     ];
     assert_eq!(first.rows, expected);
     let again = take(&spec, Some(&first.taken.schema), "x.csv", text).expect("taken");
-    assert_eq!((again.rows, again.taken.schema), (first.rows, first.taken.schema));
+    assert_eq!(
+        (&again.rows, &again.taken.schema),
+        (&first.rows, &first.taken.schema)
+    );
     let json = "{\"year\": 2013, \"month\": 1, \"day\": 2, \"n\": \"a\"}\n";
-    let spec = SourceSpec { format: Format::Ndjson, ..spec };
+    let spec = SourceSpec {
+        format: Format::Ndjson,
+        ..spec
+    };
     let result = take(&spec, Some(&again.taken.schema), "x.ndjson", json).expect("taken");
     assert_eq!(result.rows, ["2013-01-02 | 2013 | 1 | 2013-01-02 | a"]);
 }
 
 #[test]
 fn columns_expressions_and_null() {
-    let spec = sliced(spec(Format::Csv), &[("hour", Some("date_trunc('hour', t)")), ("origin", None)]);
+    let spec = sliced(
+        spec(Format::Csv),
+        &[("hour", Some("date_trunc('hour', t)")), ("origin", None)],
+    );
     let text = "t,origin\n2013-01-01T10:30:00Z,JFK\n,EWR\n2013-01-01T10:45:00Z,JFK\n2013-01-01T11:00:00Z,\n";
     let result = take(&spec, None, "x.csv", text);
     let result = result.expect("taken");
-    assert_eq!(columns(&result.taken.schema), "t: timestamp, origin: string, hour: timestamp");
-    let slices: Vec<String> =
-        result.taken.files.iter().map(|(k, f)| format!("{} {}", k.text(&["hour".into(), "origin".into()]), f.rows.0)).collect();
-    assert_eq!(slices, [
-        "hour=null,origin=EWR 1",
-        "hour=2013-01-01 10:00:00,origin=JFK 2",
-        "hour=2013-01-01 11:00:00,origin=null 1"
-    ]);
+    assert_eq!(
+        columns(&result.taken.schema),
+        "t: timestamp, origin: string, hour: timestamp"
+    );
+    let slices: Vec<String> = result
+        .taken
+        .files
+        .iter()
+        .map(|(k, f)| format!("{} {}", k.text(&["hour".into(), "origin".into()]), f.rows.0))
+        .collect();
+    assert_eq!(
+        slices,
+        [
+            "hour=null,origin=EWR 1",
+            "hour=2013-01-01 10:00:00,origin=JFK 2",
+            "hour=2013-01-01 11:00:00,origin=null 1"
+        ]
+    );
 }
 
 #[test]
@@ -50,11 +72,24 @@ fn thousands_of_slices_in_rounds_of_memory() {
     let spec = sliced(spec(Format::Csv), &[("k", None)]);
     let known = schema("k: long, v: long");
     let (one, many) = (Desk::new(&spec), Desk::new(&spec));
-    let once = take_at(&one, &Intake::new(spec.clone()), Some(&known), "x.csv", text.as_bytes()).expect("taken");
+    let once = take_at(
+        &one,
+        &Intake::new(spec.clone()),
+        Some(&known),
+        "x.csv",
+        text.as_bytes(),
+    )
+    .expect("taken");
     let small = Intake::new(spec.clone()).with_memory(1);
     let rounds = take_at(&many, &small, Some(&known), "x.csv", text.as_bytes()).expect("taken");
     assert_eq!((once.files.len(), once.rows.0), (1500, 50_000));
-    assert!(once.files.iter().map(|(k, _)| k).eq(once.files.iter().map(|(k, _)| k).collect::<std::collections::BTreeSet<_>>()));
+    assert!(
+        once.files.iter().map(|(k, _)| k).eq(once
+            .files
+            .iter()
+            .map(|(k, _)| k)
+            .collect::<std::collections::BTreeSet<_>>())
+    );
     assert_eq!(digest(&once), digest(&rounds));
 }
 
@@ -79,9 +114,18 @@ fn mistakes_in_expressions_are_found_without_a_file() {
         let spec = sliced(spec(Format::Parquet), &[(name, expression)]);
         let problem = check_slice(&spec, &delivered).expect_err(&format!("{expression:?}"));
         assert!(problem.contains(says), "{expression:?}: {problem}");
-        assert!(!problem.contains("DataFusion") && !problem.contains("bug"), "{problem}");
+        assert!(
+            !problem.contains("DataFusion") && !problem.contains("bug"),
+            "{problem}"
+        );
     }
-    let spec = sliced(spec(Format::Parquet), &[("m", Some("CAST(t AS DATE)")), ("name", None)]);
+    let spec = sliced(
+        spec(Format::Parquet),
+        &[("m", Some("CAST(t AS DATE)")), ("name", None)],
+    );
     let dataset = check_slice(&spec, &delivered).expect("fine");
-    assert_eq!(columns(&dataset), "year: long, month: long, t: timestamp, x: double, name: string, m: date");
+    assert_eq!(
+        columns(&dataset),
+        "year: long, month: long, t: timestamp, x: double, name: string, m: date"
+    );
 }

@@ -9,11 +9,17 @@ use mainstay_model::spec::{Format, SourceSpec};
 use crate::desk::spec;
 
 fn source() -> SourceSpec {
-    SourceSpec { files: "in/*.csv".to_owned(), ..spec(Format::Csv) }
+    SourceSpec {
+        files: "in/*.csv".to_owned(),
+        ..spec(Format::Csv)
+    }
 }
 
 fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime")
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime")
 }
 
 #[test]
@@ -29,9 +35,16 @@ fn complete_files_are_found_by_name() {
     let found = runtime().block_on(place.observe(&later)).expect("found");
     let names: Vec<&str> = found.iter().map(|f| f.file.as_str()).collect();
     assert_eq!(names, ["in/a.csv", "in/b.csv"]);
-    let arrival = runtime().block_on(place.fetch(&found[0], dir.path())).expect("fetched");
-    let Arrival::Complete(content) = arrival else { panic!("unstable") };
-    assert_eq!((content.length(), content.hash()), (4, mainstay_base::Hash::of(b"a\n1\n")));
+    let arrival = runtime()
+        .block_on(place.fetch(&found[0], dir.path()))
+        .expect("fetched");
+    let Arrival::Complete(content) = arrival else {
+        panic!("unstable")
+    };
+    assert_eq!(
+        (content.length(), content.hash()),
+        (4, mainstay_base::Hash::of(b"a\n1\n"))
+    );
 }
 
 #[test]
@@ -50,12 +63,19 @@ fn a_file_that_grows_is_left_for_the_next_look() {
         tokio::join!(place.observe(&SystemClock), write).0
     });
     let found = found.expect("found");
-    assert_eq!(found.iter().map(|f| f.file.as_str()).collect::<Vec<_>>(), ["in/s.csv"]);
+    assert_eq!(
+        found.iter().map(|f| f.file.as_str()).collect::<Vec<_>>(),
+        ["in/s.csv"]
+    );
     fs::write(&still, "b\n1\n2\n").expect("changed");
-    let arrival = runtime().block_on(place.fetch(&found[0], dir.path())).expect("fetched");
+    let arrival = runtime()
+        .block_on(place.fetch(&found[0], dir.path()))
+        .expect("fetched");
     assert!(matches!(arrival, Arrival::Unstable));
     fs::remove_file(&still).expect("removed");
-    let arrival = runtime().block_on(place.fetch(&found[0], dir.path())).expect("fetched");
+    let arrival = runtime()
+        .block_on(place.fetch(&found[0], dir.path()))
+        .expect("fetched");
     assert!(matches!(arrival, Arrival::Unstable));
 }
 
@@ -63,12 +83,16 @@ fn a_file_that_grows_is_left_for_the_next_look() {
 fn large_files_are_copied_and_hash_the_same() {
     let dir = tempfile::tempdir().expect("a folder");
     fs::create_dir(dir.path().join("in")).expect("a folder");
-    let bytes = "a,b\n".to_owned() + &"1,xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\n".repeat(700_000);
+    let bytes =
+        "a,b\n".to_owned() + &"1,xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\n".repeat(700_000);
     fs::write(dir.path().join("in/l.csv"), &bytes).expect("a file");
     let place = Watch::open(&source(), dir.path()).expect("a place");
     let later = ManualClock::new(SystemClock.now().plus_millis(60_000));
     let found = runtime().block_on(place.observe(&later)).expect("found");
-    let Arrival::Complete(content) = runtime().block_on(place.fetch(&found[0], dir.path())).expect("fetched") else {
+    let Arrival::Complete(content) = runtime()
+        .block_on(place.fetch(&found[0], dir.path()))
+        .expect("fetched")
+    else {
         panic!("unstable")
     };
     assert_eq!(content.hash(), mainstay_base::Hash::of(bytes.as_bytes()));

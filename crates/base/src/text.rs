@@ -2,7 +2,9 @@
 
 /// Returns the candidate that is nearest to `word`, if one is near enough to be a slip of the fingers.
 pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let limit = 1 + word.chars().count() / 4;
+    // A slip in a word of one or two letters leaves nothing to recognise it by.
+    let letters = word.chars().count();
+    let limit = if letters < 3 { 0 } else { 1 + letters / 4 };
     candidates
         .into_iter()
         .map(|c| (distance(&word.to_lowercase(), &c.to_lowercase()), c))
@@ -65,6 +67,7 @@ mod tests {
     fn slips_are_found_and_strangers_are_not() {
         assert_eq!(nearest("retrys", ["retries", "slice", "tags"]), Some("retries"));
         assert_eq!(nearest("fligths", ["flights", "weather"]), Some("flights"));
+        assert_eq!(nearest("c", ["a", "b"]), None);
         assert_eq!(nearest("zzz", ["flights", "weather"]), None);
     }
 

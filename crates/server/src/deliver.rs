@@ -266,7 +266,7 @@ struct SliceStage<'a> {
 
 impl mainstay_ingest::Stage for SliceStage<'_> {
     fn stage(&self, slice: &SliceKey, rows: &RecordBatch) -> Result<DataFile, mainstay_ingest::Error> {
-        let failed = mainstay_ingest::Error::failed::<mainstay_catalog::Error>;
+        let failed = |e: mainstay_catalog::Error| mainstay_ingest::Error::failed(e);
         let stage = match self.stage.get() {
             Some(stage) => stage,
             None => {

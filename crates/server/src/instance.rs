@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use mainstay_api::{Error, ErrorKind, Progress};
-use mainstay_base::{Clock, SystemClock};
+use mainstay_base::{Bytes, Clock, SystemClock};
+use mainstay_catalog::Projector;
 use mainstay_control::{Command, State};
 use mainstay_engine::{Engine, EngineConfig};
 use mainstay_model::resource::{Kind, ResourceKey, Spec};
@@ -40,6 +41,14 @@ pub struct Options {
     pub context: Context,
 }
 
+/// The store of the tables, and what projects into it; opened once for each location.
+#[derive(Clone, Debug)]
+pub(crate) struct Tables {
+    location: Option<String>,
+    pub(crate) store: Store,
+    pub(crate) projector: Projector,
+}
+
 /// Who watches the work.
 pub(crate) type Watch<'a> = &'a (dyn Fn(Progress) + Sync);
 
@@ -50,6 +59,7 @@ pub struct Instance {
     pub(crate) clock: Arc<dyn Clock>,
     ledger: Mutex<Ledger>,
     engine: OnceLock<Engine>,
+    tables: Mutex<Option<Tables>>,
     pub(crate) runtime: tokio::runtime::Runtime,
 }
 
@@ -72,7 +82,7 @@ impl Instance {
             .thread_name("mainstay-io")
             .build()
             .map_err(|e| error::file("start threads for", &options.home, &e))?;
-        let instance = Self { options, clock, ledger: Mutex::new(ledger), engine: OnceLock::new(), runtime };
+        let instance = Self { options, clock, ledger: Mutex::new(ledger), engine: OnceLock::new(), tables: Mutex::default(), runtime };
         if instance.options.access == Access::Write {
             instance.recover()?;
         }
@@ -139,12 +149,23 @@ impl Instance {
 
     /// Returns the store of the tables.
     pub(crate) fn store(&self) -> Result<Store, Error> {
-        let base = self.options.project.clone().unwrap_or_else(|| self.options.home.clone());
-        let opened = match self.settings().store {
-            Some(location) => mainstay_storage::open(&location, &base),
+        self.tables().map(|t| t.store)
+    }
+
+    pub(crate) fn tables(&self) -> Result<Tables, Error> {
+        let location = self.settings().store;
+        let mut opened = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(tables) = opened.as_ref().filter(|t| t.location == location) {
+            return Ok(tables.clone());
+        }
+        let base = self.options.project.as_ref().unwrap_or(&self.options.home);
+        let store = match &location {
+            Some(location) => mainstay_storage::open(location, base),
             None => mainstay_storage::open("data", &self.options.home),
         };
-        opened.map_err(|e| error::storage(&e))
+        let store = store.map_err(|e| error::storage(&e))?;
+        let projector = Projector::new(&store);
+        Ok(opened.insert(Tables { location, store, projector }).clone())
     }
 
     /// Returns the path of a dataset's table in the store.
@@ -165,8 +186,7 @@ impl Instance {
     }
 
     pub(crate) fn parallel(&self) -> usize {
-        let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
-        self.settings().parallel.map_or(cores, |p| p.max(1) as usize)
+        self.settings().parallel.map_or_else(cores, |p| p.max(1) as usize)
     }
 
     /// Returns the engine, shared by all runs of this process.
@@ -176,14 +196,18 @@ impl Instance {
         }
         let settings = self.settings();
         let config = EngineConfig {
-            memory_limit: settings.memory.unwrap_or_else(memory_default),
+            memory_limit: Bytes(settings.memory.unwrap_or_else(memory_default)),
             spill_dir: self.options.home.join("spill"),
-            spill_limit: settings.spill.unwrap_or(100_000_000_000),
-            ..EngineConfig::default()
+            spill_limit: Bytes(settings.spill.unwrap_or(100_000_000_000)),
+            threads: cores(),
         };
         let engine = Engine::new(config).map_err(|e| error::defect("start the engine", &e))?;
         Ok(self.engine.get_or_init(|| engine))
     }
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(2, std::num::NonZero::get)
 }
 
 /// 60 % of the machine's memory, 2 GB if it cannot be told.

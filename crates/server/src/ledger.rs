@@ -1,6 +1,5 @@
 //! The ledger: the journal with its fold. Every change goes through here: decided, appended, then applied.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -155,15 +154,6 @@ impl Ledger {
             self.journal.checkpoint(&key).map_err(|e| error::journal(&e))?;
         }
         Ok(())
-    }
-
-    /// Counts the facts by kind; for people who ask what a journal holds.
-    pub(crate) fn kinds(&self) -> Result<BTreeMap<String, u64>, Error> {
-        let mut kinds = BTreeMap::new();
-        for record in self.journal.records(1, mainstay_journal::Filter::default()) {
-            *kinds.entry(record.map_err(|e| error::journal(&e))?.kind).or_default() += 1;
-        }
-        Ok(kinds)
     }
 }
 

@@ -1,7 +1,7 @@
 //! The Delta logs follow the journal: every version of a dataset that its log does not show yet is written there, in order.
 
 use mainstay_api::Error;
-use mainstay_catalog::{Projection, project};
+use mainstay_catalog::Projection;
 use mainstay_control::{Command, Dataset, State};
 use mainstay_model::{DataFile, DatasetName, SliceKey};
 
@@ -12,15 +12,15 @@ use crate::step;
 impl Instance {
     /// Brings a dataset's Delta log up to the journal. Repeating it changes nothing.
     pub(crate) fn project(&self, name: &DatasetName) -> Result<(), Error> {
-        let store = self.store()?;
+        let tables = self.tables()?;
         while let Some(next) = self.with(|state| self.next_projection(state, name)) {
             let version = next.version;
             let shown = self
                 .runtime
-                .block_on(project(&store, &self.table(name), &next))
+                .block_on(tables.projector.project(&self.table(name), &next))
                 .map_err(|e| error::catalog(name, &e))?;
             step::at("publish.projected");
-            self.submit(Command::Projected { dataset: name.clone(), version, delta_version: shown })?;
+            self.submit(Command::Projected { dataset: name.clone(), version, delta_version: shown.version })?;
             step::at("projection.recorded");
         }
         Ok(())
@@ -41,7 +41,7 @@ impl Instance {
             add,
             remove,
             timestamp: entry.time,
-            run: entry.run.map(|r: mainstay_model::RunId| r.to_string()),
+            run: entry.run,
         })
     }
 }

@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 
 use mainstay_api::Error;
+use mainstay_catalog::cleanup::{leavings, remove_attempt};
 use mainstay_control::{Command, RunStatus, State};
 use mainstay_model::run::RunError;
 use mainstay_model::{DatasetName, RunId};
@@ -52,9 +53,14 @@ impl Instance {
         let names: Vec<DatasetName> = self.with(crate::show::datasets).into_iter().collect();
         for name in names {
             let referenced = self.with(|state| referenced(state, &name));
-            self.runtime
-                .block_on(mainstay_catalog::remove_unreferenced(&store, &self.table(&name), &referenced))
-                .map_err(|e| error::catalog(&name, &e))?;
+            let table = self.table(&name);
+            let remove = async {
+                for attempt in leavings(&store, &table, &referenced).await? {
+                    remove_attempt(&store, &table, &attempt).await?;
+                }
+                Ok(())
+            };
+            self.runtime.block_on(remove).map_err(|e: mainstay_catalog::Error| error::catalog(&name, &e))?;
         }
         Ok(())
     }

@@ -97,9 +97,4 @@ impl Instance {
             wanted.iter().filter(is_source).cloned().collect()
         })
     }
-
-    /// Returns a job as applied.
-    pub(crate) fn job(&self, name: &DatasetName) -> Option<Job> {
-        self.resource(&ResourceKey::new(Kind::Job, name)).as_ref().and_then(job_of)
-    }
 }

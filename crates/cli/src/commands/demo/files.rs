@@ -107,7 +107,7 @@ fn numbers(batch: &RecordBatch, name: &str) -> Vec<i64> {
 
 fn parquet(rows: &RecordBatch) -> Result<Vec<u8>, Error> {
     let mut bytes = Vec::new();
-    let write = || -> Result<(), parquet::errors::ParquetError> {
+    let mut write = || -> Result<(), parquet::errors::ParquetError> {
         let mut writer = ArrowWriter::try_new(&mut bytes, rows.schema(), None)?;
         writer.write(rows)?;
         writer.close().map(|_| ())

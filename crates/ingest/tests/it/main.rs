@@ -1,6 +1,10 @@
 //! Files as they are delivered, taken in through the public interface and staged as Parquet.
 
-#![expect(clippy::expect_used, clippy::panic, reason = "a test that cannot be set up fails")]
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot be set up fails"
+)]
 
 mod damage;
 mod desk;

@@ -65,12 +65,15 @@ pub struct DeltaVersion {
     pub checkpoint_error: Option<Error>,
 }
 
+/// The newest commit of one table, held while the next one is made.
+type SharedTip = Arc<Mutex<Option<Tip>>>;
+
 /// Projects into the tables of one store, one commit at a time for each table. It remembers the newest commits that it has
 /// seen; a commit of somebody else is noticed all the same.
 #[derive(Debug, Clone)]
 pub struct Projector {
     store: Store,
-    tips: Arc<Mutex<HashMap<String, Arc<Mutex<Option<Tip>>>>>>,
+    tips: Arc<Mutex<HashMap<String, SharedTip>>>,
     checkpoint_every: u64,
 }
 

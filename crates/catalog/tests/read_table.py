@@ -26,9 +26,7 @@ print(
             "flights": pc.sum(rows["flight"]).as_py(),
             "price": str(pc.sum(rows["price"]).as_py()),
             "first": json.loads(json.dumps(rows.slice(0, 1).to_pylist()[0], default=str)) if rows.num_rows else None,
-            "history": [
-                {"operation": h.get("operation"), "run": h.get("userMetadata")} for h in table.history(5)
-            ],
+            "history": [[h.get("operation"), h.get("userMetadata")] for h in table.history(5)],
             "txn": table.transaction_version("mainstay/main/air.flights"),
         }
     )

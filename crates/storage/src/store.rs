@@ -74,6 +74,7 @@ impl Store {
             meter: meter.clone(),
             faults,
             patience,
+            unordered: local.is_some(),
         });
         Self(Arc::new(Inner {
             object_store,

@@ -7,7 +7,7 @@ use std::{fmt, io};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures::stream::BoxStream;
+use futures::stream::{self, BoxStream};
 use futures::{FutureExt, StreamExt, TryStreamExt};
 use object_store::path::Path;
 use object_store::{
@@ -25,6 +25,8 @@ pub(crate) struct Watched {
     pub(crate) faults: Option<Arc<Plan>>,
     /// How long the answer to a request without a body may take; none for a local folder.
     pub(crate) patience: Option<Duration>,
+    /// Whether the store lists in any order.
+    pub(crate) unordered: bool,
 }
 
 impl Watched {
@@ -54,14 +56,23 @@ impl Watched {
         }
     }
 
-    /// Lets the faults of a listing strike before its first entry.
+    /// Lets the faults of a listing strike before its first entry, and puts the entries in the order of their names, as
+    /// servers do and libraries rely on.
     fn guarded(
         &self,
         prefix: Option<&Path>,
         entries: BoxStream<'static, Result<ObjectMeta>>,
     ) -> BoxStream<'static, Result<ObjectMeta>> {
         let (this, prefix) = (self.clone(), prefix.cloned().unwrap_or_default());
-        let start = async move { this.before("list", &prefix).await.map(|_| entries) };
+        let start = async move {
+            this.before("list", &prefix).await?;
+            if !this.unordered {
+                return Ok::<_, object_store::Error>(entries);
+            }
+            let mut all: Vec<ObjectMeta> = entries.try_collect().await?;
+            all.sort_unstable_by(|a, b| a.location.cmp(&b.location));
+            Ok(stream::iter(all.into_iter().map(Ok)).boxed())
+        };
         start.into_stream().try_flatten().boxed()
     }
 }

@@ -20,7 +20,8 @@ pub(super) async fn write(store: &Store, table: &str, version: u64) -> Result<()
         version,
         why,
     };
-    // The library finds files by the paths of URLs; this one counts from the root of the store, whatever that is.
+    // The library finds files by the paths of URLs; this one counts from the root of the store, whatever that is. It relies on
+    // listings in the order of names, which `storage` promises.
     let mut url = Url::parse("memory:///").map_err(|e| fail(e.to_string()))?;
     url.set_path(&format!("/{table}/"));
     let root = store.object_store();

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use arrow::array::RecordBatch;
+use futures::{StreamExt, TryStreamExt};
 use mainstay_model::{DataFile, SliceKey};
 
 use super::{SliceWriter, Stage};
@@ -12,6 +13,9 @@ use crate::types::coerce_to;
 
 /// How much memory the open files of a writer may take together before the largest is flushed, in bytes.
 const MEMORY_LIMIT: usize = 256 << 20;
+
+/// How many files are finished at once.
+const UPLOADS: usize = 16;
 
 /// Writes rows of any slices. Within a slice, rows keep their order.
 #[derive(Debug)]
@@ -62,11 +66,14 @@ impl TableWriter {
     ///
     /// As the store says; then the attempt's prefix is to be removed.
     pub async fn finish(self) -> Result<BTreeMap<SliceKey, Vec<DataFile>>> {
-        let mut out = BTreeMap::new();
-        for (key, writer) in self.slices {
-            out.insert(key, writer.finish().await?);
-        }
-        Ok(out)
+        let finishing = self
+            .slices
+            .into_iter()
+            .map(async |(key, writer)| Ok((key, writer.finish().await?)));
+        futures::stream::iter(finishing)
+            .buffer_unordered(UPLOADS)
+            .try_collect()
+            .await
     }
 
     /// Flushes the largest files until the rest fits.

@@ -20,7 +20,7 @@ pub(crate) fn flights(days: i32, per_day: i32) -> RecordBatch {
     let rows: Vec<(i32, i32)> = (0..days)
         .flat_map(|d| (0..per_day).map(move |i| (d, i)))
         .collect();
-    let day: Date32Array = rows.iter().map(|(d, _)| NEW_YEAR + d).collect();
+    let day: Date32Array = rows.iter().map(|(d, _)| Some(NEW_YEAR + d)).collect();
     let flight: Int32Array = rows
         .iter()
         .map(|(d, i)| (i % 7 != 6).then_some(d * 1000 + i))

@@ -2,7 +2,10 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 
+use futures::TryStreamExt as _;
 use mainstay_base::Hash;
+use mainstay_storage::object_store::ObjectStore as _;
+use mainstay_storage::object_store::path::Path;
 use mainstay_storage::{ConditionalPut, Kind, open};
 
 #[tokio::test]
@@ -58,6 +61,30 @@ async fn a_removed_folder_leaves_nothing_behind() {
         Kind::Invalid
     );
     store.delete("t/none").await.expect("nothing to do");
+}
+
+#[tokio::test]
+async fn libraries_see_names_in_order() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let store = open(".", dir.path()).expect("a store");
+    let names: Vec<String> = (0..30).map(|i| format!("log/{i:03}.json")).collect();
+    for name in names.iter().rev() {
+        store.put(name, "x".into()).await.expect("a put");
+    }
+    let prefix = Path::from("log");
+    for entries in [
+        store.object_store().list(Some(&prefix)),
+        store
+            .object_store()
+            .list_with_offset(Some(&prefix), &Path::from("log/")),
+    ] {
+        let seen: Vec<String> = entries
+            .map_ok(|o| o.location.to_string())
+            .try_collect()
+            .await
+            .expect("a list");
+        assert_eq!(seen, names);
+    }
 }
 
 #[tokio::test]

@@ -50,7 +50,14 @@ pub struct Error {
 impl Error {
     /// Makes an error without causes or help.
     pub fn new(kind: ErrorKind, code: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { code: code.into(), kind, message: message.into(), causes: Vec::new(), help: None, mistakes: Vec::new() }
+        Self {
+            code: code.into(),
+            kind,
+            message: message.into(),
+            causes: Vec::new(),
+            help: None,
+            mistakes: Vec::new(),
+        }
     }
 
     /// Adds what to do about it.

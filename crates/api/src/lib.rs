@@ -9,10 +9,14 @@ mod journal;
 mod project;
 mod run;
 
-pub use data::{DatasetReport, DeliverReport, DeliveryReport, DependenciesReport, Fallback, ListReport, SliceReport, SlicesReport};
+pub use data::{
+    DatasetReport, DeliverReport, DeliveryReport, DependenciesReport, Fallback, ListReport, SliceReport,
+    SlicesReport,
+};
 pub use error::{Error, ErrorKind};
 pub use journal::{FactReport, JournalReport, ProofCheckReport, VerifyReport};
 pub use project::{
-    ApplyReport, ChangeReport, CheckReport, Estimate, HistoryEntry, HistoryReport, Mistake, PlanReport, StaleReport,
+    ApplyReport, ChangeReport, CheckReport, Estimate, HistoryEntry, HistoryReport, Mistake, PlanReport,
+    StaleReport,
 };
 pub use run::{Progress, RunReport, RunsReport, UsageReport};

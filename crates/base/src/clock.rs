@@ -52,7 +52,9 @@ impl FromStr for Timestamp {
 
     /// Reads RFC 3339 with an offset or `Z`.
     fn from_str(s: &str) -> Result<Self, BadTimestamp> {
-        s.parse::<jiff::Timestamp>().map(|t| Self(t.as_microsecond())).map_err(|_| BadTimestamp(s.to_owned()))
+        s.parse::<jiff::Timestamp>()
+            .map(|t| Self(t.as_microsecond()))
+            .map_err(|_| BadTimestamp(s.to_owned()))
     }
 }
 

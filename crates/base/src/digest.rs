@@ -68,7 +68,8 @@ impl FromStr for MultisetHash {
 
     fn from_str(s: &str) -> Result<Self, BadDigest> {
         let lane = |part: Option<&str>| {
-            part.filter(|p| p.len() == 32).and_then(|p| u128::from_str_radix(p, 16).ok())
+            part.filter(|p| p.len() == 32)
+                .and_then(|p| u128::from_str_radix(p, 16).ok())
         };
         match (lane(s.get(..32)), lane(s.get(32..))) {
             (Some(a), Some(b)) => Ok(Self([a, b])),
@@ -104,6 +105,9 @@ mod tests {
         assert_eq!(of(&[1, 2, 3]), of(&[3, 1, 2]));
         assert_ne!(of(&[1, 1]), of(&[]));
         assert_eq!(of(&[1]).union(of(&[2])), of(&[2, 1]));
-        assert_eq!(of(&[7, 9]).to_string().parse::<MultisetHash>().expect("a digest"), of(&[9, 7]));
+        assert_eq!(
+            of(&[7, 9]).to_string().parse::<MultisetHash>().expect("a digest"),
+            of(&[9, 7])
+        );
     }
 }

@@ -95,7 +95,10 @@ impl FromStr for Hash {
 
     fn from_str(s: &str) -> Result<Self, BadHash> {
         let bytes = data_encoding::HEXLOWER_PERMISSIVE.decode(s.as_bytes()).ok();
-        bytes.and_then(|b| b.try_into().ok()).map(Self).ok_or_else(|| BadHash(s.to_owned()))
+        bytes
+            .and_then(|b| b.try_into().ok())
+            .map(Self)
+            .ok_or_else(|| BadHash(s.to_owned()))
     }
 }
 

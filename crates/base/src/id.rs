@@ -52,9 +52,15 @@ pub struct BadId {
 
 /// Reads the number of an id; digits only, so that one id has one text.
 pub fn number(text: &str, prefix: &'static str) -> Result<u64, BadId> {
-    let bad = || BadId { text: text.to_owned(), prefix };
+    let bad = || BadId {
+        text: text.to_owned(),
+        prefix,
+    };
     let digits = text.strip_prefix(prefix).ok_or_else(bad)?;
-    if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) || (digits.len() > 1 && digits.starts_with('0')) {
+    if digits.is_empty()
+        || !digits.bytes().all(|b| b.is_ascii_digit())
+        || (digits.len() > 1 && digits.starts_with('0'))
+    {
         return Err(bad());
     }
     digits.parse().map_err(|_| bad())

@@ -76,7 +76,11 @@ impl fmt::Display for Bytes {
             value /= 1000.0;
             unit = u;
         }
-        let digits = if value < 9.995 { 2 } else { usize::from(value < 99.95) };
+        let digits = if value < 9.995 {
+            2
+        } else {
+            usize::from(value < 99.95)
+        };
         write!(f, "{value:.digits$} {unit}")
     }
 }
@@ -84,7 +88,11 @@ impl fmt::Display for Bytes {
 impl fmt::Display for CpuTime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let s = self.seconds();
-        if s < 0.1 { write!(f, "{:.0} ms", s * 1e3) } else { write!(f, "{s:.1} s") }
+        if s < 0.1 {
+            write!(f, "{:.0} ms", s * 1e3)
+        } else {
+            write!(f, "{s:.1} s")
+        }
     }
 }
 

@@ -6,8 +6,16 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// The production layer for data jobs: files in, checked and published tables out, and an answer to every why.
 #[derive(Debug, Parser)]
-#[command(name = "mainstay", version, propagate_version = false, max_term_width = 100, disable_help_subcommand = false)]
-#[command(after_help = "New here? `mainstay demo` plays a year of New York's flights, explained, in about 20 seconds.")]
+#[command(
+    name = "mainstay",
+    version,
+    propagate_version = false,
+    max_term_width = 100,
+    disable_help_subcommand = false
+)]
+#[command(
+    after_help = "New here? `mainstay demo` plays a year of New York's flights, explained, in about 20 seconds."
+)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: Global,
@@ -82,7 +90,9 @@ pub(crate) enum Command {
     /// Look for mistakes in the project, and nothing else
     Check,
     /// Show what apply would do, to resources and to data
-    #[command(after_help = "Examples:\n  mainstay plan\n  mainstay plan --exit-code   # 3 if there are changes\n  mainstay plan --json | jq .changes")]
+    #[command(
+        after_help = "Examples:\n  mainstay plan\n  mainstay plan --exit-code   # 3 if there are changes\n  mainstay plan --json | jq .changes"
+    )]
     Plan {
         /// Exit with 3 if there are changes
         #[arg(long)]
@@ -92,7 +102,9 @@ pub(crate) enum Command {
         full: bool,
     },
     /// Make the resources what the project says, or exactly what a plan says
-    #[command(after_help = "Examples:\n  mainstay apply --reason \"new carrier table\"\n  mainstay apply plan/P-9")]
+    #[command(
+        after_help = "Examples:\n  mainstay apply --reason \"new carrier table\"\n  mainstay apply plan/P-9"
+    )]
     Apply {
         /// The plan that was reviewed; refused if anything moved since
         plan: Option<String>,
@@ -104,7 +116,9 @@ pub(crate) enum Command {
         sources: Vec<String>,
     },
     /// Bring datasets up to date, deliveries first
-    #[command(after_help = "Examples:\n  mainstay run\n  mainstay run air.daily_delays@2013-02\n  mainstay run air.daily_delays --force")]
+    #[command(
+        after_help = "Examples:\n  mainstay run\n  mainstay run air.daily_delays@2013-02\n  mainstay run air.daily_delays --force"
+    )]
     Run {
         /// Datasets, with slices if not all; everything if none is named
         addresses: Vec<String>,
@@ -113,7 +127,9 @@ pub(crate) enum Command {
         force: bool,
     },
     /// Read data and the tables of `system`
-    #[command(after_help = "Examples:\n  mainstay query \"SELECT carrier, count(*) AS n FROM air.flights GROUP BY carrier\"\n  mainstay query \"SELECT * FROM air.flights\" --as-of 2026-11-01T00:00:00Z --format parquet -o flights.parquet\n  mainstay query \"SELECT * FROM system.runs\"")]
+    #[command(
+        after_help = "Examples:\n  mainstay query \"SELECT carrier, count(*) AS n FROM air.flights GROUP BY carrier\"\n  mainstay query \"SELECT * FROM air.flights\" --as-of 2026-11-01T00:00:00Z --format parquet -o flights.parquet\n  mainstay query \"SELECT * FROM system.runs\""
+    )]
     Query {
         /// One query
         sql: String,
@@ -136,7 +152,9 @@ pub(crate) enum Command {
         kind: String,
     },
     /// Show one thing
-    #[command(after_help = "Examples:\n  mainstay show air.daily_delays\n  mainstay show run/R-12\n  mainstay show plan/P-9")]
+    #[command(
+        after_help = "Examples:\n  mainstay show air.daily_delays\n  mainstay show run/R-12\n  mainstay show plan/P-9"
+    )]
     Show {
         /// An address
         thing: String,
@@ -182,7 +200,9 @@ pub(crate) enum Command {
     },
     /// Show what happened; verify and prove it
     #[command(args_conflicts_with_subcommands = true)]
-    #[command(after_help = "Examples:\n  mainstay journal --on air.flights\n  mainstay journal verify\n  mainstay journal prove 17 > fact-17.json\n  mainstay journal check fact-17.json --key .mainstay/journal.key.pub")]
+    #[command(
+        after_help = "Examples:\n  mainstay journal --on air.flights\n  mainstay journal verify\n  mainstay journal prove 17 > fact-17.json\n  mainstay journal check fact-17.json --key .mainstay/journal.key.pub"
+    )]
     Journal {
         #[command(subcommand)]
         action: Option<JournalAction>,

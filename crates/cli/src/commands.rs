@@ -33,8 +33,20 @@ pub(crate) fn run(cli: &Cli, output: &Output) -> Result<Done, Error> {
         Command::Revert { thing } => project::revert(global, thing, output),
         Command::Deliver { sources } => data::deliver(global, sources, output),
         Command::Run { addresses, force } => run::run(global, addresses, *force, output),
-        Command::Query { sql, as_of, version, format, output: file } => {
-            let ask = query::Ask { sql, as_of: as_of.as_deref(), version: *version, format: *format, file: file.as_deref() };
+        Command::Query {
+            sql,
+            as_of,
+            version,
+            format,
+            output: file,
+        } => {
+            let ask = query::Ask {
+                sql,
+                as_of: as_of.as_deref(),
+                version: *version,
+                format: *format,
+                file: file.as_deref(),
+            };
             query::query(global, &ask, output)
         }
         Command::List { kind } => show::list(global, kind, output),
@@ -78,13 +90,19 @@ fn address(text: &str) -> Result<Address, Error> {
 fn dataset(text: &str) -> Result<(DatasetName, Selection), Error> {
     match address(text)? {
         Address::Dataset(name, selection) => Ok((name, selection)),
-        other => Err(Error::new(ErrorKind::Invalid, "MS0007", format!("`{other}` is not a dataset"))
-            .help("datasets look like air.flights or air.flights@2013-02-03")),
+        other => Err(Error::new(
+            ErrorKind::Invalid,
+            "MS0007",
+            format!("`{other}` is not a dataset"),
+        )
+        .help("datasets look like air.flights or air.flights@2013-02-03")),
     }
 }
 
 fn time(text: &str) -> Result<mainstay_base::Timestamp, Error> {
-    text.parse().map_err(|e: mainstay_base::clock::BadTimestamp| Error::new(ErrorKind::Invalid, "MS0008", e.to_string()))
+    text.parse().map_err(|e: mainstay_base::clock::BadTimestamp| {
+        Error::new(ErrorKind::Invalid, "MS0008", e.to_string())
+    })
 }
 
 /// Writes a moment for people: to the second.
@@ -98,6 +116,9 @@ fn slices(list: &[String]) -> String {
     match list {
         [] => "no slice".to_owned(),
         [one] => one.clone(),
-        [first, .., last] => format!("{} ({first} … {last})", mainstay_base::text::count(list.len() as u64, "slice")),
+        [first, .., last] => format!(
+            "{} ({first} … {last})",
+            mainstay_base::text::count(list.len() as u64, "slice")
+        ),
     }
 }

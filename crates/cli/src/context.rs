@@ -13,14 +13,28 @@ use crate::output::Output;
 pub(crate) fn project(global: &Global) -> Result<Option<PathBuf>, Error> {
     if let Some(dir) = &global.project {
         if !dir.join(PROJECT_FILE).is_file() {
-            let message = format!("there is no project in {}: it has no {PROJECT_FILE}", dir.display());
-            return Err(Error::new(ErrorKind::NotFound, "MS0001", message).help("make one with `mainstay init DIR`"));
+            let message = format!(
+                "there is no project in {}: it has no {PROJECT_FILE}",
+                dir.display()
+            );
+            return Err(
+                Error::new(ErrorKind::NotFound, "MS0001", message).help("make one with `mainstay init DIR`")
+            );
         }
         return Ok(Some(absolute(dir)));
     }
-    let here = std::env::current_dir()
-        .map_err(|e| Error::new(ErrorKind::Unavailable, "MS0702", "the current folder cannot be found").because(&e))?;
-    Ok(here.ancestors().find(|d| d.join(PROJECT_FILE).is_file()).map(Path::to_owned))
+    let here = std::env::current_dir().map_err(|e| {
+        Error::new(
+            ErrorKind::Unavailable,
+            "MS0702",
+            "the current folder cannot be found",
+        )
+        .because(&e)
+    })?;
+    Ok(here
+        .ancestors()
+        .find(|d| d.join(PROJECT_FILE).is_file())
+        .map(Path::to_owned))
 }
 
 fn absolute(dir: &Path) -> PathBuf {
@@ -42,7 +56,9 @@ pub(crate) fn home(global: &Global, project: Option<&Path>) -> Result<PathBuf, E
 }
 
 fn person(global: &Global) -> Context {
-    let user = ["MAINSTAY_USER", "USER", "LOGNAME"].iter().find_map(|v| std::env::var(v).ok().filter(|u| !u.is_empty()));
+    let user = ["MAINSTAY_USER", "USER", "LOGNAME"]
+        .iter()
+        .find_map(|v| std::env::var(v).ok().filter(|u| !u.is_empty()));
     Context {
         account: global.account.clone().unwrap_or_else(|| "main".to_owned()),
         actor: user.unwrap_or_else(|| format!("uid-{}", rustix::process::getuid().as_raw())),
@@ -68,8 +84,18 @@ pub(crate) fn open_at(
     let wait = global.wait.map(Duration::from_secs);
     let nothing_yet = access == Access::Read && !Instance::exists(&home);
     // Reading a home that was never written shows what is there: nothing. It is made, so that the answer has the same form.
-    let access = if nothing_yet && project.is_some() { Access::Write } else { access };
-    let instance = Instance::open(Options { home, project, access, wait, context: person(global) })?;
+    let access = if nothing_yet && project.is_some() {
+        Access::Write
+    } else {
+        access
+    };
+    let instance = Instance::open(Options {
+        home,
+        project,
+        access,
+        wait,
+        context: person(global),
+    })?;
     if let Some(repaired) = instance.repaired() {
         output.note(&repaired);
     }

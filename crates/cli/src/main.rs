@@ -84,7 +84,11 @@ fn usage(e: &clap::Error) -> ExitCode {
     let wants_json = std::env::args_os().any(|a| a == "--json");
     if e.use_stderr() && wants_json {
         let text = e.render().to_string();
-        let message = text.trim_start_matches("error: ").lines().next().unwrap_or_default();
+        let message = text
+            .trim_start_matches("error: ")
+            .lines()
+            .next()
+            .unwrap_or_default();
         Output::json_only().error(&Error::new(ErrorKind::Invalid, "MS0006", message).help("mainstay help"));
     } else {
         // If even the terminal is gone there is nobody to tell.

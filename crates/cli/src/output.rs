@@ -62,7 +62,13 @@ impl Output {
 
     /// Shows nothing but JSON.
     pub(crate) const fn json_only() -> Self {
-        Self { json: true, quiet: true, verbose: false, color_out: false, color_err: false }
+        Self {
+            json: true,
+            quiet: true,
+            verbose: false,
+            color_out: false,
+            color_err: false,
+        }
     }
 
     pub(crate) const fn is_json(&self) -> bool {
@@ -79,11 +85,19 @@ impl Output {
 
     /// Marks a text for standard output.
     pub(crate) fn paint(&self, style: Style, text: &str) -> String {
-        if self.color_out { format!("{}{text}\x1b[0m", style.code()) } else { text.to_owned() }
+        if self.color_out {
+            format!("{}{text}\x1b[0m", style.code())
+        } else {
+            text.to_owned()
+        }
     }
 
     fn paint_err(&self, style: Style, text: &str) -> String {
-        if self.color_err { format!("{}{text}\x1b[0m", style.code()) } else { text.to_owned() }
+        if self.color_err {
+            format!("{}{text}\x1b[0m", style.code())
+        } else {
+            text.to_owned()
+        }
     }
 
     /// Prints a line of the answer.
@@ -138,7 +152,11 @@ impl Output {
             self.document(&json!({ "error": error }));
             return;
         }
-        let mut text = format!("{}: {}\n", self.paint_err(Style::Bad, &format!("error[{}]", error.code)), error.message);
+        let mut text = format!(
+            "{}: {}\n",
+            self.paint_err(Style::Bad, &format!("error[{}]", error.code)),
+            error.message
+        );
         for cause in &error.causes {
             text.push_str(&format!("  because {cause}\n"));
         }

@@ -55,7 +55,9 @@ impl Shown {
     }
 
     fn bar(&self, what: &str, unit: &str, total: Option<u64>) -> ProgressBar {
-        let Some(bars) = &self.bars else { return ProgressBar::hidden() };
+        let Some(bars) = &self.bars else {
+            return ProgressBar::hidden();
+        };
         let template = match total {
             Some(_) => format!("  {{prefix:28}} {{bar:24}} {{pos}}/{{len}} {unit} {{per_sec}} {{eta}}"),
             None => format!("  {{prefix:28}} {{spinner}} {{pos}} {unit} {{elapsed}}"),

@@ -16,19 +16,42 @@ pub(crate) fn table(headings: &[&str], rows: &[Vec<String>]) -> String {
     let mut table = Table::new();
     table.load_style(comfy_table::presets::NOTHING);
     if let Some(width) = width() {
-        table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
+        table
+            .set_content_arrangement(ContentArrangement::Dynamic)
+            .set_width(width);
     }
     let numbers: Vec<bool> = (0..headings.len())
         .map(|i| !rows.is_empty() && rows.iter().all(|r| r.get(i).is_none_or(|v| is_number(v))))
         .collect();
-    let align = |i: usize| if numbers.get(i) == Some(&true) { CellAlignment::Right } else { CellAlignment::Left };
-    table.set_header(headings.iter().enumerate().map(|(i, h)| Cell::new(h.to_uppercase()).set_alignment(align(i))));
+    let align = |i: usize| {
+        if numbers.get(i) == Some(&true) {
+            CellAlignment::Right
+        } else {
+            CellAlignment::Left
+        }
+    };
+    table.set_header(
+        headings
+            .iter()
+            .enumerate()
+            .map(|(i, h)| Cell::new(h.to_uppercase()).set_alignment(align(i))),
+    );
     for row in rows.iter().take(MOST_ROWS) {
-        table.add_row(row.iter().enumerate().map(|(i, v)| Cell::new(v).set_alignment(align(i))));
+        table.add_row(
+            row.iter()
+                .enumerate()
+                .map(|(i, v)| Cell::new(v).set_alignment(align(i))),
+        );
     }
-    let mut text: String = table.lines().map(|l| format!("{}\n", l.trim_end().strip_prefix(' ').unwrap_or(l.trim_end()))).collect();
+    let mut text: String = table
+        .lines()
+        .map(|l| format!("{}\n", l.trim_end().strip_prefix(' ').unwrap_or(l.trim_end())))
+        .collect();
     if rows.len() > MOST_ROWS {
-        text.push_str(&format!("… and {} (--json has all)\n", mainstay_base::text::count((rows.len() - MOST_ROWS) as u64, "more row")));
+        text.push_str(&format!(
+            "… and {} (--json has all)\n",
+            mainstay_base::text::count((rows.len() - MOST_ROWS) as u64, "more row")
+        ));
     }
     text
 }

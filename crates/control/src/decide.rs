@@ -20,21 +20,31 @@ use crate::state::{RunStatus, State};
 pub fn decide(state: &State, command: Command, now: Timestamp) -> Result<Vec<Fact>, Refusal> {
     match command {
         Command::Plan { desired } => {
-            let planned =
-                Planned { plan: PlanId(state.last_plan + 1), base: state.last_apply(), changes: diff(state, &desired) };
+            let planned = Planned {
+                plan: PlanId(state.last_plan + 1),
+                base: state.last_apply(),
+                changes: diff(state, &desired),
+            };
             Ok(vec![planned.into()])
         }
         Command::Apply { desired } => Ok(apply::apply(state, &desired)),
         Command::ApplyPlan { plan } => apply::plan(state, plan),
         Command::RevertApply { apply } => apply::revert(state, apply),
-        Command::Deliver { source, schema, slice_columns, files } => {
-            Ok(deliver::deliver(state, &source, schema, slice_columns, files))
-        }
+        Command::Deliver {
+            source,
+            schema,
+            slice_columns,
+            files,
+        } => Ok(deliver::deliver(state, &source, schema, slice_columns, files)),
         Command::RecordRun { pinned, because } => Ok(vec![run::record(state, pinned, because)]),
         Command::StartAttempt { run } => run::start(state, run),
-        Command::FinishAttempt { run, attempt, finish, usage, checks } => {
-            run::finish(state, run, attempt, finish, usage, checks, now)
-        }
+        Command::FinishAttempt {
+            run,
+            attempt,
+            finish,
+            usage,
+            checks,
+        } => run::finish(state, run, attempt, finish, usage, checks, now),
         Command::SkipRun { pinned, error } => Ok(run::skip(state, pinned, error)),
         Command::AbandonRun { run, error } => run::abandon(state, run, error),
         Command::Cancel { run } => match state.runs.get(&run).map(|r| r.status) {
@@ -47,16 +57,32 @@ pub fn decide(state: &State, command: Command, now: Timestamp) -> Result<Vec<Fac
             }),
             Some(_) => Ok(vec![CancelRequested { run }.into()]),
         },
-        Command::Projected { dataset, version, delta_version } => {
+        Command::Projected {
+            dataset,
+            version,
+            delta_version,
+        } => {
             let shown = state.datasets.get(&dataset).and_then(|d| d.projected);
             if shown == Some((version, delta_version)) {
                 return Ok(Vec::new());
             }
-            Ok(vec![Projected { dataset, version, delta_version }.into()])
+            Ok(vec![
+                Projected {
+                    dataset,
+                    version,
+                    delta_version,
+                }
+                .into(),
+            ])
         }
     }
 }
 
 pub(crate) fn not_found(message: String) -> Refusal {
-    Refusal { kind: RefusalKind::NotFound, code: "MS0401", message, help: None }
+    Refusal {
+        kind: RefusalKind::NotFound,
+        code: "MS0401",
+        message,
+        help: None,
+    }
 }

@@ -41,7 +41,13 @@ pub(crate) fn change_of(state: &State, key: &ResourceKey, wanted: Option<&Resour
         (Some(now), Some(wanted)) => field_changes(now, wanted),
         _ => Vec::new(),
     };
-    Some(Change { resource: key.clone(), action, generation, fields, after: wanted.cloned() })
+    Some(Change {
+        resource: key.clone(),
+        action,
+        generation,
+        fields,
+        after: wanted.cloned(),
+    })
 }
 
 /// Says whether two declarations mean the same.
@@ -58,14 +64,22 @@ fn same(a: &Resource, b: &Resource) -> bool {
 
 /// Returns the fields that differ between two resources, by path.
 pub fn field_changes(before: &Resource, after: &Resource) -> Vec<FieldChange> {
-    let (Ok(a), Ok(b)) = (serde_json::to_value(before), serde_json::to_value(after)) else { return Vec::new() };
+    let (Ok(a), Ok(b)) = (serde_json::to_value(before), serde_json::to_value(after)) else {
+        return Vec::new();
+    };
     let mut out = Vec::new();
     compare("", &a, &b, &mut out);
     // What planning found out follows from the rest; people see the cause, not its consequences.
-    let caused: Vec<FieldChange> = out.iter().filter(|f| !f.field.starts_with("spec.compiled")).cloned().collect();
+    let caused: Vec<FieldChange> = out
+        .iter()
+        .filter(|f| !f.field.starts_with("spec.compiled"))
+        .cloned()
+        .collect();
     let sql_means_the_same = !out.iter().any(|f| f.field == "spec.compiled.code");
-    let mut shown: Vec<FieldChange> =
-        caused.into_iter().filter(|f| f.field != "spec.sql" || !sql_means_the_same).collect();
+    let mut shown: Vec<FieldChange> = caused
+        .into_iter()
+        .filter(|f| f.field != "spec.sql" || !sql_means_the_same)
+        .collect();
     if shown.is_empty() {
         shown = out;
     }
@@ -77,11 +91,24 @@ fn compare(path: &str, a: &Value, b: &Value, out: &mut Vec<FieldChange>) {
         (Value::Object(x), Value::Object(y)) => {
             let keys: std::collections::BTreeSet<&String> = x.keys().chain(y.keys()).collect();
             for key in keys {
-                let inner = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
-                compare(&inner, x.get(key).unwrap_or(&Value::Null), y.get(key).unwrap_or(&Value::Null), out);
+                let inner = if path.is_empty() {
+                    key.clone()
+                } else {
+                    format!("{path}.{key}")
+                };
+                compare(
+                    &inner,
+                    x.get(key).unwrap_or(&Value::Null),
+                    y.get(key).unwrap_or(&Value::Null),
+                    out,
+                );
             }
         }
         _ if a == b => {}
-        _ => out.push(FieldChange { field: path.to_owned(), from: a.clone(), to: b.clone() }),
+        _ => out.push(FieldChange {
+            field: path.to_owned(),
+            from: a.clone(),
+            to: b.clone(),
+        }),
     }
 }

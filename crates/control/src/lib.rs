@@ -14,6 +14,7 @@ pub use command::{Command, DeliveredFile, Finish, Refusal, RefusalKind, StagedDa
 pub use decide::decide;
 pub use diff::{diff, field_changes};
 pub use state::{
-    AppliedEntry, Attempt, Dataset, Generation, Held, PlanEntry, Run, RunStatus, SliceHistory, SourceFile, State, VersionEntry,
+    AppliedEntry, Attempt, Dataset, Generation, Held, PlanEntry, Run, RunStatus, SliceHistory, SourceFile,
+    State, VersionEntry,
 };
 pub use view::{At, job_of};

@@ -113,7 +113,11 @@ pub struct SliceHistory {
 impl SliceHistory {
     /// Returns the content at a version.
     pub fn at(&self, version: u64) -> Option<&SliceVersion> {
-        self.contents.iter().rev().find(|(v, _)| *v <= version).and_then(|(_, c)| c.as_ref())
+        self.contents
+            .iter()
+            .rev()
+            .find(|(v, _)| *v <= version)
+            .and_then(|(_, c)| c.as_ref())
     }
 
     /// Returns the newest content.
@@ -221,8 +225,8 @@ pub struct Run {
     pub error: Option<RunError>,
     /// How its checks ended.
     pub checks: Vec<CheckOutcome>,
-    /// Whether its result was there already.
-    pub reused: bool,
+    /// The run whose result it took; none if it computed.
+    pub reused_from: Option<RunId>,
     /// Whether someone asked for it to stop.
     pub cancel: bool,
     /// The slices that it published or confirmed.
@@ -284,7 +288,7 @@ pub struct State {
 
 impl State {
     /// What a snapshot is marked with: a change of the fold or of this shape makes a new number, and old snapshots are not used.
-    pub const FOLD_VERSION: u32 = 1;
+    pub const FOLD_VERSION: u32 = 2;
 
     /// How many ended runs are kept in the state; older ones are in the journal.
     pub const RUNS_KEPT: usize = 10_000;
@@ -299,7 +303,9 @@ impl State {
 
     /// Returns the resources that are declared now, by key.
     pub fn declared(&self) -> impl Iterator<Item = (&ResourceKey, &Generation, &Resource)> {
-        self.resources.iter().filter_map(|(k, h)| Some((k, h.newest()?, h.resource()?)))
+        self.resources
+            .iter()
+            .filter_map(|(k, h)| Some((k, h.newest()?, h.resource()?)))
     }
 
     /// Serialises the state for a snapshot.

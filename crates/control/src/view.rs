@@ -19,15 +19,24 @@ pub struct At<'a> {
 impl<'a> At<'a> {
     /// The datasets as they are now.
     pub const fn now(state: &'a State) -> Self {
-        Self { state, pinned: BTreeMap::new() }
+        Self {
+            state,
+            pinned: BTreeMap::new(),
+        }
     }
 
     /// The datasets with some at these versions.
     pub fn pinned(state: &'a State, versions: impl IntoIterator<Item = (&'a DatasetName, u64)>) -> Self {
-        Self { state, pinned: versions.into_iter().collect() }
+        Self {
+            state,
+            pinned: versions.into_iter().collect(),
+        }
     }
 
-    fn histories(&self, name: &DatasetName) -> impl Iterator<Item = (&'a SliceKey, &'a SliceHistory)> + use<'a> {
+    fn histories(
+        &self,
+        name: &DatasetName,
+    ) -> impl Iterator<Item = (&'a SliceKey, &'a SliceHistory)> + use<'a> {
         self.state.datasets.get(name).into_iter().flat_map(|d| &d.slices)
     }
 
@@ -39,7 +48,10 @@ impl<'a> At<'a> {
 impl Datasets for At<'_> {
     fn slices(&self, name: &DatasetName) -> Box<dyn Iterator<Item = (&SliceKey, MultisetHash)> + '_> {
         let version = self.version(name);
-        Box::new(self.histories(name).filter_map(move |(k, h)| Some((k, h.at(version)?.digest()))))
+        Box::new(
+            self.histories(name)
+                .filter_map(move |(k, h)| Some((k, h.at(version)?.digest()))),
+        )
     }
 
     fn slice(&self, name: &DatasetName, slice: &SliceKey) -> Option<MultisetHash> {
@@ -48,7 +60,10 @@ impl Datasets for At<'_> {
     }
 
     fn computed(&self, name: &DatasetName) -> Box<dyn Iterator<Item = (&SliceKey, Hash)> + '_> {
-        Box::new(self.histories(name).filter_map(|(k, h)| Some((k, h.fingerprint?))))
+        Box::new(
+            self.histories(name)
+                .filter_map(|(k, h)| Some((k, h.fingerprint?))),
+        )
     }
 
     fn whole(&self, name: &DatasetName) -> Option<Hash> {
@@ -58,7 +73,9 @@ impl Datasets for At<'_> {
 
 /// Returns what the planner needs to know of a job; none if the resource is not a job.
 pub fn job_of(resource: &Resource) -> Option<Job> {
-    let Spec::Job(spec) = &resource.spec else { return None };
+    let Spec::Job(spec) = &resource.spec else {
+        return None;
+    };
     Some(Job {
         dataset: resource.name.parse().ok()?,
         code: spec.compiled.code,

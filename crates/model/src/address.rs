@@ -44,13 +44,18 @@ impl Selection {
         let first = slice.0.first().map(|v| v.as_deref());
         match self {
             Self::All => true,
-            Self::Value(text) => first.is_some_and(|v| value_matches(v, text)) || (first.is_none() && text == "all"),
+            Self::Value(text) => {
+                first.is_some_and(|v| value_matches(v, text)) || (first.is_none() && text == "all")
+            }
             Self::Range(from, to) => first.flatten().is_some_and(|v| {
                 compare_values(Some(v), Some(from)).is_ge()
                     && (compare_values(Some(v), Some(to)).is_le() || value_matches(Some(v), to))
             }),
             Self::Columns(pairs) => pairs.iter().all(|(column, text)| {
-                let value = columns.iter().position(|c| c == column).and_then(|i| slice.0.get(i));
+                let value = columns
+                    .iter()
+                    .position(|c| c == column)
+                    .and_then(|i| slice.0.get(i));
                 value.is_some_and(|v| value_matches(v.as_deref(), text))
             }),
         }
@@ -60,7 +65,11 @@ impl Selection {
 fn value_matches(value: Option<&str>, text: &str) -> bool {
     match value {
         None => text == "null",
-        Some(v) => v == text || v.strip_prefix(text).is_some_and(|rest| rest.starts_with(['-', ' ', 'T'])),
+        Some(v) => {
+            v == text
+                || v.strip_prefix(text)
+                    .is_some_and(|rest| rest.starts_with(['-', ' ', 'T']))
+        }
     }
 }
 
@@ -95,7 +104,9 @@ impl fmt::Display for Address {
 
 /// What is wrong with a text that should be an address.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not an address; addresses look like air.flights, air.flights@2013-02-03, run/R-12, plan/P-9, apply/41")]
+#[error(
+    "`{0}` is not an address; addresses look like air.flights, air.flights@2013-02-03, run/R-12, plan/P-9, apply/41"
+)]
 pub struct BadAddress(pub String);
 
 impl FromStr for Address {
@@ -109,7 +120,9 @@ impl FromStr for Address {
             "plan" => return rest.parse().map(Self::Plan).map_err(|_| bad()),
             "delivery" => return rest.parse().map(Self::Delivery).map_err(|_| bad()),
             "apply" => return rest.parse().map(Self::Apply).map_err(|_| bad()),
-            "project" | "source" | "job" | "check" => return s.parse().map(Self::Resource).map_err(|_| bad()),
+            "project" | "source" | "job" | "check" => {
+                return s.parse().map(Self::Resource).map_err(|_| bad());
+            }
             "dataset" | "" => {}
             _ => return Err(bad()),
         }
@@ -134,7 +147,11 @@ impl FromStr for Address {
 fn selection(text: &str) -> Option<Selection> {
     if text.contains('=') {
         let pair = |p: &str| p.split_once('=').map(|(c, v)| (c.to_owned(), v.to_owned()));
-        return text.split(',').map(pair).collect::<Option<_>>().map(Selection::Columns);
+        return text
+            .split(',')
+            .map(pair)
+            .collect::<Option<_>>()
+            .map(Selection::Columns);
     }
     match text.split_once("..") {
         Some(("", _) | (_, "")) => None,
@@ -149,8 +166,18 @@ mod tests {
 
     #[test]
     fn text_and_back() {
-        for s in ["air.flights", "air.flights@2013-02", "air.x@2013-02-01..2013-02-07", "air.x@day=2013-02-03,origin=JFK",
-            "run/R-1", "plan/P-9", "apply/41", "delivery/D-2", "source/air.flights", "check/air.x:not_null"] {
+        for s in [
+            "air.flights",
+            "air.flights@2013-02",
+            "air.x@2013-02-01..2013-02-07",
+            "air.x@day=2013-02-03,origin=JFK",
+            "run/R-1",
+            "plan/P-9",
+            "apply/41",
+            "delivery/D-2",
+            "source/air.flights",
+            "check/air.x:not_null",
+        ] {
             assert_eq!(s.parse::<Address>().expect(s).to_string(), s);
         }
         assert_eq!("R-3".parse::<Address>().expect("a run"), Address::Run(RunId(3)));
@@ -162,7 +189,11 @@ mod tests {
     #[test]
     fn months_select_their_days_and_nothing_else() {
         let day = [String::from("day")];
-        let matches = |sel: &str, v: &str| selection(sel).expect("a selection").matches(&SliceKey::of(v), &day);
+        let matches = |sel: &str, v: &str| {
+            selection(sel)
+                .expect("a selection")
+                .matches(&SliceKey::of(v), &day)
+        };
         assert!(matches("2013-02", "2013-02-03"));
         assert!(!matches("2013-02-0", "2013-02-03"));
         assert!(matches("2013-02..2013-03", "2013-03-31"));

@@ -158,9 +158,9 @@ pub struct RunFinished {
     /// How its checks ended.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub checks: Vec<CheckOutcome>,
-    /// Whether its result was there already.
-    #[serde(default)]
-    pub reused: bool,
+    /// The run whose result it took instead of computing it again; none if it computed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reused_from: Option<RunId>,
 }
 
 /// Someone asked for a run to be stopped.
@@ -251,7 +251,7 @@ facts! {
     /// See [`AttemptFailed`].
     AttemptFailed = "attempt.failed", 1, |f| format!("run/{}", f.run);
     /// See [`RunFinished`].
-    RunFinished = "run.finished", 1, |f| format!("run/{}", f.run);
+    RunFinished = "run.finished", 2, |f| format!("run/{}", f.run);
     /// See [`CancelRequested`].
     CancelRequested = "run.cancel_requested", 1, |f| format!("run/{}", f.run);
 }

@@ -21,7 +21,7 @@ pub use address::{Address, Selection};
 pub use dataset::{DataFile, SliceVersion};
 pub use fact::Fact;
 pub use id::{ApplyId, DeliveryId, PlanId, RunId};
-pub use name::{DatasetName, DEFAULT_ACCOUNT};
+pub use name::{DEFAULT_ACCOUNT, DatasetName};
 pub use resource::{Kind, Resource, ResourceKey};
 pub use schema::{Column, ColumnType, Schema};
 pub use slice::SliceKey;

@@ -35,7 +35,9 @@ impl fmt::Display for DatasetName {
 
 /// What is wrong with a text that should name a dataset.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a dataset name like air.flights (lower-case letters, digits and underscores, one point)")]
+#[error(
+    "`{0}` is not a dataset name like air.flights (lower-case letters, digits and underscores, one point)"
+)]
 pub struct BadName(pub String);
 
 /// Says whether a text is a plain identifier: a lower-case letter or underscore, then letters, digits and underscores.
@@ -51,9 +53,10 @@ impl FromStr for DatasetName {
 
     fn from_str(s: &str) -> Result<Self, BadName> {
         match s.split_once('.') {
-            Some((schema, table)) if is_identifier(schema) && is_identifier(table) => {
-                Ok(Self { schema: schema.to_owned(), table: table.to_owned() })
-            }
+            Some((schema, table)) if is_identifier(schema) && is_identifier(table) => Ok(Self {
+                schema: schema.to_owned(),
+                table: table.to_owned(),
+            }),
             _ => Err(BadName(s.to_owned())),
         }
     }
@@ -88,7 +91,10 @@ mod tests {
 
     #[test]
     fn names() {
-        assert_eq!("air.flights".parse::<DatasetName>().expect("a name").to_string(), "air.flights");
+        assert_eq!(
+            "air.flights".parse::<DatasetName>().expect("a name").to_string(),
+            "air.flights"
+        );
         for bad in ["flights", "a.b.c", "Air.flights", "air.", "air.2x", "air.a-b", ""] {
             assert!(bad.parse::<DatasetName>().is_err(), "{bad}");
         }

@@ -42,7 +42,10 @@ impl FromStr for Kind {
     type Err = String;
 
     fn from_str(s: &str) -> Result<Self, String> {
-        Self::ALL.into_iter().find(|k| k.to_string() == s).ok_or_else(|| s.to_owned())
+        Self::ALL
+            .into_iter()
+            .find(|k| k.to_string() == s)
+            .ok_or_else(|| s.to_owned())
     }
 }
 
@@ -58,7 +61,10 @@ pub struct ResourceKey {
 impl ResourceKey {
     /// Names a resource.
     pub fn new(kind: Kind, name: impl fmt::Display) -> Self {
-        Self { kind, name: name.to_string() }
+        Self {
+            kind,
+            name: name.to_string(),
+        }
     }
 }
 
@@ -73,7 +79,10 @@ impl FromStr for ResourceKey {
 
     fn from_str(s: &str) -> Result<Self, String> {
         let (kind, name) = s.split_once('/').ok_or_else(|| s.to_owned())?;
-        Ok(Self { kind: kind.parse()?, name: name.to_owned() })
+        Ok(Self {
+            kind: kind.parse()?,
+            name: name.to_owned(),
+        })
     }
 }
 

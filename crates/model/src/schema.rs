@@ -75,7 +75,9 @@ impl fmt::Display for ColumnType {
 
 /// What is wrong with a text that should be a column type.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a column type (boolean, byte, short, integer, long, float, double, decimal(P,S), string, binary, date, timestamp, timestamp_ntz, array<T>, map<K, V>, struct<name: T>)")]
+#[error(
+    "`{0}` is not a column type (boolean, byte, short, integer, long, float, double, decimal(P,S), string, binary, date, timestamp, timestamp_ntz, array<T>, map<K, V>, struct<name: T>)"
+)]
 pub struct BadType(pub String);
 
 impl FromStr for ColumnType {
@@ -85,12 +87,21 @@ impl FromStr for ColumnType {
         let bad = || BadType(s.to_owned());
         let text = s.trim();
         let inside = |prefix: &str, close: char| {
-            text.strip_prefix(prefix).and_then(|r| r.strip_suffix(close)).map(str::trim)
+            text.strip_prefix(prefix)
+                .and_then(|r| r.strip_suffix(close))
+                .map(str::trim)
         };
         if let Some(args) = inside("decimal(", ')') {
             let (p, scale) = args.split_once(',').ok_or_else(bad)?;
-            let (p, scale) = (p.trim().parse().map_err(|_| bad())?, scale.trim().parse().map_err(|_| bad())?);
-            return if (1..=38).contains(&p) && (0..=38).contains(&scale) { Ok(Self::Decimal(p, scale)) } else { Err(bad()) };
+            let (p, scale) = (
+                p.trim().parse().map_err(|_| bad())?,
+                scale.trim().parse().map_err(|_| bad())?,
+            );
+            return if (1..=38).contains(&p) && (0..=38).contains(&scale) {
+                Ok(Self::Decimal(p, scale))
+            } else {
+                Err(bad())
+            };
         }
         if let Some(inner) = inside("array<", '>') {
             return Ok(Self::Array(Box::new(inner.parse()?)));
@@ -106,7 +117,12 @@ impl FromStr for ColumnType {
                 let (name, t) = part.split_once(':').ok_or_else(bad)?;
                 Ok((name.trim().to_owned(), t.parse()?))
             };
-            return Ok(Self::Struct(split_top(inner).iter().map(field).collect::<Result<_, BadType>>()?));
+            return Ok(Self::Struct(
+                split_top(inner)
+                    .iter()
+                    .map(field)
+                    .collect::<Result<_, BadType>>()?,
+            ));
         }
         Ok(match text.to_ascii_lowercase().as_str() {
             "boolean" | "bool" => Self::Boolean,
@@ -200,7 +216,12 @@ mod tests {
 
     #[test]
     fn text_and_back() {
-        for t in ["long", "decimal(12,2)", "array<struct<a: long, b: map<string, decimal(3,1)>>>", "timestamp_ntz"] {
+        for t in [
+            "long",
+            "decimal(12,2)",
+            "array<struct<a: long, b: map<string, decimal(3,1)>>>",
+            "timestamp_ntz",
+        ] {
             assert_eq!(t.parse::<ColumnType>().expect(t).to_string(), t);
         }
         for bad in ["lnog", "decimal(39,2)", "array<", "map<string>", "struct<a>"] {

@@ -30,8 +30,11 @@ impl SliceKey {
             [] => "all".to_owned(),
             [one] => value(one),
             many => {
-                let parts: Vec<String> =
-                    columns.iter().zip(many).map(|(c, v)| format!("{c}={}", value(v))).collect();
+                let parts: Vec<String> = columns
+                    .iter()
+                    .zip(many)
+                    .map(|(c, v)| format!("{c}={}", value(v)))
+                    .collect();
                 parts.join(",")
             }
         }
@@ -45,7 +48,12 @@ impl fmt::Display for SliceKey {
             return f.write_str("all");
         }
         for (i, v) in self.0.iter().enumerate() {
-            write!(f, "{}{}", if i > 0 { "," } else { "" }, v.as_deref().unwrap_or("null"))?;
+            write!(
+                f,
+                "{}{}",
+                if i > 0 { "," } else { "" },
+                v.as_deref().unwrap_or("null")
+            )?;
         }
         Ok(())
     }
@@ -91,7 +99,10 @@ mod tests {
     fn as_people_see_it() {
         assert_eq!(SliceKey::of("2013-02-03").text(&["day".into()]), "2013-02-03");
         let two = SliceKey(vec![Some("2013-02-03".into()), None]);
-        assert_eq!(two.text(&["day".into(), "origin".into()]), "day=2013-02-03,origin=null");
+        assert_eq!(
+            two.text(&["day".into(), "origin".into()]),
+            "day=2013-02-03,origin=null"
+        );
         assert_eq!(SliceKey::whole().text(&[]), "all");
         assert!(SliceKey::of("9") < SliceKey::of("10"));
         assert!(SliceKey(vec![None]) < SliceKey::of("0"));

@@ -104,7 +104,10 @@ pub struct Retries {
 impl Default for Retries {
     /// Twice more, after 1 and 2 seconds: enough for a store that hiccups.
     fn default() -> Self {
-        Self { count: 2, pause_ms: 1000 }
+        Self {
+            count: 2,
+            pause_ms: 1000,
+        }
     }
 }
 

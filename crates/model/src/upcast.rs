@@ -36,7 +36,21 @@ struct Step {
 }
 
 /// All steps there ever were; none is ever taken out.
-const STEPS: &[Step] = &[];
+const STEPS: &[Step] = &[
+    // Version 2 names the run that was reused; version 1 only said whether there was one, and there never was.
+    Step {
+        kind: "run.finished",
+        from: 1,
+        cast: |body| without(body, "reused"),
+    },
+];
+
+fn without(mut body: Value, field: &str) -> Value {
+    if let Some(fields) = body.as_object_mut() {
+        fields.remove(field);
+    }
+    body
+}
 
 /// Reads a stored fact.
 ///
@@ -49,21 +63,39 @@ pub fn decode(kind: &str, version: u16, body: &[u8]) -> Result<Fact, Unreadable>
 }
 
 fn decode_with(steps: &[Step], kind: &str, version: u16, body: &[u8]) -> Result<Fact, Unreadable> {
-    let unknown = || Unreadable::Unknown { kind: kind.to_owned(), version };
-    let malformed = |source| Unreadable::Malformed { kind: kind.to_owned(), version, source };
-    let newest = Fact::KINDS.iter().find(|(k, _)| *k == kind).map(|(_, v)| *v).ok_or_else(unknown)?;
+    let unknown = || Unreadable::Unknown {
+        kind: kind.to_owned(),
+        version,
+    };
+    let malformed = |source| Unreadable::Malformed {
+        kind: kind.to_owned(),
+        version,
+        source,
+    };
+    let newest = Fact::KINDS
+        .iter()
+        .find(|(k, _)| *k == kind)
+        .map(|(_, v)| *v)
+        .ok_or_else(unknown)?;
     if version > newest {
         return Err(unknown());
     }
     if version == newest {
-        return Fact::decode_direct(kind, body).ok_or_else(unknown)?.map_err(malformed);
+        return Fact::decode_direct(kind, body)
+            .ok_or_else(unknown)?
+            .map_err(malformed);
     }
     let mut value: Value = serde_json::from_slice(body).map_err(malformed)?;
     for from in version..newest {
-        let step = steps.iter().find(|s| s.kind == kind && s.from == from).ok_or_else(unknown)?;
+        let step = steps
+            .iter()
+            .find(|s| s.kind == kind && s.from == from)
+            .ok_or_else(unknown)?;
         value = (step.cast)(value);
     }
-    Fact::decode_newest(kind, value).ok_or_else(unknown)?.map_err(malformed)
+    Fact::decode_newest(kind, value)
+        .ok_or_else(unknown)?
+        .map_err(malformed)
 }
 
 #[cfg(test)]
@@ -76,7 +108,10 @@ mod tests {
     fn the_newest_version_is_read_as_it_is() {
         let fact = Fact::from(CancelRequested { run: RunId(7) });
         let body = fact.encode().expect("json");
-        assert_eq!(decode(fact.kind(), fact.version(), &body).expect("readable"), fact);
+        assert_eq!(
+            decode(fact.kind(), fact.version(), &body).expect("readable"),
+            fact
+        );
     }
 
     #[test]
@@ -88,15 +123,28 @@ mod tests {
             }
             v
         }
-        let steps = [Step { kind: "run.cancel_requested", from: 0, cast: rename }];
+        let steps = [Step {
+            kind: "run.cancel_requested",
+            from: 0,
+            cast: rename,
+        }];
         let fact = decode_with(&steps, "run.cancel_requested", 0, br#"{"id":"R-7"}"#).expect("readable");
         assert_eq!(fact, CancelRequested { run: RunId(7) }.into());
     }
 
     #[test]
     fn strangers_are_refused() {
-        assert!(matches!(decode("run.teleported", 1, b"{}"), Err(Unreadable::Unknown { .. })));
-        assert!(matches!(decode("run.cancel_requested", 99, b"{}"), Err(Unreadable::Unknown { .. })));
-        assert!(matches!(decode("run.cancel_requested", 1, b"{}"), Err(Unreadable::Malformed { .. })));
+        assert!(matches!(
+            decode("run.teleported", 1, b"{}"),
+            Err(Unreadable::Unknown { .. })
+        ));
+        assert!(matches!(
+            decode("run.cancel_requested", 99, b"{}"),
+            Err(Unreadable::Unknown { .. })
+        ));
+        assert!(matches!(
+            decode("run.cancel_requested", 1, b"{}"),
+            Err(Unreadable::Malformed { .. })
+        ));
     }
 }

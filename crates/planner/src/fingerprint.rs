@@ -35,7 +35,11 @@ pub fn slice_fingerprint(code: Hash, inputs: &[(DatasetName, InputDigest)]) -> H
 }
 
 /// Hashes what a whole dataset is computed from.
-pub fn whole_fingerprint(code: Hash, slice_columns: &[String], inputs: &[(DatasetName, InputDigest)]) -> Hash {
+pub fn whole_fingerprint(
+    code: Hash,
+    slice_columns: &[String],
+    inputs: &[(DatasetName, InputDigest)],
+) -> Hash {
     let mut hasher = Hasher::new("mainstay whole fingerprint 1");
     hasher.field(code.as_bytes());
     hasher.field(slice_columns.join("\u{0}").as_bytes());
@@ -51,7 +55,11 @@ mod tests {
     fn absence_is_not_emptiness() {
         let name: DatasetName = "a.b".parse().expect("a name");
         let fp = |d| slice_fingerprint(Hash::of(b"q"), &[(name.clone(), d)]);
-        let all = [InputDigest::Absent, InputDigest::Slice(MultisetHash::EMPTY), InputDigest::Everything(MultisetHash::EMPTY)];
+        let all = [
+            InputDigest::Absent,
+            InputDigest::Slice(MultisetHash::EMPTY),
+            InputDigest::Everything(MultisetHash::EMPTY),
+        ];
         for (i, a) in all.iter().enumerate() {
             for (j, b) in all.iter().enumerate() {
                 assert_eq!(fp(*a) == fp(*b), i == j);

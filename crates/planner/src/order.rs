@@ -59,8 +59,14 @@ pub fn order(reads: &BTreeMap<DatasetName, BTreeSet<DatasetName>>) -> Result<Vec
     Ok(out)
 }
 
-fn inputs<'a>(reads: &'a BTreeMap<DatasetName, BTreeSet<DatasetName>>, name: &DatasetName) -> Vec<&'a DatasetName> {
-    reads.get(name).map(|r| r.iter().rev().collect()).unwrap_or_default()
+fn inputs<'a>(
+    reads: &'a BTreeMap<DatasetName, BTreeSet<DatasetName>>,
+    name: &DatasetName,
+) -> Vec<&'a DatasetName> {
+    reads
+        .get(name)
+        .map(|r| r.iter().rev().collect())
+        .unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -81,7 +87,10 @@ mod tests {
     #[test]
     fn a_circle_is_named() {
         let cycle = order(&graph(&[(1, 2), (2, 3), (3, 1), (4, 1)])).expect_err("a circle");
-        assert_eq!(cycle.to_string(), "3 jobs read each other in a circle: a.j1 → a.j2 → a.j3 → a.j1");
+        assert_eq!(
+            cycle.to_string(),
+            "3 jobs read each other in a circle: a.j1 → a.j2 → a.j3 → a.j1"
+        );
         assert_eq!(order(&graph(&[(1, 1)])).expect_err("a circle").0.len(), 1);
     }
 

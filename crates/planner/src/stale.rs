@@ -85,25 +85,49 @@ pub fn stale(job: &Job, datasets: &dyn Datasets) -> Option<Stale> {
         .filter(|(_, r)| **r == Reads::All || !job.by_slice())
         .map(|(name, _)| (name, digest_of(datasets, name)))
         .collect();
-    if job.by_slice() { stale_slices(job, datasets, &everything) } else { stale_whole(job, datasets, &everything) }
+    if job.by_slice() {
+        stale_slices(job, datasets, &everything)
+    } else {
+        stale_whole(job, datasets, &everything)
+    }
 }
 
 /// Returns the fingerprint that a whole computation would have now.
-fn stale_whole(job: &Job, datasets: &dyn Datasets, all: &BTreeMap<&DatasetName, MultisetHash>) -> Option<Stale> {
-    let inputs: Vec<_> = all.iter().map(|(n, d)| ((*n).clone(), InputDigest::Everything(*d))).collect();
+fn stale_whole(
+    job: &Job,
+    datasets: &dyn Datasets,
+    all: &BTreeMap<&DatasetName, MultisetHash>,
+) -> Option<Stale> {
+    let inputs: Vec<_> = all
+        .iter()
+        .map(|(n, d)| ((*n).clone(), InputDigest::Everything(*d)))
+        .collect();
     let wanted = whole_fingerprint(job.code, &job.slice_columns, &inputs);
     let held = datasets.whole(&job.dataset);
     (held != Some(wanted)).then(|| Stale {
         dataset: job.dataset.clone(),
         slices: StaleSlices::Whole,
-        because: if held.is_none() { Because::New } else { Because::Changed },
+        because: if held.is_none() {
+            Because::New
+        } else {
+            Because::Changed
+        },
     })
 }
 
-fn stale_slices(job: &Job, datasets: &dyn Datasets, all: &BTreeMap<&DatasetName, MultisetHash>) -> Option<Stale> {
+fn stale_slices(
+    job: &Job,
+    datasets: &dyn Datasets,
+    all: &BTreeMap<&DatasetName, MultisetHash>,
+) -> Option<Stale> {
     let held: BTreeMap<&SliceKey, Hash> = datasets.computed(&job.dataset).collect();
     let mut candidates: BTreeSet<&SliceKey> = held.keys().copied().collect();
-    for name in job.reads.iter().filter(|(_, r)| **r == Reads::Same).map(|(n, _)| n) {
+    for name in job
+        .reads
+        .iter()
+        .filter(|(_, r)| **r == Reads::Same)
+        .map(|(n, _)| n)
+    {
         candidates.extend(datasets.slices(name).map(|(s, _)| s));
     }
     let slices: Vec<SliceKey> = candidates
@@ -114,7 +138,11 @@ fn stale_slices(job: &Job, datasets: &dyn Datasets, all: &BTreeMap<&DatasetName,
         .collect();
     (!slices.is_empty()).then(|| Stale {
         dataset: job.dataset.clone(),
-        because: if slices.iter().all(|s| !held.contains_key(s)) { Because::New } else { Because::Changed },
+        because: if slices.iter().all(|s| !held.contains_key(s)) {
+            Because::New
+        } else {
+            Because::Changed
+        },
         slices: StaleSlices::Some(slices),
     })
 }
@@ -128,7 +156,9 @@ fn slice_fingerprint_now(
     let input = |(name, reads): (&DatasetName, &Reads)| {
         let digest = match reads {
             Reads::All => InputDigest::Everything(all.get(name).copied().unwrap_or_default()),
-            Reads::Same => datasets.slice(name, slice).map_or(InputDigest::Absent, InputDigest::Slice),
+            Reads::Same => datasets
+                .slice(name, slice)
+                .map_or(InputDigest::Absent, InputDigest::Slice),
         };
         (name.clone(), digest)
     };
@@ -143,12 +173,19 @@ pub fn fingerprints(
 ) -> (Option<Hash>, BTreeMap<SliceKey, Hash>) {
     let whole = matches!(slices, StaleSlices::Whole);
     let read_whole = job.reads.iter().filter(|(_, r)| whole || **r == Reads::All);
-    let all: BTreeMap<&DatasetName, MultisetHash> =
-        read_whole.map(|(name, _)| (name, digest_of(datasets, name))).collect();
+    let all: BTreeMap<&DatasetName, MultisetHash> = read_whole
+        .map(|(name, _)| (name, digest_of(datasets, name)))
+        .collect();
     match slices {
         StaleSlices::Whole => {
-            let inputs: Vec<_> = all.iter().map(|(n, d)| ((*n).clone(), InputDigest::Everything(*d))).collect();
-            (Some(whole_fingerprint(job.code, &job.slice_columns, &inputs)), BTreeMap::new())
+            let inputs: Vec<_> = all
+                .iter()
+                .map(|(n, d)| ((*n).clone(), InputDigest::Everything(*d)))
+                .collect();
+            (
+                Some(whole_fingerprint(job.code, &job.slice_columns, &inputs)),
+                BTreeMap::new(),
+            )
         }
         StaleSlices::Some(slices) => {
             let each = |s: &SliceKey| (s.clone(), slice_fingerprint_now(job, datasets, &all, s));

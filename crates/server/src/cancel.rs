@@ -30,10 +30,15 @@ impl Instance {
 
     /// Returns the runs that someone wants stopped, each once.
     pub(crate) fn take_cancel_requests(&self) -> Vec<RunId> {
-        let Ok(entries) = std::fs::read_dir(folder(&self.options.home)) else { return Vec::new() };
+        let Ok(entries) = std::fs::read_dir(folder(&self.options.home)) else {
+            return Vec::new();
+        };
         let mut runs = Vec::new();
         for path in entries.flatten().map(|e| e.path()) {
-            let run: Option<RunId> = path.file_name().and_then(|n| n.to_str()).and_then(|n| n.parse().ok());
+            let run: Option<RunId> = path
+                .file_name()
+                .and_then(|n| n.to_str())
+                .and_then(|n| n.parse().ok());
             // Whatever it is, it is dealt with once.
             let _ = std::fs::remove_file(&path);
             runs.extend(run);

@@ -9,7 +9,9 @@ use mainstay_api::Error;
 use mainstay_ingest::{Arrival, Watch};
 use mainstay_model::spec::{Compiled as JobCompiled, SourceSpec};
 use mainstay_model::{DatasetName, Resource, Schema};
-use mainstay_project::{Declared, DeclaredCheck, DeclaredJob, DeclaredSource, Mistake, Place, SourceFile, Text};
+use mainstay_project::{
+    Declared, DeclaredCheck, DeclaredJob, DeclaredSource, Mistake, Place, SourceFile, Text,
+};
 use mainstay_sql::{InputTable, Problem};
 
 use crate::instance::Instance;
@@ -58,7 +60,12 @@ impl Instance {
         let (declared, mut mistakes) = mainstay_project::load(&files);
         let mut resources = Vec::new();
         if let Some(declared) = declared {
-            let mut compiler = Compiler { instance: self, declared: &declared, tables: Tables::new(), mistakes: Vec::new() };
+            let mut compiler = Compiler {
+                instance: self,
+                declared: &declared,
+                tables: Tables::new(),
+                mistakes: Vec::new(),
+            };
             let sources = compiler.sources();
             let jobs = compiler.jobs();
             compiler.checks();
@@ -68,9 +75,21 @@ impl Instance {
             resources.extend(jobs);
             resources.extend(declared.checks.iter().map(DeclaredCheck::resource));
         }
-        mistakes.sort_by_key(|m| (m.file != mainstay_project::MAIN_FILE, m.file.clone(), m.line, m.column, m.code));
+        mistakes.sort_by_key(|m| {
+            (
+                m.file != mainstay_project::MAIN_FILE,
+                m.file.clone(),
+                m.line,
+                m.column,
+                m.code,
+            )
+        });
         mistakes.dedup();
-        Ok(Compiled { resources, mistakes, files })
+        Ok(Compiled {
+            resources,
+            mistakes,
+            files,
+        })
     }
 
     /// Returns the columns of a source: those of its dataset, or as declared, or as its first file has them.
@@ -98,10 +117,18 @@ impl Instance {
             Err(e) if e.kind == mainstay_storage::Kind::NotFound => return Ok(None),
             Err(e) => return Err(words(e)),
         };
-        let found = self.runtime.block_on(place.observe(self.clock.as_ref())).map_err(words)?;
+        let found = self
+            .runtime
+            .block_on(place.observe(self.clock.as_ref()))
+            .map_err(words)?;
         for file in &found {
-            let arrival = self.runtime.block_on(place.fetch(file, &std::env::temp_dir())).map_err(words)?;
-            let Arrival::Complete(content) = arrival else { continue };
+            let arrival = self
+                .runtime
+                .block_on(place.fetch(file, &std::env::temp_dir()))
+                .map_err(words)?;
+            let Arrival::Complete(content) = arrival else {
+                continue;
+            };
             // A bad file is found again, and set aside with its place, when it is delivered.
             if let Ok(schema) = mainstay_ingest::infer(spec, &file.file, &content) {
                 return mainstay_ingest::check_slice(spec, &schema).map(Some);
@@ -120,7 +147,8 @@ struct Compiler<'a> {
 
 impl Compiler<'_> {
     fn say(&mut self, code: &'static str, place: &Place, message: String, label: &str, help: Option<String>) {
-        self.mistakes.push(Mistake::new(code, place, message, label, help));
+        self.mistakes
+            .push(Mistake::new(code, place, message, label, help));
     }
 
     fn sources(&mut self) -> Vec<Resource> {
@@ -136,7 +164,13 @@ impl Compiler<'_> {
         let slice_columns: Vec<String> = source.spec.slice.iter().map(|s| s.name.clone()).collect();
         match self.instance.source_schema(name, &source.spec) {
             Ok(Some(schema)) => {
-                self.tables.insert(name.clone(), InputTable { schema, slice_columns });
+                self.tables.insert(
+                    name.clone(),
+                    InputTable {
+                        schema,
+                        slice_columns,
+                    },
+                );
             }
             Ok(None) => self.say(
                 "MS0150",
@@ -159,11 +193,15 @@ impl Compiler<'_> {
     fn jobs(&mut self) -> Vec<Resource> {
         let declared = self.declared;
         let mut reads: BTreeMap<DatasetName, BTreeSet<DatasetName>> = BTreeMap::new();
-        let by_name: BTreeMap<&DatasetName, &DeclaredJob> = declared.jobs.iter().map(|j| (&j.dataset.value, j)).collect();
+        let by_name: BTreeMap<&DatasetName, &DeclaredJob> =
+            declared.jobs.iter().map(|j| (&j.dataset.value, j)).collect();
         for job in &declared.jobs {
             // A query that cannot be parsed is found again below.
             let names = mainstay_sql::references(job.sql.as_str()).unwrap_or_default();
-            reads.insert(job.dataset.value.clone(), names.into_iter().map(|r| r.name).collect());
+            reads.insert(
+                job.dataset.value.clone(),
+                names.into_iter().map(|r| r.name).collect(),
+            );
         }
         let mut in_circles = BTreeSet::new();
         let order = loop {
@@ -172,8 +210,17 @@ impl Compiler<'_> {
                 Err(cycle) => {
                     if let Some(job) = cycle.0.first().and_then(|n| by_name.get(n)) {
                         let place = job.dataset.place.clone();
-                        let help = Some("a dataset cannot be computed from itself; take one of the references out".to_owned());
-                        self.say("MS0152", &place, cycle.to_string(), "this job is part of it", help);
+                        let help = Some(
+                            "a dataset cannot be computed from itself; take one of the references out"
+                                .to_owned(),
+                        );
+                        self.say(
+                            "MS0152",
+                            &place,
+                            cycle.to_string(),
+                            "this job is part of it",
+                            help,
+                        );
                     }
                     for name in &cycle.0 {
                         reads.remove(name);
@@ -182,7 +229,10 @@ impl Compiler<'_> {
                 }
             }
         };
-        order.iter().filter_map(|name| self.job(by_name.get(name)?)).collect()
+        order
+            .iter()
+            .filter_map(|name| self.job(by_name.get(name)?))
+            .collect()
     }
 
     fn job(&mut self, job: &DeclaredJob) -> Option<Resource> {
@@ -190,13 +240,27 @@ impl Compiler<'_> {
         match mainstay_sql::analyse(job.sql.as_str(), &self.tables, &slice) {
             Ok(analysed) => {
                 let name = job.dataset.value.clone();
-                self.tables.insert(name, InputTable { schema: analysed.columns.clone(), slice_columns: slice });
-                let compiled = JobCompiled { code: analysed.code, reads: analysed.reads, columns: analysed.columns };
+                self.tables.insert(
+                    name,
+                    InputTable {
+                        schema: analysed.columns.clone(),
+                        slice_columns: slice,
+                    },
+                );
+                let compiled = JobCompiled {
+                    code: analysed.code,
+                    reads: analysed.reads,
+                    columns: analysed.columns,
+                };
                 Some(job.resource(compiled))
             }
             Err(problems) => {
                 for p in problems {
-                    self.problem(&job.sql, p, &job.slice.iter().map(|s| s.place.clone()).collect::<Vec<_>>());
+                    self.problem(
+                        &job.sql,
+                        p,
+                        &job.slice.iter().map(|s| s.place.clone()).collect::<Vec<_>>(),
+                    );
                 }
                 None
             }
@@ -213,14 +277,22 @@ impl Compiler<'_> {
                 let from = sql.place_at(start.line, start.column);
                 if start.line == end.line && end.column > start.column {
                     let width = u32::try_from(end.column - start.column).unwrap_or(1);
-                    Place { end_column: from.column.saturating_add(width), ..from }
+                    Place {
+                        end_column: from.column.saturating_add(width),
+                        ..from
+                    }
                 } else {
                     from
                 }
             }
-            None => slice.first().filter(|_| SLICE_CODES.contains(&p.code)).cloned().unwrap_or_else(|| sql.whole()),
+            None => slice
+                .first()
+                .filter(|_| SLICE_CODES.contains(&p.code))
+                .cloned()
+                .unwrap_or_else(|| sql.whole()),
         };
-        self.mistakes.push(Mistake::new(p.code, &place, p.message, p.label, p.help));
+        self.mistakes
+            .push(Mistake::new(p.code, &place, p.message, p.label, p.help));
     }
 
     fn checks(&mut self) {
@@ -244,9 +316,16 @@ impl Compiler<'_> {
                 None if self.declared.may_have(dataset) => {}
                 None => {
                     let known: Vec<String> = self.tables.keys().map(ToString::to_string).collect();
-                    let help = mainstay_base::text::nearest(&dataset.to_string(), known.iter().map(String::as_str))
-                        .map(|n| format!("did you mean `{n}`?"));
-                    self.say("MS0153", &reference.place, format!("there is no dataset `{dataset}`"), "not declared", help);
+                    let help =
+                        mainstay_base::text::nearest(&dataset.to_string(), known.iter().map(String::as_str))
+                            .map(|n| format!("did you mean `{n}`?"));
+                    self.say(
+                        "MS0153",
+                        &reference.place,
+                        format!("there is no dataset `{dataset}`"),
+                        "not declared",
+                        help,
+                    );
                 }
             }
         }
@@ -264,9 +343,20 @@ impl Compiler<'_> {
             return;
         }
         let help = mainstay_base::text::nearest(column, schema.names()).map_or_else(
-            || format!("its columns are {}", schema.names().collect::<Vec<_>>().join(", ")),
+            || {
+                format!(
+                    "its columns are {}",
+                    schema.names().collect::<Vec<_>>().join(", ")
+                )
+            },
             |n| format!("did you mean `{n}`?"),
         );
-        self.say("MS0154", place, format!("`{dataset}` has no column `{column}`"), "no such column", Some(help));
+        self.say(
+            "MS0154",
+            place,
+            format!("`{dataset}` has no column `{column}`"),
+            "no such column",
+            Some(help),
+        );
     }
 }

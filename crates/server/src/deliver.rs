@@ -35,11 +35,19 @@ impl Instance {
             declared.filter_map(|(k, ..)| k.name.parse().ok()).collect()
         });
         if sources.is_empty() {
-            return Err(Error::new(ErrorKind::NotFound, "MS0003", "no source is applied yet, so there is nowhere to look")
-                .help("mainstay apply makes what the project declares"));
+            return Err(Error::new(
+                ErrorKind::NotFound,
+                "MS0003",
+                "no source is applied yet, so there is nowhere to look",
+            )
+            .help("mainstay apply makes what the project declares"));
         }
         if let Some(unknown) = names.iter().find(|n| !sources.contains(n)) {
-            return Err(Error::new(ErrorKind::NotFound, "MS0401", format!("there is no source `{unknown}`")));
+            return Err(Error::new(
+                ErrorKind::NotFound,
+                "MS0401",
+                format!("there is no source `{unknown}`"),
+            ));
         }
         if !names.is_empty() {
             sources.retain(|s| names.contains(s));
@@ -47,8 +55,16 @@ impl Instance {
         self.deliver_to(&sources, watch)
     }
 
-    pub(crate) fn deliver_to(&self, sources: &[DatasetName], watch: Watcher<'_>) -> Result<DeliverReport, Error> {
-        let mut report = DeliverReport { deliveries: Vec::new(), unchanged: 0, waiting: Vec::new() };
+    pub(crate) fn deliver_to(
+        &self,
+        sources: &[DatasetName],
+        watch: Watcher<'_>,
+    ) -> Result<DeliverReport, Error> {
+        let mut report = DeliverReport {
+            deliveries: Vec::new(),
+            unchanged: 0,
+            waiting: Vec::new(),
+        };
         for name in sources {
             let resource = self.resource(&ResourceKey::new(Kind::Source, name));
             if let Some(Spec::Source(spec)) = resource.map(|r| r.spec) {
@@ -65,33 +81,62 @@ impl Instance {
         watch: Watcher<'_>,
         report: &mut DeliverReport,
     ) -> Result<(), Error> {
-        let dir = self.options.project.clone().unwrap_or_else(|| self.options.home.clone());
+        let dir = self
+            .options
+            .project
+            .clone()
+            .unwrap_or_else(|| self.options.home.clone());
         let place = Watch::open(spec, &dir).map_err(|e| error::place(name, &e))?;
-        let seen = self.runtime.block_on(place.observe(self.clock.as_ref())).map_err(|e| error::place(name, &e))?;
+        let seen = self
+            .runtime
+            .block_on(place.observe(self.clock.as_ref()))
+            .map_err(|e| error::place(name, &e))?;
         let (new, known): (Vec<Found>, Vec<Found>) = seen.into_iter().partition(|f| self.is_new(name, f));
         report.unchanged += known.len() as u64;
         if new.is_empty() {
             return Ok(());
         }
-        watch(Progress::Began { what: name.to_string(), unit: "files", total: Some(new.len() as u64) });
+        watch(Progress::Began {
+            what: name.to_string(),
+            unit: "files",
+            total: Some(new.len() as u64),
+        });
         let round = Round::new(self, name, spec, place)?;
-        let (files, moving) = round.take_all(&new, watch)?;
+        let (files, moving) = match round.take_all(&new, watch) {
+            Ok(taken) => taken,
+            Err(e) => {
+                self.clean(name);
+                return Err(e);
+            }
+        };
         report.waiting.extend(moving);
         step::at("deliver.staged");
         let schema = unlocked(round.schema).unwrap_or_default();
         let slice_columns = spec.slice.iter().map(|s| s.name.clone()).collect();
-        let recorded = self.submit(Command::Deliver { source: name.clone(), schema, slice_columns, files })?;
+        let recorded = self.submit(Command::Deliver {
+            source: name.clone(),
+            schema,
+            slice_columns,
+            files,
+        })?;
         step::at("deliver.recorded");
         self.project(name)?;
         step::at("deliver.projected");
         let fresh = self.delivery_reports(&recorded);
+        if fresh.iter().any(|d| d.outcome != "taken") {
+            self.clean(name);
+        }
         let aside = fresh.iter().filter(|d| d.error.is_some()).count() as u64;
         let mut message = text::count(fresh.iter().map(|d| d.rows).sum(), "row");
         if aside > 0 {
             message = format!("{message}, {} set aside", text::count(aside, "file"));
         }
         report.deliveries.extend(fresh);
-        watch(Progress::Ended { what: name.to_string(), ok: aside == 0, message });
+        watch(Progress::Ended {
+            what: name.to_string(),
+            ok: aside == 0,
+            message,
+        });
         Ok(())
     }
 
@@ -143,15 +188,26 @@ enum Came {
 }
 
 impl<'a> Round<'a> {
-    fn new(instance: &'a Instance, name: &'a DatasetName, spec: &'a SourceSpec, place: Watch) -> Result<Self, Error> {
+    fn new(
+        instance: &'a Instance,
+        name: &'a DatasetName,
+        spec: &'a SourceSpec,
+        place: Watch,
+    ) -> Result<Self, Error> {
         let store = instance.store()?;
         let (held, known, prefix) = {
             let ledger = instance.ledger();
             let state = ledger.state();
-            let files = state.sources.get(name).into_iter().flat_map(|files| files.values());
+            let files = state
+                .sources
+                .get(name)
+                .into_iter()
+                .flat_map(|files| files.values());
             let known = state.datasets.get(name).and_then(|d| d.schema()).cloned();
             let epoch = ledger.journal().head().epoch;
-            let held = files.filter_map(|f| f.active.map(|(_, content)| content)).collect();
+            let held = files
+                .filter_map(|f| f.active.map(|(_, content)| content))
+                .collect();
             (held, known, format!("d{}-{epoch}", state.last_delivery + 1))
         };
         let declared = match (known, &spec.columns) {
@@ -160,11 +216,24 @@ impl<'a> Round<'a> {
             (None, None) => None,
         };
         let intake = Intake::new(spec.clone());
-        Ok(Self { instance, name, place, intake, store, held, schema: Mutex::new(declared), prefix })
+        Ok(Self {
+            instance,
+            name,
+            place,
+            intake,
+            store,
+            held,
+            schema: Mutex::new(declared),
+            prefix,
+        })
     }
 
     /// Takes the files in, several at once; the answers are in the order of the files. Also returns those still being written.
-    fn take_all(&self, files: &[Found], watch: Watcher<'_>) -> Result<(Vec<DeliveredFile>, Vec<String>), Error> {
+    fn take_all(
+        &self,
+        files: &[Found],
+        watch: Watcher<'_>,
+    ) -> Result<(Vec<DeliveredFile>, Vec<String>), Error> {
         let mut came = Vec::new();
         // Until the columns are known, one file after the other.
         while let Some(file) = files.get(came.len()).filter(|_| self.known().is_none()) {
@@ -172,7 +241,8 @@ impl<'a> Round<'a> {
         }
         let first = came.len();
         let rest = files.get(first..).unwrap_or_default();
-        let results: Vec<Mutex<Option<Result<Came, Error>>>> = rest.iter().map(|_| Mutex::default()).collect();
+        let results: Vec<Mutex<Option<Result<Came, Error>>>> =
+            rest.iter().map(|_| Mutex::default()).collect();
         let next = AtomicUsize::new(0);
         let threads = self.instance.parallel().min(rest.len().max(1));
         std::thread::scope(|scope| {
@@ -180,9 +250,15 @@ impl<'a> Round<'a> {
                 scope.spawn(|| {
                     loop {
                         let i = next.fetch_add(1, Ordering::Relaxed);
-                        let (Some(file), Some(slot)) = (rest.get(i), results.get(i)) else { break };
-                        *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(self.take(first + i, file));
-                        watch(Progress::At { what: self.name.to_string(), done: (first + i + 1) as u64 });
+                        let (Some(file), Some(slot)) = (rest.get(i), results.get(i)) else {
+                            break;
+                        };
+                        *slot.lock().unwrap_or_else(PoisonError::into_inner) =
+                            Some(self.take(first + i, file));
+                        watch(Progress::At {
+                            what: self.name.to_string(),
+                            done: (first + i + 1) as u64,
+                        });
                     }
                 });
             }
@@ -206,7 +282,12 @@ impl<'a> Round<'a> {
 
     fn take(&self, index: usize, found: &Found) -> Result<Came, Error> {
         let delivered = |content, result| {
-            Came::In(DeliveredFile { file: found.file.clone(), observed: found.observed.clone(), content, result })
+            Came::In(DeliveredFile {
+                file: found.file.clone(),
+                observed: found.observed.clone(),
+                content,
+                result,
+            })
         };
         let scratch = &self.instance.options.home;
         let arrival = self.instance.runtime.block_on(self.place.fetch(found, scratch));
@@ -218,12 +299,26 @@ impl<'a> Round<'a> {
             return Ok(delivered(content.hash(), None));
         }
         let known = self.known();
-        let stage = SliceStage { round: self, index, stage: OnceLock::new() };
-        let taking = Taking { known: known.as_ref(), file: &found.file, content: &content, stage: &stage };
+        let stage = SliceStage {
+            round: self,
+            index,
+            stage: OnceLock::new(),
+        };
+        let taking = Taking {
+            known: known.as_ref(),
+            file: &found.file,
+            content: &content,
+            stage: &stage,
+        };
         let result = match self.intake.take(taking) {
-            Ok(taken) => self.learn(&taken.schema).map(|()| Taken { rows: taken.rows, files: taken.files }),
+            Ok(taken) => self.learn(&taken.schema).map(|()| Taken {
+                rows: taken.rows,
+                files: taken.files,
+            }),
             Err(mainstay_ingest::Error::File(error)) => Err(error),
-            Err(e @ mainstay_ingest::Error::Failed(_)) => return Err(error::intake(self.name, &found.file, &e)),
+            Err(e @ mainstay_ingest::Error::Failed(_)) => {
+                return Err(error::intake(self.name, &found.file, &e));
+            }
         };
         Ok(delivered(content.hash(), Some(result)))
     }
@@ -248,7 +343,9 @@ impl<'a> Round<'a> {
                         ),
                         row: None,
                         column: Some(column.name.clone()),
-                        help: Some("declare the column's type in the source, or deliver files that agree".to_owned()),
+                        help: Some(
+                            "declare the column's type in the source, or deliver files that agree".to_owned(),
+                        ),
                     });
                 }
             }
@@ -273,10 +370,12 @@ impl mainstay_ingest::Stage for SliceStage<'_> {
                 let round = self.round;
                 let columns = mainstay_sql::arrow_types::columns(&rows.schema());
                 let schema = columns.map_err(|(column, _)| mainstay_ingest::Error::failed(column))?;
-                let slice_columns: Vec<String> = round.intake.spec().slice.iter().map(|s| s.name.clone()).collect();
+                let slice_columns: Vec<String> =
+                    round.intake.spec().slice.iter().map(|s| s.name.clone()).collect();
                 let attempt = format!("{}-{}", round.prefix, self.index);
                 let table = round.instance.table(round.name);
-                let made = Stage::new(&round.store, &table, &attempt, &schema, &slice_columns).map_err(failed)?;
+                let made =
+                    Stage::new(&round.store, &table, &attempt, &schema, &slice_columns).map_err(failed)?;
                 self.stage.get_or_init(|| made)
             }
         };
@@ -285,7 +384,10 @@ impl mainstay_ingest::Stage for SliceStage<'_> {
             writer.write(rows).await.map_err(failed)?;
             let files = writer.finish().await.map_err(failed)?;
             stage.persist(&files).await.map_err(failed)?;
-            files.into_iter().next().ok_or_else(|| mainstay_ingest::Error::failed("rows were staged to no file"))
+            files
+                .into_iter()
+                .next()
+                .ok_or_else(|| mainstay_ingest::Error::failed("rows were staged to no file"))
         })
     }
 }

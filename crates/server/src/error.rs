@@ -22,7 +22,9 @@ pub(crate) fn journal(e: &mainstay_journal::Error) -> Error {
     };
     match e.kind() {
         Kind::Locked => error.help("wait for it with --wait, or stop that process"),
-        Kind::Damaged => error.help("find out what is wrong with `mainstay journal verify`, and restore from a copy"),
+        Kind::Damaged => {
+            error.help("find out what is wrong with `mainstay journal verify`, and restore from a copy")
+        }
         Kind::Newer => error.help("use the newer mainstay that wrote it"),
         _ => error,
     }
@@ -43,40 +45,70 @@ pub(crate) fn refusal(r: Refusal) -> Error {
 }
 
 pub(crate) fn storage(e: &mainstay_storage::Error) -> Error {
-    let error = Error::new(ErrorKind::Unavailable, "MS0701", "the store did not do what it was asked").because(e);
+    let error = Error::new(
+        ErrorKind::Unavailable,
+        "MS0701",
+        "the store did not do what it was asked",
+    )
+    .because(e);
     match e.kind {
-        mainstay_storage::Kind::Full => error.help("make room on the disk, then repeat the command; nothing was lost"),
-        mainstay_storage::Kind::Denied => error.help("check the credentials in the environment (AWS_ACCESS_KEY_ID, …)"),
+        mainstay_storage::Kind::Full => {
+            error.help("make room on the disk, then repeat the command; nothing was lost")
+        }
+        mainstay_storage::Kind::Denied => {
+            error.help("check the credentials in the environment (AWS_ACCESS_KEY_ID, …)")
+        }
         _ => error.help("check that the store can be reached, then repeat the command"),
     }
 }
 
 /// Makes the error of a file operation in the home or the project.
 pub(crate) fn file(what: &str, path: &std::path::Path, e: &std::io::Error) -> Error {
-    Error::new(ErrorKind::Unavailable, "MS0702", format!("cannot {what} {}", path.display())).because(e)
+    Error::new(
+        ErrorKind::Unavailable,
+        "MS0702",
+        format!("cannot {what} {}", path.display()),
+    )
+    .because(e)
 }
 
 /// Makes the error of something that mainstay itself got wrong.
 pub(crate) fn defect(what: &str, e: &dyn std::error::Error) -> Error {
-    Error::new(ErrorKind::Failed, "MS0901", format!("mainstay itself failed to {what}"))
-        .because(e)
-        .help("this is a defect; please report it with what you did")
+    Error::new(
+        ErrorKind::Failed,
+        "MS0901",
+        format!("mainstay itself failed to {what}"),
+    )
+    .because(e)
+    .help("this is a defect; please report it with what you did")
 }
 
 pub(crate) fn catalog(name: &mainstay_model::DatasetName, e: &mainstay_catalog::Error) -> Error {
-    Error::new(ErrorKind::Unavailable, "MS0703", format!("the table of {name} could not be written"))
-        .because(e)
-        .help("nothing is lost: what was published is recorded, and the next command finishes this")
+    Error::new(
+        ErrorKind::Unavailable,
+        "MS0703",
+        format!("the table of {name} could not be written"),
+    )
+    .because(e)
+    .help("nothing is lost: what was published is recorded, and the next command finishes this")
 }
 
 pub(crate) fn place(name: &mainstay_model::DatasetName, e: &mainstay_storage::Error) -> Error {
-    Error::new(ErrorKind::Unavailable, "MS0704", format!("the place of source {name} cannot be read"))
-        .because(e)
-        .help("check `files` of the source, and the credentials if it is a bucket")
+    Error::new(
+        ErrorKind::Unavailable,
+        "MS0704",
+        format!("the place of source {name} cannot be read"),
+    )
+    .because(e)
+    .help("check `files` of the source, and the credentials if it is a bucket")
 }
 
 pub(crate) fn intake(name: &mainstay_model::DatasetName, file: &str, e: &mainstay_ingest::Error) -> Error {
-    Error::new(ErrorKind::Unavailable, "MS0705", format!("{file} could not be taken in to {name}"))
-        .because(e)
-        .help("nothing of this delivery was recorded; repeat the command when the store works again")
+    Error::new(
+        ErrorKind::Unavailable,
+        "MS0705",
+        format!("{file} could not be taken in to {name}"),
+    )
+    .because(e)
+    .help("nothing of this delivery was recorded; repeat the command when the store works again")
 }

@@ -29,7 +29,11 @@ pub struct JournalFilter {
 }
 
 pub(crate) fn fact_report(record: &Record) -> FactReport {
-    let body = record.body.as_deref().and_then(|b| serde_json::from_slice(b).ok()).unwrap_or_default();
+    let body = record
+        .body
+        .as_deref()
+        .and_then(|b| serde_json::from_slice(b).ok())
+        .unwrap_or_default();
     FactReport {
         seq: record.seq,
         time: record.time,
@@ -77,14 +81,33 @@ impl Instance {
     pub fn verify(home: &Path, since: Option<u64>, watch: Watch<'_>) -> Result<VerifyReport, Error> {
         let began = Instant::now();
         let key = home.join(KEY);
-        let key = if key.exists() { Some(SigningKey::load(&key).map_err(|e| error::journal(&e))?.verifier()) } else { None };
-        let options = VerifyOptions { since, key, ..VerifyOptions::default() };
-        watch(Progress::Began { what: "journal".to_owned(), unit: "facts", total: None });
+        let key = if key.exists() {
+            Some(SigningKey::load(&key).map_err(|e| error::journal(&e))?.verifier())
+        } else {
+            None
+        };
+        let options = VerifyOptions {
+            since,
+            key,
+            ..VerifyOptions::default()
+        };
+        watch(Progress::Began {
+            what: "journal".to_owned(),
+            unit: "facts",
+            total: None,
+        });
         let found = mainstay_journal::verify(SqliteStore::new(home), &options, &mut |done, _| {
-            watch(Progress::At { what: "journal".to_owned(), done });
+            watch(Progress::At {
+                what: "journal".to_owned(),
+                done,
+            });
         })
         .map_err(|e| error::journal(&e))?;
-        watch(Progress::Ended { what: "journal".to_owned(), ok: found.ok, message: String::new() });
+        watch(Progress::Ended {
+            what: "journal".to_owned(),
+            ok: found.ok,
+            message: String::new(),
+        });
         Ok(VerifyReport {
             facts: found.facts,
             frames: found.frames,
@@ -122,7 +145,13 @@ impl Instance {
                 fact: Some(fact_report(&proven.record)),
                 message: None,
             },
-            Err(e) => ProofCheckReport { ok: false, origin: None, size: None, fact: None, message: Some(e.to_string()) },
+            Err(e) => ProofCheckReport {
+                ok: false,
+                origin: None,
+                size: None,
+                fact: None,
+                message: Some(e.to_string()),
+            },
         })
     }
 }

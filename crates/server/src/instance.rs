@@ -1,6 +1,7 @@
 //! An open home with its project.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -60,6 +61,8 @@ pub struct Instance {
     ledger: Mutex<Ledger>,
     engine: OnceLock<Engine>,
     tables: Mutex<Option<Tables>>,
+    /// Whether staged files were left that could not be removed.
+    pub(crate) leavings: AtomicBool,
     pub(crate) runtime: tokio::runtime::Runtime,
 }
 
@@ -82,7 +85,15 @@ impl Instance {
             .thread_name("mainstay-io")
             .build()
             .map_err(|e| error::file("start threads for", &options.home, &e))?;
-        let instance = Self { options, clock, ledger: Mutex::new(ledger), engine: OnceLock::new(), tables: Mutex::default(), runtime };
+        let instance = Self {
+            options,
+            clock,
+            ledger: Mutex::new(ledger),
+            engine: OnceLock::new(),
+            tables: Mutex::default(),
+            leavings: AtomicBool::new(false),
+            runtime,
+        };
         if instance.options.access == Access::Write {
             instance.recover()?;
         }
@@ -144,7 +155,11 @@ impl Instance {
 
     pub(crate) fn account(&self) -> &str {
         let account = self.options.context.account.as_str();
-        if account.is_empty() { DEFAULT_ACCOUNT } else { account }
+        if account.is_empty() {
+            DEFAULT_ACCOUNT
+        } else {
+            account
+        }
     }
 
     /// Returns the store of the tables.
@@ -165,7 +180,13 @@ impl Instance {
         };
         let store = store.map_err(|e| error::storage(&e))?;
         let projector = Projector::new(&store);
-        Ok(opened.insert(Tables { location, store, projector }).clone())
+        Ok(opened
+            .insert(Tables {
+                location,
+                store,
+                projector,
+            })
+            .clone())
     }
 
     /// Returns the path of a dataset's table in the store.
@@ -175,8 +196,12 @@ impl Instance {
 
     pub(crate) fn project_dir(&self) -> Result<&Path, Error> {
         self.options.project.as_deref().ok_or_else(|| {
-            Error::new(ErrorKind::NotFound, "MS0001", "there is no project here: no mainstay.toml in this folder or above it")
-                .help("go to a project, name one with --project DIR, or make one with `mainstay init DIR`")
+            Error::new(
+                ErrorKind::NotFound,
+                "MS0001",
+                "there is no project here: no mainstay.toml in this folder or above it",
+            )
+            .help("go to a project, name one with --project DIR, or make one with `mainstay init DIR`")
         })
     }
 

@@ -49,7 +49,10 @@ impl Ledger {
     /// Opens the journal in a home for writing, and folds it.
     pub(crate) fn write(folder: &Path, wait: Option<Duration>, clock: Arc<dyn Clock>) -> Result<Self, Error> {
         std::fs::create_dir_all(folder).map_err(|e| error::file("create", folder, &e))?;
-        let options = OpenOptions { mode: mainstay_journal::Mode::Write { wait }, ..OpenOptions::write() };
+        let options = OpenOptions {
+            mode: mainstay_journal::Mode::Write { wait },
+            ..OpenOptions::write()
+        };
         Self::open(folder, options, clock, true)
     }
 
@@ -60,12 +63,21 @@ impl Ledger {
 
     fn open(folder: &Path, options: OpenOptions, clock: Arc<dyn Clock>, writes: bool) -> Result<Self, Error> {
         let journal = Journal::open(SqliteStore::new(folder), options).map_err(|e| error::journal(&e))?;
-        let found = journal.load_snapshot(State::FOLD_VERSION).map_err(|e| error::journal(&e))?;
+        let found = journal
+            .load_snapshot(State::FOLD_VERSION)
+            .map_err(|e| error::journal(&e))?;
         let (snapshot, state) = match found.and_then(|(seq, body)| Some((seq, State::decode(&body).ok()?))) {
             Some((seq, state)) if state.seq == seq => (seq, state),
             _ => (0, State::default()),
         };
-        let mut ledger = Self { journal, state, clock, snapshot, folder: folder.to_owned(), writes };
+        let mut ledger = Self {
+            journal,
+            state,
+            clock,
+            snapshot,
+            folder: folder.to_owned(),
+            writes,
+        };
         ledger.catch_up()?;
         Ok(ledger)
     }
@@ -80,7 +92,13 @@ impl Ledger {
                 None => continue,
             };
             match fact {
-                Ok(fact) => state.apply(record.seq, record.time, &record.actor, record.reason.as_deref(), fact),
+                Ok(fact) => state.apply(
+                    record.seq,
+                    record.time,
+                    &record.actor,
+                    record.reason.as_deref(),
+                    fact,
+                ),
                 Err(_) if record.ignorable => state.seq = record.seq,
                 Err(e) => return Err(unreadable(record.seq, &e)),
             }
@@ -126,10 +144,14 @@ impl Ledger {
             })
         };
         let drafts = facts.iter().map(draft).collect::<Result<Vec<_>, Error>>()?;
-        let receipt = self.journal.append(drafts, None).map_err(|e| error::journal(&e))?;
+        let receipt = self
+            .journal
+            .append(drafts, None)
+            .map_err(|e| error::journal(&e))?;
         let mut recorded = Vec::with_capacity(facts.len());
         for (seq, fact) in (receipt.first_seq..).zip(facts) {
-            self.state.apply(seq, now, &context.actor, context.reason.as_deref(), fact.clone());
+            self.state
+                .apply(seq, now, &context.actor, context.reason.as_deref(), fact.clone());
             recorded.push((seq, fact));
         }
         Ok(recorded)
@@ -142,12 +164,21 @@ impl Ledger {
         }
         let head = self.journal.head().last_seq;
         if head >= self.snapshot + SNAPSHOT_AFTER {
-            let body = self.state.encode().map_err(|e| error::defect("write a snapshot", &e))?;
-            self.journal.save_snapshot(State::FOLD_VERSION, &body).map_err(|e| error::journal(&e))?;
+            let body = self
+                .state
+                .encode()
+                .map_err(|e| error::defect("write a snapshot", &e))?;
+            self.journal
+                .save_snapshot(State::FOLD_VERSION, &body)
+                .map_err(|e| error::journal(&e))?;
             self.snapshot = head;
             step::at("snapshot.saved");
         }
-        let signed = self.journal.last_checkpoint().map_err(|e| error::journal(&e))?.map_or(0, |c| c.size);
+        let signed = self
+            .journal
+            .last_checkpoint()
+            .map_err(|e| error::journal(&e))?
+            .map_or(0, |c| c.size);
         if head > signed {
             let key = SigningKey::load_or_create(&self.folder.join(KEY), self.journal.origin())
                 .map_err(|e| error::journal(&e))?;

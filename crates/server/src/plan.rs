@@ -25,7 +25,10 @@ impl Instance {
     /// If the project cannot be read.
     pub fn check(&self) -> Result<CheckReport, Error> {
         let compiled = self.compile()?;
-        Ok(CheckReport { resources: compiled.resources.len() as u64, mistakes: report::mistakes(&compiled.mistakes) })
+        Ok(CheckReport {
+            resources: compiled.resources.len() as u64,
+            mistakes: report::mistakes(&compiled.mistakes),
+        })
     }
 
     /// Says what applying the project would do, to resources and to data, and keeps that as a plan for review.
@@ -37,11 +40,21 @@ impl Instance {
         let compiled = self.compile()?;
         if !compiled.mistakes.is_empty() {
             let mistakes = report::mistakes(&compiled.mistakes);
-            return Ok(PlanReport { plan: None, changes: vec![], stale: vec![], estimate: no_estimate(), mistakes });
+            return Ok(PlanReport {
+                plan: None,
+                changes: vec![],
+                stale: vec![],
+                estimate: no_estimate(),
+                mistakes,
+            });
         }
         let changes = self.with(|state| diff(state, &compiled.resources));
         let (stale, estimate) = self.with(|state| stale_after(state, &compiled.resources));
-        let plan = if changes.is_empty() { None } else { self.keep_plan(compiled.resources)? };
+        let plan = if changes.is_empty() {
+            None
+        } else {
+            self.keep_plan(compiled.resources)?
+        };
         Ok(PlanReport {
             plan: plan.map(|p| p.to_string()),
             changes: changes.iter().map(change_report).collect(),
@@ -67,7 +80,9 @@ impl Instance {
     pub fn apply(&self, plan: Option<PlanId>) -> Result<ApplyReport, Error> {
         let command = match plan {
             Some(plan) => Command::ApplyPlan { plan },
-            None => Command::Apply { desired: self.compiled()? },
+            None => Command::Apply {
+                desired: self.compiled()?,
+            },
         };
         step::at("apply.decided");
         let recorded = self.submit(command)?;
@@ -93,7 +108,8 @@ impl Instance {
         }
         let n = compiled.mistakes.len() as u64;
         let message = format!("the project has {}", mainstay_base::text::count(n, "mistake"));
-        let mut error = Error::new(ErrorKind::Invalid, "MS0002", message).help("mend them; `mainstay check` shows them again");
+        let mut error = Error::new(ErrorKind::Invalid, "MS0002", message)
+            .help("mend them; `mainstay check` shows them again");
         error.mistakes = report::mistakes(&compiled.mistakes);
         Err(error)
     }
@@ -111,7 +127,9 @@ impl Instance {
             apply: applied.map(|(_, a)| a.apply.0),
             plan: applied.and_then(|(_, a)| a.plan).map(|p| p.to_string()),
             reverts: applied.and_then(|(_, a)| a.reverts).map(|a| a.0),
-            changes: applied.map(|(_, a)| a.changes.iter().map(change_report).collect()).unwrap_or_default(),
+            changes: applied
+                .map(|(_, a)| a.changes.iter().map(change_report).collect())
+                .unwrap_or_default(),
             seq: applied.map(|(seq, _)| seq),
             stale,
         }
@@ -119,18 +137,34 @@ impl Instance {
 }
 
 fn change_report(c: &Change) -> ChangeReport {
-    ChangeReport { action: c.action, resource: c.resource.to_string(), fields: c.fields.clone() }
+    ChangeReport {
+        action: c.action,
+        resource: c.resource.to_string(),
+        fields: c.fields.clone(),
+    }
 }
 
 const fn no_estimate() -> Estimate {
-    Estimate { runs: 0, slices: 0, cpu_seconds: None, seconds: None, measured_datasets: 0 }
+    Estimate {
+        runs: 0,
+        slices: 0,
+        cpu_seconds: None,
+        seconds: None,
+        measured_datasets: 0,
+    }
 }
 
 /// Returns the jobs among resources, each after those that it reads.
 pub(crate) fn jobs_in_order(resources: &[Resource]) -> Vec<Job> {
-    let jobs: BTreeMap<DatasetName, Job> = resources.iter().filter_map(job_of).map(|j| (j.dataset.clone(), j)).collect();
-    let reads: BTreeMap<DatasetName, BTreeSet<DatasetName>> =
-        jobs.iter().map(|(name, j)| (name.clone(), j.reads.keys().cloned().collect())).collect();
+    let jobs: BTreeMap<DatasetName, Job> = resources
+        .iter()
+        .filter_map(job_of)
+        .map(|j| (j.dataset.clone(), j))
+        .collect();
+    let reads: BTreeMap<DatasetName, BTreeSet<DatasetName>> = jobs
+        .iter()
+        .map(|(name, j)| (name.clone(), j.reads.keys().cloned().collect()))
+        .collect();
     // Circles are mistakes and never applied; by name is then as good as any order.
     let order = mainstay_planner::order(&reads).unwrap_or_else(|_| jobs.keys().cloned().collect());
     order.iter().filter_map(|name| jobs.get(name).cloned()).collect()
@@ -146,7 +180,12 @@ pub(crate) fn stale_after(state: &State, resources: &[Resource]) -> (Vec<StaleRe
         let found = match stale(&job, &now) {
             Some(s) => {
                 let because = because(state, &job);
-                Some(StaleReport { dataset: job.dataset.to_string(), slices: texts(&job, &s.slices), because, certain: true })
+                Some(StaleReport {
+                    dataset: job.dataset.to_string(),
+                    slices: texts(&job, &s.slices),
+                    because,
+                    certain: true,
+                })
             }
             None => follows(&job, &reports),
         };
@@ -156,7 +195,10 @@ pub(crate) fn stale_after(state: &State, resources: &[Resource]) -> (Vec<StaleRe
             reports.insert(job.dataset.clone(), found);
         }
     }
-    (in_order.iter().filter_map(|name| reports.remove(name)).collect(), estimate.finish())
+    (
+        in_order.iter().filter_map(|name| reports.remove(name)).collect(),
+        estimate.finish(),
+    )
 }
 
 fn texts(job: &Job, slices: &StaleSlices) -> Vec<String> {
@@ -171,22 +213,37 @@ fn follows(job: &Job, stale: &BTreeMap<DatasetName, StaleReport>) -> Option<Stal
     let input = job.reads.keys().find(|name| stale.contains_key(*name))?;
     let whole = !job.by_slice()
         || job.reads.iter().any(|(name, reads)| {
-            stale.get(name).is_some_and(|s| *reads == mainstay_model::spec::Reads::All || s.slices == ["all"])
+            stale
+                .get(name)
+                .is_some_and(|s| *reads == mainstay_model::spec::Reads::All || s.slices == ["all"])
         });
     let slices = if whole {
         vec!["all".to_owned()]
     } else {
-        let all: BTreeSet<String> =
-            job.reads.keys().filter_map(|n| stale.get(n)).flat_map(|s| s.slices.iter().cloned()).collect();
+        let all: BTreeSet<String> = job
+            .reads
+            .keys()
+            .filter_map(|n| stale.get(n))
+            .flat_map(|s| s.slices.iter().cloned())
+            .collect();
         all.into_iter().collect()
     };
     let because = format!("reads {input}, if that changes");
-    Some(StaleReport { dataset: job.dataset.to_string(), slices, because, certain: false })
+    Some(StaleReport {
+        dataset: job.dataset.to_string(),
+        slices,
+        because,
+        certain: false,
+    })
 }
 
 /// Says in words why a job is stale, from its last good run.
 pub(crate) fn because(state: &State, job: &Job) -> String {
-    let Some(run) = state.last_good.get(&job.dataset).and_then(|id| state.runs.get(id)) else {
+    let Some(run) = state
+        .last_good
+        .get(&job.dataset)
+        .and_then(|id| state.runs.get(id))
+    else {
         return "never computed".to_owned();
     };
     if run.pinned.code != job.code {
@@ -196,7 +253,12 @@ pub(crate) fn because(state: &State, job: &Job) -> String {
         .pinned
         .inputs
         .iter()
-        .filter(|i| state.datasets.get(&i.dataset).is_some_and(|d| d.version() != i.version))
+        .filter(|i| {
+            state
+                .datasets
+                .get(&i.dataset)
+                .is_some_and(|d| d.version() != i.version)
+        })
         .map(|i| i.dataset.to_string())
         .collect();
     match moved.as_slice() {
@@ -221,7 +283,9 @@ impl Estimator {
         let held = state.datasets.get(dataset).map_or(0, |d| d.slices.len() as u64);
         let count = if whole { held.max(1) } else { slices.len() as u64 };
         self.slices += count;
-        let Some(run) = state.last_good.get(dataset).and_then(|id| state.runs.get(id)) else { return };
+        let Some(run) = state.last_good.get(dataset).and_then(|id| state.runs.get(id)) else {
+            return;
+        };
         let share = count as f64 / (run.slices.len().max(1)) as f64;
         let usage = run.usage();
         self.measured += 1;

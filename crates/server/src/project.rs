@@ -15,7 +15,9 @@ pub(crate) fn read(dir: &Path) -> Result<Vec<SourceFile>, Error> {
         let entries = std::fs::read_dir(&folder).map_err(|e| error::file("read", &folder, &e))?;
         for entry in entries {
             let path = entry.map_err(|e| error::file("read", &folder, &e))?.path();
-            let Some(relative) = relative(dir, &path) else { continue };
+            let Some(relative) = relative(dir, &path) else {
+                continue;
+            };
             if path.is_dir() {
                 // A folder counts if a file in it could.
                 if mainstay_project::is_project_file(&format!("{relative}/x.toml")) {
@@ -23,7 +25,10 @@ pub(crate) fn read(dir: &Path) -> Result<Vec<SourceFile>, Error> {
                 }
             } else if mainstay_project::is_project_file(&relative) {
                 let bytes = std::fs::read(&path).map_err(|e| error::file("read", &path, &e))?;
-                files.push(SourceFile { path: relative, text: String::from_utf8_lossy(&bytes).into_owned() });
+                files.push(SourceFile {
+                    path: relative,
+                    text: String::from_utf8_lossy(&bytes).into_owned(),
+                });
             }
         }
     }

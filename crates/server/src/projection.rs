@@ -20,7 +20,11 @@ impl Instance {
                 .block_on(tables.projector.project(&self.table(name), &next))
                 .map_err(|e| error::catalog(name, &e))?;
             step::at("publish.projected");
-            self.submit(Command::Projected { dataset: name.clone(), version, delta_version: shown.version })?;
+            self.submit(Command::Projected {
+                dataset: name.clone(),
+                version,
+                delta_version: shown.version,
+            })?;
             step::at("projection.recorded");
         }
         Ok(())
@@ -52,15 +56,28 @@ type Files = Vec<(SliceKey, DataFile)>;
 fn moved(dataset: &Dataset, version: u64) -> (Files, Files) {
     let (mut add, mut remove) = (Files::new(), Files::new());
     for (slice, history) in &dataset.slices {
-        let Some(at) = history.contents.iter().position(|(v, _)| *v == version) else { continue };
+        let Some(at) = history.contents.iter().position(|(v, _)| *v == version) else {
+            continue;
+        };
         let files = |i: Option<usize>| {
-            let content = i.and_then(|i| history.contents.get(i)).and_then(|(_, c)| c.as_ref());
+            let content = i
+                .and_then(|i| history.contents.get(i))
+                .and_then(|(_, c)| c.as_ref());
             content.map(|c| c.files.as_slice()).unwrap_or_default()
         };
         let (now, before) = (files(Some(at)), files(at.checked_sub(1)));
         let not_in = |file: &&DataFile, other: &[DataFile]| !other.iter().any(|o| o.path == file.path);
-        add.extend(now.iter().filter(|f| not_in(f, before)).map(|f| (slice.clone(), f.clone())));
-        remove.extend(before.iter().filter(|f| not_in(f, now)).map(|f| (slice.clone(), f.clone())));
+        add.extend(
+            now.iter()
+                .filter(|f| not_in(f, before))
+                .map(|f| (slice.clone(), f.clone())),
+        );
+        remove.extend(
+            before
+                .iter()
+                .filter(|f| not_in(f, now))
+                .map(|f| (slice.clone(), f.clone())),
+        );
     }
     (add, remove)
 }

@@ -50,11 +50,23 @@ impl Instance {
     /// # Errors
     ///
     /// `Invalid` if the query is wrong, `NotFound` for a version that is not there, `Failed` if it cannot be computed.
-    pub fn query(&self, sql: &str, options: QueryOptions, cancel: &CancelToken) -> Result<QueryResult, Error> {
+    pub fn query(
+        &self,
+        sql: &str,
+        options: QueryOptions,
+        cancel: &CancelToken,
+    ) -> Result<QueryResult, Error> {
         let names = mainstay_sql::references(sql).map_err(|problems| wrong_query(&problems))?;
-        let system: Vec<DatasetName> =
-            names.iter().map(|r| r.name.clone()).filter(|n| n.schema() == "system").collect();
-        let read: Vec<DatasetName> = names.into_iter().map(|r| r.name).filter(|n| n.schema() != "system").collect();
+        let system: Vec<DatasetName> = names
+            .iter()
+            .map(|r| r.name.clone())
+            .filter(|n| n.schema() == "system")
+            .collect();
+        let read: Vec<DatasetName> = names
+            .into_iter()
+            .map(|r| r.name)
+            .filter(|n| n.schema() != "system")
+            .collect();
         let store = self.store()?;
         let version = self.versions(&read, options.when)?;
         let inputs = self.with(|state| self.mount_all(state, &store, |n| version(state.datasets.get(n))))?;
@@ -84,15 +96,26 @@ impl Instance {
                 None => error,
             }
         })?;
-        Ok(QueryResult { schema: answer.schema, batches })
+        Ok(QueryResult {
+            schema: answer.schema,
+            batches,
+        })
     }
 
     /// Returns which version of a dataset is read.
-    fn versions(&self, read: &[DatasetName], when: When) -> Result<impl Fn(Option<&Dataset>) -> u64 + use<>, Error> {
+    fn versions(
+        &self,
+        read: &[DatasetName],
+        when: When,
+    ) -> Result<impl Fn(Option<&Dataset>) -> u64 + use<>, Error> {
         if let When::Version(version) = when {
             let [one] = read else {
-                return Err(Error::new(ErrorKind::Invalid, "MS0004", "a version is of one dataset, and the query reads several")
-                    .help("use --as-of TIME: it is one moment for all of them"));
+                return Err(Error::new(
+                    ErrorKind::Invalid,
+                    "MS0004",
+                    "a version is of one dataset, and the query reads several",
+                )
+                .help("use --as-of TIME: it is one moment for all of them"));
             };
             let newest = self.dataset(one)?.version;
             if version == 0 || version > newest {
@@ -105,7 +128,11 @@ impl Instance {
             When::Version(version) => version,
             When::Time(time) => {
                 let versions = dataset.map(|d| d.versions.as_slice()).unwrap_or_default();
-                versions.iter().rev().find(|v| v.time <= time).map_or(0, |v| v.version)
+                versions
+                    .iter()
+                    .rev()
+                    .find(|v| v.time <= time)
+                    .map_or(0, |v| v.version)
             }
         })
     }
@@ -154,10 +181,16 @@ impl QueryResult {
     pub fn csv(&self, out: &mut dyn Write) -> Result<(), Error> {
         let mut writer = arrow_csv::WriterBuilder::new().with_header(true).build(out);
         let empty = RecordBatch::new_empty(self.schema.clone());
-        let batches = if self.batches.is_empty() { std::slice::from_ref(&empty) } else { &self.batches };
+        let batches = if self.batches.is_empty() {
+            std::slice::from_ref(&empty)
+        } else {
+            &self.batches
+        };
         for batch in batches {
             writer.write(batch).map_err(|e| {
-                Error::new(ErrorKind::Invalid, "MS0005", "the rows cannot be written as CSV").because(&e).help("use --format json")
+                Error::new(ErrorKind::Invalid, "MS0005", "the rows cannot be written as CSV")
+                    .because(&e)
+                    .help("use --format json")
             })?;
         }
         Ok(())
@@ -178,7 +211,12 @@ impl QueryResult {
             writer.close()
         };
         write().map(|_| ()).map_err(|e| {
-            Error::new(ErrorKind::Failed, "MS0702", format!("cannot write {}", path.display())).because(&e)
+            Error::new(
+                ErrorKind::Failed,
+                "MS0702",
+                format!("cannot write {}", path.display()),
+            )
+            .because(&e)
         })
     }
 }

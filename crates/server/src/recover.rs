@@ -4,6 +4,7 @@
 //! refers to go away. The marker `open` in the home tells a crash from a clean end: it is there while a process writes.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::Ordering;
 
 use mainstay_api::Error;
 use mainstay_catalog::cleanup::{leavings, remove_attempt};
@@ -22,11 +23,13 @@ impl Instance {
     pub(crate) fn recover(&self) -> Result<(), Error> {
         let marker = self.options.home.join(MARKER);
         let crashed = marker.exists();
-        std::fs::write(&marker, std::process::id().to_string()).map_err(|e| error::file("write", &marker, &e))?;
+        std::fs::write(&marker, std::process::id().to_string())
+            .map_err(|e| error::file("write", &marker, &e))?;
         for run in self.with(unfinished) {
             let error = RunError {
                 code: "MS0504".to_owned(),
-                message: "the process ended while this run was going on; nothing of it was published".to_owned(),
+                message: "the process ended while this run was going on; nothing of it was published"
+                    .to_owned(),
                 help: Some("mainstay run computes what is missing".to_owned()),
                 transient: false,
             };
@@ -41,44 +44,69 @@ impl Instance {
         Ok(())
     }
 
+    /// Removes what was staged for a dataset and is not published; if that fails, the next opening tries again.
+    pub(crate) fn clean(&self, name: &DatasetName) {
+        if self.remove_leavings_of(name).is_err() {
+            self.leavings.store(true, Ordering::Relaxed);
+        }
+    }
+
     /// Says that this process ends cleanly.
     pub(crate) fn unmark(&self) {
+        if self.leavings.load(Ordering::Relaxed) {
+            return;
+        }
         // If it stays, the next opening looks for leavings and finds none.
         let _ = std::fs::remove_file(self.options.home.join(MARKER));
     }
 
     /// Removes the files of attempts that were never published.
     fn remove_leavings(&self) -> Result<(), Error> {
-        let store = self.store()?;
         let names: Vec<DatasetName> = self.with(crate::show::datasets).into_iter().collect();
-        for name in names {
-            let referenced = self.with(|state| referenced(state, &name));
-            let table = self.table(&name);
-            let remove = async {
-                for attempt in leavings(&store, &table, &referenced).await? {
-                    remove_attempt(&store, &table, &attempt).await?;
-                }
-                Ok(())
-            };
-            self.runtime.block_on(remove).map_err(|e: mainstay_catalog::Error| error::catalog(&name, &e))?;
-        }
-        Ok(())
+        names.iter().try_for_each(|name| self.remove_leavings_of(name))
+    }
+
+    fn remove_leavings_of(&self, name: &DatasetName) -> Result<(), Error> {
+        let store = self.store()?;
+        let referenced = self.with(|state| referenced(state, name));
+        let table = self.table(name);
+        let remove = async {
+            for attempt in leavings(&store, &table, &referenced).await? {
+                remove_attempt(&store, &table, &attempt).await?;
+            }
+            Ok(())
+        };
+        self.runtime
+            .block_on(remove)
+            .map_err(|e: mainstay_catalog::Error| error::catalog(name, &e))
     }
 }
 
 fn unfinished(state: &State) -> Vec<RunId> {
-    let open = state.runs.iter().filter(|(_, r)| !matches!(r.status, RunStatus::Ended(_)));
+    let open = state
+        .runs
+        .iter()
+        .filter(|(_, r)| !matches!(r.status, RunStatus::Ended(_)));
     open.map(|(id, _)| *id).collect()
 }
 
 fn unprojected(state: &State) -> Vec<DatasetName> {
-    let behind = state.datasets.iter().filter(|(_, d)| d.projected.map_or(0, |(v, _)| v) < d.version());
+    let behind = state
+        .datasets
+        .iter()
+        .filter(|(_, d)| d.projected.map_or(0, |(v, _)| v) < d.version());
     behind.map(|(n, _)| n.clone()).collect()
 }
 
 /// Returns the paths of all files that any version of a dataset refers to.
 fn referenced(state: &State, name: &DatasetName) -> BTreeSet<String> {
-    let slices = state.datasets.get(name).into_iter().flat_map(|d| d.slices.values());
+    let slices = state
+        .datasets
+        .get(name)
+        .into_iter()
+        .flat_map(|d| d.slices.values());
     let contents = slices.flat_map(|h| h.contents.iter().filter_map(|(_, c)| c.as_ref()));
-    contents.flat_map(|c| c.files.iter().map(|f| f.path.clone())).collect()
+    contents
+        .flat_map(|c| c.files.iter().map(|f| f.path.clone()))
+        .collect()
 }

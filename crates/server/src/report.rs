@@ -22,7 +22,11 @@ pub(crate) fn mistakes(found: &[mainstay_project::Mistake]) -> Vec<Mistake> {
 
 /// Writes slices as people see them.
 pub(crate) fn slice_texts(state: &State, dataset: &DatasetName, slices: &[SliceKey]) -> Vec<String> {
-    let columns = state.datasets.get(dataset).map(|d| d.slice_columns.clone()).unwrap_or_default();
+    let columns = state
+        .datasets
+        .get(dataset)
+        .map(|d| d.slice_columns.clone())
+        .unwrap_or_default();
     slices.iter().map(|s| s.text(&columns)).collect()
 }
 
@@ -39,7 +43,11 @@ pub(crate) fn delivery(state: &State, d: &Delivery, time: Timestamp) -> Delivery
         time,
     };
     let outcome = match &d.outcome {
-        Outcome::Taken { rows, slices, replaced } => {
+        Outcome::Taken {
+            rows,
+            slices,
+            replaced,
+        } => {
             report.rows = rows.0;
             report.slices = slice_texts(state, &d.source, slices);
             report.other = replaced.map(|r| r.to_string());
@@ -73,7 +81,9 @@ pub(crate) const fn outcome(o: RunOutcome) -> &'static str {
 
 pub(crate) fn usage(u: &Usage) -> UsageReport {
     let amounts = |map: &std::collections::BTreeMap<DatasetName, mainstay_model::run::Amount>| {
-        map.iter().map(|(n, a)| (n.to_string(), (a.rows.0, a.bytes.0))).collect()
+        map.iter()
+            .map(|(n, a)| (n.to_string(), (a.rows.0, a.bytes.0)))
+            .collect()
     };
     UsageReport {
         cpu_seconds: u.cpu.seconds(),
@@ -96,13 +106,22 @@ pub(crate) fn run(state: &State, id: RunId, run: &Run, now: Timestamp) -> RunRep
     };
     let dataset = state.datasets.get(&run.pinned.job);
     let changed = run.published.map_or(0, |version| {
-        let histories = run.slices.iter().filter_map(|s| dataset.and_then(|d| d.slices.get(s)));
-        histories.filter(|h| h.contents.iter().any(|(v, _)| *v == version)).count()
+        let histories = run
+            .slices
+            .iter()
+            .filter_map(|s| dataset.and_then(|d| d.slices.get(s)));
+        histories
+            .filter(|h| h.contents.iter().any(|(v, _)| *v == version))
+            .count()
     });
     RunReport {
         id: id.to_string(),
         job: run.pinned.job.to_string(),
-        unchanged: if run.published.is_some() { (run.slices.len() - changed.min(run.slices.len())) as u64 } else { 0 },
+        unchanged: if run.published.is_some() {
+            (run.slices.len() - changed.min(run.slices.len())) as u64
+        } else {
+            0
+        },
         slices,
         outcome: match run.status {
             RunStatus::Waiting { .. } => "waiting",
@@ -110,7 +129,7 @@ pub(crate) fn run(state: &State, id: RunId, run: &Run, now: Timestamp) -> RunRep
             RunStatus::Ended(o) => outcome(o),
         }
         .to_owned(),
-        reused: run.reused,
+        reused: run.reused_from.is_some(),
         seconds: run.ended.unwrap_or(now).micros_since(run.recorded).max(0) as f64 / 1e6,
         error: run.error.clone(),
         because: run.because.clone(),

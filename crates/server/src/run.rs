@@ -9,7 +9,6 @@ mod schedule;
 use std::collections::{BTreeMap, BTreeSet};
 
 use mainstay_api::{DeliverReport, Error, ErrorKind, RunsReport};
-use mainstay_control::job_of;
 use mainstay_engine::CancelToken;
 use mainstay_model::address::Selection;
 use mainstay_model::resource::{Kind, ResourceKey};
@@ -36,10 +35,19 @@ impl Instance {
     /// # Errors
     ///
     /// `NotFound` for an unknown target; failures of runs are part of the answer.
-    pub fn run(&self, request: &RunRequest, cancel: &CancelToken, watch: Watch<'_>) -> Result<(DeliverReport, RunsReport), Error> {
+    pub fn run(
+        &self,
+        request: &RunRequest,
+        cancel: &CancelToken,
+        watch: Watch<'_>,
+    ) -> Result<(DeliverReport, RunsReport), Error> {
         let (jobs, wanted) = self.jobs_for(request)?;
         let delivered = if request.without_deliveries {
-            DeliverReport { deliveries: Vec::new(), unchanged: 0, waiting: Vec::new() }
+            DeliverReport {
+                deliveries: Vec::new(),
+                unchanged: 0,
+                waiting: Vec::new(),
+            }
         } else {
             let sources = self.sources_for(&wanted);
             self.deliver_to(&sources, watch)?
@@ -56,9 +64,16 @@ impl Instance {
     /// Returns the jobs that the targets need, in order, and the names of everything that is needed.
     fn jobs_for(&self, request: &RunRequest) -> Result<(Vec<Job>, BTreeSet<DatasetName>), Error> {
         let resources: Vec<Resource> = self.with(|s| s.declared().map(|(_, _, r)| r.clone()).collect());
-        if !resources.iter().any(|r| matches!(r.spec.kind(), Kind::Job | Kind::Source)) {
-            return Err(Error::new(ErrorKind::NotFound, "MS0003", "nothing is applied yet, so there is nothing to run")
-                .help("mainstay plan shows what the project declares, mainstay apply does it"));
+        if !resources
+            .iter()
+            .any(|r| matches!(r.spec.kind(), Kind::Job | Kind::Source))
+        {
+            return Err(Error::new(
+                ErrorKind::NotFound,
+                "MS0003",
+                "nothing is applied yet, so there is nothing to run",
+            )
+            .help("mainstay plan shows what the project declares, mainstay apply does it"));
         }
         let jobs = crate::plan::jobs_in_order(&resources);
         let by_name: BTreeMap<&DatasetName, &Job> = jobs.iter().map(|j| (&j.dataset, j)).collect();
@@ -69,20 +84,33 @@ impl Instance {
             .collect();
         let mut wanted: BTreeSet<DatasetName> = BTreeSet::new();
         let mut left: Vec<DatasetName> = if request.targets.is_empty() {
-            by_name.keys().map(|n| (*n).clone()).chain(sources.iter().cloned()).collect()
+            by_name
+                .keys()
+                .map(|n| (*n).clone())
+                .chain(sources.iter().cloned())
+                .collect()
         } else {
             request.targets.iter().map(|(n, _)| n.clone()).collect()
         };
         for target in &left {
             if !by_name.contains_key(target) && !sources.contains(target) {
                 return self.dataset(target).and_then(|d| {
-                    Err(Error::new(ErrorKind::NotFound, "MS0401", format!("no job and no source fills `{}` any more", d.name)))
+                    Err(Error::new(
+                        ErrorKind::NotFound,
+                        "MS0401",
+                        format!("no job and no source fills `{}` any more", d.name),
+                    ))
                 });
             }
         }
         while let Some(name) = left.pop() {
             if wanted.insert(name.clone()) {
-                left.extend(by_name.get(&name).into_iter().flat_map(|j| j.reads.keys().cloned()));
+                left.extend(
+                    by_name
+                        .get(&name)
+                        .into_iter()
+                        .flat_map(|j| j.reads.keys().cloned()),
+                );
             }
         }
         let jobs = jobs.into_iter().filter(|j| wanted.contains(&j.dataset)).collect();
@@ -92,7 +120,10 @@ impl Instance {
     fn sources_for(&self, wanted: &BTreeSet<DatasetName>) -> Vec<DatasetName> {
         self.with(|state| {
             let is_source = |n: &&DatasetName| {
-                state.resources.get(&ResourceKey::new(Kind::Source, n)).is_some_and(|h| h.resource().is_some())
+                state
+                    .resources
+                    .get(&ResourceKey::new(Kind::Source, n))
+                    .is_some_and(|h| h.resource().is_some())
             };
             wanted.iter().filter(is_source).cloned().collect()
         })

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use mainstay_api::{
-    DatasetReport, DependenciesReport, Error, ErrorKind, Fallback, HistoryEntry, HistoryReport, ListReport, RunsReport,
-    SliceReport, SlicesReport,
+    DatasetReport, DependenciesReport, Error, ErrorKind, Fallback, HistoryEntry, HistoryReport, ListReport,
+    RunsReport, SliceReport, SlicesReport,
 };
 use mainstay_control::{At, Dataset, State, field_changes, job_of};
 use mainstay_model::address::Selection;
@@ -41,7 +41,9 @@ impl Instance {
     /// `NotFound` for an unknown kind.
     pub fn list(&self, kind: &str) -> Result<ListReport, Error> {
         let singular = kind.strip_suffix("ies").map(|s| format!("{s}y"));
-        let kind = singular.as_deref().unwrap_or_else(|| kind.strip_suffix('s').unwrap_or(kind));
+        let kind = singular
+            .as_deref()
+            .unwrap_or_else(|| kind.strip_suffix('s').unwrap_or(kind));
         let items: Vec<Value> = match kind {
             "dataset" => {
                 let names = self.with(datasets);
@@ -78,7 +80,10 @@ impl Instance {
                 })
             }
         };
-        Ok(ListReport { kind: kind.to_owned(), items })
+        Ok(ListReport {
+            kind: kind.to_owned(),
+            items,
+        })
     }
 
     /// Shows one thing.
@@ -124,7 +129,12 @@ impl Instance {
         let store = self.store()?;
         let found = self.with(|state| {
             let held = state.datasets.get(name);
-            let is = |kind| state.resources.get(&ResourceKey::new(kind, name)).is_some_and(|h| h.resource().is_some());
+            let is = |kind| {
+                state
+                    .resources
+                    .get(&ResourceKey::new(kind, name))
+                    .is_some_and(|h| h.resource().is_some())
+            };
             let filled_by = match (is(Kind::Source), is(Kind::Job)) {
                 (true, _) => "source",
                 (_, true) => "job",
@@ -138,7 +148,11 @@ impl Instance {
             Some(DatasetReport {
                 name: name.to_string(),
                 filled_by: filled_by.to_owned(),
-                location: format!("{}/{}", store.url().as_str().trim_end_matches('/'), self.table(name)),
+                location: format!(
+                    "{}/{}",
+                    store.url().as_str().trim_end_matches('/'),
+                    self.table(name)
+                ),
                 version: d.version(),
                 delta_version: d.projected.map(|(_, v)| v),
                 rows: contents().map(|c| c.rows().0).sum(),
@@ -147,7 +161,14 @@ impl Instance {
                 slice_columns: d.slice_columns.clone(),
                 columns: d.schema().cloned().unwrap_or_default(),
                 published: d.versions.last().map(|v| v.time),
-                state: if d.versions.is_empty() { "empty" } else if fresh { "fresh" } else { "stale" }.to_owned(),
+                state: if d.versions.is_empty() {
+                    "empty"
+                } else if fresh {
+                    "fresh"
+                } else {
+                    "stale"
+                }
+                .to_owned(),
             })
         });
         found.ok_or_else(|| not_found(&name.to_string(), &self.with(things)))
@@ -164,8 +185,17 @@ impl Instance {
             let empty = Dataset::default();
             let d = state.datasets.get(name).unwrap_or(&empty);
             let (columns, stale) = stale_slices(state, name);
-            let columns = if d.slice_columns.is_empty() { columns } else { d.slice_columns.clone() };
-            let mut keys: BTreeSet<&SliceKey> = d.slices.iter().filter(|(_, h)| h.newest().is_some()).map(|(k, _)| k).collect();
+            let columns = if d.slice_columns.is_empty() {
+                columns
+            } else {
+                d.slice_columns.clone()
+            };
+            let mut keys: BTreeSet<&SliceKey> = d
+                .slices
+                .iter()
+                .filter(|(_, h)| h.newest().is_some())
+                .map(|(k, _)| k)
+                .collect();
             if let Some(StaleSlices::Some(list)) = &stale {
                 keys.extend(list);
             }
@@ -191,18 +221,32 @@ impl Instance {
                     bytes: content.map_or(0, |c| c.bytes().0),
                     digest: content.map(|c| c.digest().to_string()),
                     version,
-                    run: d.versions.iter().find(|v| v.version == version).and_then(|v| v.run).map(|r| r.to_string()),
+                    run: d
+                        .versions
+                        .iter()
+                        .find(|v| v.version == version)
+                        .and_then(|v| v.run)
+                        .map(|r| r.to_string()),
                 }
             };
             selected.map(each).collect()
         });
-        Ok(SlicesReport { dataset: name.to_string(), slices })
+        Ok(SlicesReport {
+            dataset: name.to_string(),
+            slices,
+        })
     }
 
     /// Lists the runs that are known in the state, the oldest first.
     pub fn runs(&self) -> RunsReport {
         let now = self.clock.now();
-        self.with(|state| RunsReport { runs: state.runs.iter().map(|(id, r)| report::run(state, *id, r, now)).collect() })
+        self.with(|state| RunsReport {
+            runs: state
+                .runs
+                .iter()
+                .map(|(id, r)| report::run(state, *id, r, now))
+                .collect(),
+        })
     }
 
     /// Returns what became of a thing, the oldest first.
@@ -225,7 +269,10 @@ impl Instance {
             _ => None,
         });
         match changes {
-            Some(changes) if !changes.is_empty() => Ok(HistoryReport { thing: address.to_string(), changes }),
+            Some(changes) if !changes.is_empty() => Ok(HistoryReport {
+                thing: address.to_string(),
+                changes,
+            }),
             _ => Err(not_found(&address.to_string(), &self.with(things))),
         }
     }
@@ -235,18 +282,43 @@ impl Instance {
     /// # Errors
     ///
     /// `NotFound` if no job computes the dataset.
-    pub fn dependencies(&self, name: &DatasetName, selection: &Selection) -> Result<DependenciesReport, Error> {
+    pub fn dependencies(
+        &self,
+        name: &DatasetName,
+        selection: &Selection,
+    ) -> Result<DependenciesReport, Error> {
         let found = self.with(|state| {
-            let resource = state.resources.get(&ResourceKey::new(Kind::Job, name))?.resource()?;
+            let resource = state
+                .resources
+                .get(&ResourceKey::new(Kind::Job, name))?
+                .resource()?;
             let job = job_of(resource)?;
-            let mut outputs: BTreeSet<SliceKey> = state.datasets.get(name).into_iter().flat_map(|d| d.slices.keys().cloned()).collect();
-            for input in job.reads.iter().filter(|(_, r)| **r == Reads::Same).map(|(n, _)| n) {
-                outputs.extend(state.datasets.get(input).into_iter().flat_map(|d| d.slices.keys().cloned()));
+            let mut outputs: BTreeSet<SliceKey> = state
+                .datasets
+                .get(name)
+                .into_iter()
+                .flat_map(|d| d.slices.keys().cloned())
+                .collect();
+            for input in job
+                .reads
+                .iter()
+                .filter(|(_, r)| **r == Reads::Same)
+                .map(|(n, _)| n)
+            {
+                outputs.extend(
+                    state
+                        .datasets
+                        .get(input)
+                        .into_iter()
+                        .flat_map(|d| d.slices.keys().cloned()),
+                );
             }
             if job.slice_columns.is_empty() {
                 outputs = BTreeSet::from([SliceKey::whole()]);
             }
-            let selected = outputs.iter().filter(|k| selection.matches(k, &job.slice_columns));
+            let selected = outputs
+                .iter()
+                .filter(|k| selection.matches(k, &job.slice_columns));
             let reads = |slice: &SliceKey| {
                 let each = |(input, reads): (&DatasetName, &Reads)| {
                     let value = match reads {
@@ -258,7 +330,10 @@ impl Instance {
                 job.reads.iter().map(each).collect::<BTreeMap<_, _>>()
             };
             let slices = selected.map(|s| (s.text(&job.slice_columns), reads(s))).collect();
-            let wide = job.reads.iter().filter(|(_, r)| **r == Reads::All && !job.slice_columns.is_empty());
+            let wide = job
+                .reads
+                .iter()
+                .filter(|(_, r)| **r == Reads::All && !job.slice_columns.is_empty());
             let fallbacks = wide
                 .map(|(input, _)| Fallback {
                     input: input.to_string(),
@@ -273,20 +348,34 @@ impl Instance {
 }
 
 pub(crate) fn datasets(state: &State) -> BTreeSet<DatasetName> {
-    let declared = state.declared().filter(|(k, ..)| matches!(k.kind, Kind::Source | Kind::Job));
-    declared.filter_map(|(k, ..)| k.name.parse().ok()).chain(state.datasets.keys().cloned()).collect()
+    let declared = state
+        .declared()
+        .filter(|(k, ..)| matches!(k.kind, Kind::Source | Kind::Job));
+    declared
+        .filter_map(|(k, ..)| k.name.parse().ok())
+        .chain(state.datasets.keys().cloned())
+        .collect()
 }
 
 fn things(state: &State) -> BTreeSet<String> {
     let names = datasets(state).into_iter().map(|n| n.to_string());
-    names.chain(state.resources.keys().map(ToString::to_string)).collect()
+    names
+        .chain(state.resources.keys().map(ToString::to_string))
+        .collect()
 }
 
 /// Says which slices of a job's dataset are stale, with its slice columns; none for sources.
 fn stale_slices(state: &State, name: &DatasetName) -> (Vec<String>, Option<StaleSlices>) {
-    let job = state.resources.get(&ResourceKey::new(Kind::Job, name)).and_then(|h| h.resource()).and_then(job_of);
+    let job = state
+        .resources
+        .get(&ResourceKey::new(Kind::Job, name))
+        .and_then(|h| h.resource())
+        .and_then(job_of);
     match job {
-        Some(job) => (job.slice_columns.clone(), stale(&job, &At::now(state)).map(|s| s.slices)),
+        Some(job) => (
+            job.slice_columns.clone(),
+            stale(&job, &At::now(state)).map(|s| s.slices),
+        ),
         None => (Vec::new(), None),
     }
 }
@@ -302,14 +391,20 @@ fn fresh(state: &State, name: &DatasetName) -> bool {
         if stale_slices(state, &name).1.is_some() {
             return false;
         }
-        let job = state.resources.get(&ResourceKey::new(Kind::Job, &name)).and_then(|h| h.resource()).and_then(job_of);
+        let job = state
+            .resources
+            .get(&ResourceKey::new(Kind::Job, &name))
+            .and_then(|h| h.resource())
+            .and_then(job_of);
         left.extend(job.into_iter().flat_map(|j| j.reads.into_keys()));
     }
     true
 }
 
 fn resource_history(state: &State, key: &ResourceKey) -> Vec<HistoryEntry> {
-    let Some(held) = state.resources.get(key) else { return Vec::new() };
+    let Some(held) = state.resources.get(key) else {
+        return Vec::new();
+    };
     let mut entries = Vec::new();
     let mut before: Option<&Resource> = None;
     for g in &held.generations {
@@ -335,17 +430,29 @@ fn resource_history(state: &State, key: &ResourceKey) -> Vec<HistoryEntry> {
 }
 
 fn publish_history(state: &State, name: &DatasetName) -> Vec<HistoryEntry> {
-    let Some(held) = state.datasets.get(name) else { return Vec::new() };
+    let Some(held) = state.datasets.get(name) else {
+        return Vec::new();
+    };
     let each = |v: &mainstay_control::VersionEntry| {
         let run = v.run.and_then(|id| state.runs.get(&id));
-        let changed = held.slices.values().filter(|h| h.contents.iter().any(|(at, _)| *at == v.version)).count() as u64;
+        let changed = held
+            .slices
+            .values()
+            .filter(|h| h.contents.iter().any(|(at, _)| *at == v.version))
+            .count() as u64;
         HistoryEntry {
             seq: v.seq,
             time: v.time,
             who: run.map(|r| r.actor.clone()).unwrap_or_default(),
             reason: run.map(|r| r.because.clone()),
-            by: v.run.map_or_else(|| "delivery".to_owned(), |r| format!("run/{r}")),
-            what: format!("published version {}, {}", v.version, mainstay_base::text::count(changed, "slice")),
+            by: v
+                .run
+                .map_or_else(|| "delivery".to_owned(), |r| format!("run/{r}")),
+            what: format!(
+                "published version {}, {}",
+                v.version,
+                mainstay_base::text::count(changed, "slice")
+            ),
             generation: v.version,
             fields: Vec::new(),
         }

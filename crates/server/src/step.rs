@@ -27,7 +27,9 @@ static REACHED: AtomicU64 = AtomicU64::new(0);
 /// Says that the process is at this step.
 pub(crate) fn at(name: &str) {
     debug_assert!(STEPS.contains(&name), "unknown step {name}");
-    let Ok(wanted) = std::env::var("MAINSTAY_KILL_AT") else { return };
+    let Ok(wanted) = std::env::var("MAINSTAY_KILL_AT") else {
+        return;
+    };
     let (step, nth) = match wanted.split_once(':') {
         Some((step, n)) => (step.to_owned(), n.parse().unwrap_or(1)),
         None => (wanted, 1),

@@ -37,47 +37,107 @@ const TABLES: [Table; 6] = [
     Table {
         name: "facts",
         columns: &[
-            ("seq", Long), ("time", Time), ("account", Text), ("actor", Text), ("kind", Text), ("version", Long),
-            ("subject", Text), ("reason", Text), ("cause", Long), ("body", Text),
+            ("seq", Long),
+            ("time", Time),
+            ("account", Text),
+            ("actor", Text),
+            ("kind", Text),
+            ("version", Long),
+            ("subject", Text),
+            ("reason", Text),
+            ("cause", Long),
+            ("body", Text),
         ],
     },
     Table {
         name: "runs",
         columns: &[
-            ("run", Text), ("job", Text), ("outcome", Text), ("because", Text), ("actor", Text), ("recorded", Time),
-            ("ended", Time), ("seconds", Double), ("attempts", Long), ("slices", Long), ("rows", Long), ("reused", Flag),
-            ("cpu_seconds", Double), ("peak_memory_bytes", Long), ("spilled_bytes", Long), ("code", Text), ("engine", Text),
-            ("version", Long), ("error_code", Text), ("error", Text), ("seq", Long),
+            ("run", Text),
+            ("job", Text),
+            ("outcome", Text),
+            ("because", Text),
+            ("actor", Text),
+            ("recorded", Time),
+            ("ended", Time),
+            ("seconds", Double),
+            ("attempts", Long),
+            ("slices", Long),
+            ("rows", Long),
+            ("reused", Flag),
+            ("cpu_seconds", Double),
+            ("peak_memory_bytes", Long),
+            ("spilled_bytes", Long),
+            ("code", Text),
+            ("engine", Text),
+            ("version", Long),
+            ("error_code", Text),
+            ("error", Text),
+            ("seq", Long),
         ],
     },
     Table {
         name: "slices",
         columns: &[
-            ("dataset", Text), ("slice", Text), ("rows", Long), ("bytes", Long), ("files", Long), ("digest", Text),
-            ("fingerprint", Text), ("version", Long), ("run", Text), ("published", Time),
+            ("dataset", Text),
+            ("slice", Text),
+            ("rows", Long),
+            ("bytes", Long),
+            ("files", Long),
+            ("digest", Text),
+            ("fingerprint", Text),
+            ("version", Long),
+            ("run", Text),
+            ("published", Time),
         ],
     },
     Table {
         name: "resources",
         columns: &[
-            ("kind", Text), ("name", Text), ("generation", Long), ("tags", Text), ("spec", Text), ("apply", Long),
-            ("time", Time), ("actor", Text), ("reason", Text), ("seq", Long),
+            ("kind", Text),
+            ("name", Text),
+            ("generation", Long),
+            ("tags", Text),
+            ("spec", Text),
+            ("apply", Long),
+            ("time", Time),
+            ("actor", Text),
+            ("reason", Text),
+            ("seq", Long),
         ],
     },
     Table {
         name: "deliveries",
         columns: &[
-            ("delivery", Text), ("source", Text), ("file", Text), ("outcome", Text), ("rows", Long), ("bytes", Long),
-            ("content", Text), ("time", Time), ("error_code", Text), ("error", Text), ("error_row", Long),
-            ("error_column", Text), ("seq", Long),
+            ("delivery", Text),
+            ("source", Text),
+            ("file", Text),
+            ("outcome", Text),
+            ("rows", Long),
+            ("bytes", Long),
+            ("content", Text),
+            ("time", Time),
+            ("error_code", Text),
+            ("error", Text),
+            ("error_row", Long),
+            ("error_column", Text),
+            ("seq", Long),
         ],
     },
     Table {
         name: "usage",
         columns: &[
-            ("run", Text), ("job", Text), ("attempt", Long), ("dataset", Text), ("direction", Text), ("rows", Long),
-            ("bytes", Long), ("cpu_seconds", Double), ("wall_seconds", Double), ("peak_memory_bytes", Long),
-            ("spilled_bytes", Long), ("started", Time),
+            ("run", Text),
+            ("job", Text),
+            ("attempt", Long),
+            ("dataset", Text),
+            ("direction", Text),
+            ("rows", Long),
+            ("bytes", Long),
+            ("cpu_seconds", Double),
+            ("wall_seconds", Double),
+            ("peak_memory_bytes", Long),
+            ("spilled_bytes", Long),
+            ("started", Time),
         ],
     },
 ];
@@ -88,7 +148,11 @@ impl Instance {
         let mut made = Vec::new();
         for name in wanted {
             let Some(table) = TABLES.iter().find(|t| t.name == name.table()) else {
-                let error = Error::new(ErrorKind::NotFound, "MS0203", format!("there is no table `{name}`"));
+                let error = Error::new(
+                    ErrorKind::NotFound,
+                    "MS0203",
+                    format!("there is no table `{name}`"),
+                );
                 let names: Vec<&str> = TABLES.iter().map(|t| t.name).collect();
                 return Err(match text::nearest(name.table(), names.iter().copied()) {
                     Some(near) => error.help(format!("did you mean `system.{near}`?")),
@@ -105,7 +169,11 @@ impl Instance {
             };
             let schema = schema(table);
             let batches = batches(&schema, &rows)?;
-            made.push(SystemTable { name: name.clone(), schema, rows: Arc::new(move || Ok(batches.clone())) });
+            made.push(SystemTable {
+                name: name.clone(),
+                schema,
+                rows: Arc::new(move || Ok(batches.clone())),
+            });
         }
         Ok(made)
     }
@@ -118,7 +186,9 @@ impl Instance {
             json!({ "seq": r.seq, "time": r.time, "account": r.account, "actor": r.actor, "kind": r.kind,
                 "version": r.kind_version, "subject": r.subject, "reason": r.reason, "cause": r.cause, "body": body })
         };
-        records.map(|r| r.map(row).map_err(|e| error::journal(&e))).collect()
+        records
+            .map(|r| r.map(row).map_err(|e| error::journal(&e)))
+            .collect()
     }
 }
 
@@ -154,7 +224,7 @@ fn run_rows(state: &State) -> Vec<Value> {
         let report = report::run(state, *id, r, r.ended.unwrap_or(r.recorded));
         json!({ "run": report.id, "job": report.job, "outcome": report.outcome, "because": r.because, "actor": r.actor,
             "recorded": r.recorded, "ended": r.ended, "seconds": report.seconds, "attempts": r.attempts.len(),
-            "slices": r.slices.len(), "rows": report.rows, "reused": r.reused, "cpu_seconds": used.cpu.seconds(),
+            "slices": r.slices.len(), "rows": report.rows, "reused": r.reused_from.is_some(), "cpu_seconds": used.cpu.seconds(),
             "peak_memory_bytes": used.peak_memory.0, "spilled_bytes": used.spilled.0, "code": r.pinned.code,
             "engine": r.pinned.engine, "version": r.published, "error_code": r.error.as_ref().map(|e| &e.code),
             "error": r.error.as_ref().map(|e| &e.message), "seq": r.seq })
@@ -168,17 +238,23 @@ fn slice_rows(state: &State) -> Vec<Value> {
         for (key, history) in &d.slices {
             let Some(content) = history.newest() else { continue };
             let entry = d.versions.iter().find(|v| v.version == history.since());
-            rows.push(json!({ "dataset": name, "slice": key.text(&d.slice_columns), "rows": content.rows().0,
+            rows.push(
+                json!({ "dataset": name, "slice": key.text(&d.slice_columns), "rows": content.rows().0,
                 "bytes": content.bytes().0, "files": content.files.len(), "digest": content.digest(),
                 "fingerprint": history.fingerprint, "version": history.since(),
-                "run": entry.and_then(|v| v.run), "published": entry.map(|v| v.time) }));
+                "run": entry.and_then(|v| v.run), "published": entry.map(|v| v.time) }),
+            );
         }
     }
     rows
 }
 
 fn resource_rows(state: &State) -> Vec<Value> {
-    let each = |(key, g, r): (&mainstay_model::ResourceKey, &mainstay_control::Generation, &mainstay_model::Resource)| {
+    let each = |(key, g, r): (
+        &mainstay_model::ResourceKey,
+        &mainstay_control::Generation,
+        &mainstay_model::Resource,
+    )| {
         let text = |v: serde_json::Result<String>| v.unwrap_or_default();
         json!({ "kind": key.kind, "name": key.name, "generation": g.number, "tags": text(serde_json::to_string(&r.tags)),
             "spec": text(serde_json::to_string(&r.spec)), "apply": g.apply.0, "time": g.time, "actor": g.actor,
@@ -200,7 +276,12 @@ fn delivery_rows(state: &State) -> Vec<Value> {
             "error": error.map(|e| &e.message), "error_row": error.and_then(|e| e.row),
             "error_column": error.and_then(|e| e.column.as_ref()), "seq": f.seq })
     };
-    state.sources.values().flat_map(|files| files.values()).map(each).collect()
+    state
+        .sources
+        .values()
+        .flat_map(|files| files.values())
+        .map(each)
+        .collect()
 }
 
 /// One line for each dataset that an attempt read or wrote, and one for the attempt itself.
@@ -209,9 +290,11 @@ fn usage_rows(state: &State) -> Vec<Value> {
     for (id, run) in &state.runs {
         for a in &run.attempts {
             let u = &a.usage;
-            rows.push(json!({ "run": id, "job": run.pinned.job, "attempt": a.number, "direction": "compute",
+            rows.push(
+                json!({ "run": id, "job": run.pinned.job, "attempt": a.number, "direction": "compute",
                 "cpu_seconds": u.cpu.seconds(), "wall_seconds": u.wall_us as f64 / 1e6,
-                "peak_memory_bytes": u.peak_memory.0, "spilled_bytes": u.spilled.0, "started": a.started }));
+                "peak_memory_bytes": u.peak_memory.0, "spilled_bytes": u.spilled.0, "started": a.started }),
+            );
             for (direction, amounts) in [("read", &u.read), ("write", &u.written)] {
                 for (dataset, amount) in amounts {
                     rows.push(json!({ "run": id, "job": run.pinned.job, "attempt": a.number, "dataset": dataset,

@@ -28,7 +28,10 @@ pub fn binary() -> PathBuf {
 pub fn python() -> Option<PathBuf> {
     let named = std::env::var_os("MAINSTAY_PYTHON").map(PathBuf::from);
     let test = std::env::current_exe().unwrap_or_default();
-    let found = test.ancestors().map(|d| d.join("tools/venv/bin/python")).find(|p| p.is_file());
+    let found = test
+        .ancestors()
+        .map(|d| d.join("tools/venv/bin/python"))
+        .find(|p| p.is_file());
     let python = named.or(found).filter(|p| p.is_file());
     assert!(
         python.is_some() || std::env::var_os("CI").is_none(),
@@ -92,7 +95,9 @@ impl Running {
 
     /// Sends it what Ctrl-C sends.
     pub fn interrupt(&self) {
-        let _ = Command::new("kill").args(["-INT", &self.0.id().to_string()]).status();
+        let _ = Command::new("kill")
+            .args(["-INT", &self.0.id().to_string()])
+            .status();
     }
 
     /// Returns its process id.
@@ -136,7 +141,10 @@ impl Sandbox {
     #[expect(clippy::panic, reason = "a test without a folder can only end")]
     pub fn new() -> Self {
         let folder = tempfile::tempdir().unwrap_or_else(|e| panic!("no folder for a test: {e}"));
-        Self { folder, variables: Vec::new() }
+        Self {
+            folder,
+            variables: Vec::new(),
+        }
     }
 
     /// Makes one with the small project of `mainstay init`.
@@ -179,9 +187,15 @@ impl Sandbox {
     fn command<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Command {
         let mut command = Command::new(binary());
         command.env_clear().args(arguments).current_dir(self.path());
-        command.env("HOME", self.path()).env("MAINSTAY_USER", "ana").env("PATH", "/usr/bin:/bin");
+        command
+            .env("HOME", self.path())
+            .env("MAINSTAY_USER", "ana")
+            .env("PATH", "/usr/bin:/bin");
         command.envs(self.variables.iter().map(|(k, v)| (k, v)));
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         command
     }
 
@@ -191,7 +205,12 @@ impl Sandbox {
     }
 
     /// Runs the binary to its end with a further variable.
-    pub fn run_with<S: AsRef<OsStr>>(&self, name: &str, value: &str, arguments: impl IntoIterator<Item = S>) -> Outcome {
+    pub fn run_with<S: AsRef<OsStr>>(
+        &self,
+        name: &str,
+        value: &str,
+        arguments: impl IntoIterator<Item = S>,
+    ) -> Outcome {
         outcome(self.command(arguments).env(name, value).output())
     }
 

@@ -14,7 +14,10 @@ use crate::progress::Shown;
 use crate::table::table;
 
 pub(super) fn deliver(global: &Global, sources: &[String], output: &Output) -> Result<Done, Error> {
-    let names: Vec<DatasetName> = sources.iter().map(|s| dataset(s).map(|(n, _)| n)).collect::<Result<_, _>>()?;
+    let names: Vec<DatasetName> = sources
+        .iter()
+        .map(|s| dataset(s).map(|(n, _)| n))
+        .collect::<Result<_, _>>()?;
     with(global, Access::Write, output, |instance| {
         let shown = Shown::new(output);
         let report = instance.deliver(&names, &|p| shown.show(p))?;
@@ -24,7 +27,11 @@ pub(super) fn deliver(global: &Global, sources: &[String], output: &Output) -> R
             show_deliveries(&report, output);
             output.next("mainstay run");
         }
-        Ok(if report.deliveries.iter().any(|d| d.error.is_some()) { Done::Failed } else { Done::Well })
+        Ok(if report.deliveries.iter().any(|d| d.error.is_some()) {
+            Done::Failed
+        } else {
+            Done::Well
+        })
     })
 }
 
@@ -39,7 +46,11 @@ pub(super) fn show_deliveries(report: &DeliverReport, output: &Output) {
         if let Some(column) = &e.column {
             place.push_str(&format!(", column `{column}`"));
         }
-        output.line(format!("{} {}: {place}", output.paint(Style::Bad, "set aside"), e.code));
+        output.line(format!(
+            "{} {}: {place}",
+            output.paint(Style::Bad, "set aside"),
+            e.code
+        ));
         output.line(format!("    {}", e.message));
         if let Some(help) = &e.help {
             output.line(format!("    help: {help}"));
@@ -76,11 +87,20 @@ pub(super) fn slices(global: &Global, thing: &str, output: &Output) -> Result<Do
                 Bytes(s.bytes).to_string(),
                 s.version.to_string(),
                 s.run.clone().unwrap_or_default(),
-                s.digest.as_deref().map(|d| d.chars().take(12).collect()).unwrap_or_default(),
+                s.digest
+                    .as_deref()
+                    .map(|d| d.chars().take(12).collect())
+                    .unwrap_or_default(),
             ]
         };
         let rows: Vec<Vec<String>> = report.slices.iter().map(row).collect();
-        output.raw(table(&["slice", "state", "rows", "size", "version", "run", "digest"], &rows).as_bytes());
+        output.raw(
+            table(
+                &["slice", "state", "rows", "size", "version", "run", "digest"],
+                &rows,
+            )
+            .as_bytes(),
+        );
         Ok(Done::Well)
     })
 }
@@ -97,7 +117,11 @@ pub(super) fn deps(global: &Global, thing: &str, output: &Output) -> Result<Done
         for (slice, inputs) in &report.slices {
             for (input, read) in inputs {
                 let read = match read {
-                    Value::Array(list) => list.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", "),
+                    Value::Array(list) => list
+                        .iter()
+                        .filter_map(Value::as_str)
+                        .collect::<Vec<_>>()
+                        .join(", "),
                     other => other.as_str().unwrap_or_default().to_owned(),
                 };
                 rows.push(vec![slice.clone(), input.clone(), read]);

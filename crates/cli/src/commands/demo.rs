@@ -23,9 +23,19 @@ use crate::{Done, context};
 pub(super) fn demo(global: &Global, dir: &Path, output: &Output) -> Result<Done, Error> {
     let began = Instant::now();
     let cancel = context::interruptible();
-    say(output, "1", &format!("A project in {}: 5 sources, 8 jobs, their checks; the flights of 2013 as a file a day", dir.display()));
+    say(
+        output,
+        "1",
+        &format!(
+            "A project in {}: 5 sources, 8 jobs, their checks; the flights of 2013 as a file a day",
+            dir.display()
+        ),
+    );
     let written = files::write_project(dir)?;
-    say_detail(output, &format!("{} written", text::count(written as u64, "file")));
+    say_detail(
+        output,
+        &format!("{} written", text::count(written as u64, "file")),
+    );
 
     let mut global = global.clone();
     global.project = Some(dir.to_owned());
@@ -37,7 +47,12 @@ pub(super) fn demo(global: &Global, dir: &Path, output: &Output) -> Result<Done,
     closed?;
 
     let seconds = began.elapsed().as_secs_f64();
-    let bad = played.runs.runs.iter().filter(|r| r.outcome != "succeeded").count();
+    let bad = played
+        .runs
+        .runs
+        .iter()
+        .filter(|r| r.outcome != "succeeded")
+        .count();
     if output.is_json() {
         output.document(&json!({ "datasets": played.datasets, "runs": played.runs.runs, "deliveries": played.delivered.deliveries.len(),
             "seconds": seconds, "folder": dir }));
@@ -45,7 +60,10 @@ pub(super) fn demo(global: &Global, dir: &Path, output: &Output) -> Result<Done,
         output.line(format!("\nAll of it took {seconds:.1} s. Go on by yourself:\n"));
         output.line(format!("  cd {}", dir.display()));
         for (command, what) in NEXT {
-            output.line(format!("  mainstay {command:<52} {}", output.paint(Style::Dim, &format!("# {what}"))));
+            output.line(format!(
+                "  mainstay {command:<52} {}",
+                output.paint(Style::Dim, &format!("# {what}"))
+            ));
         }
     }
     Ok(if bad == 0 { Done::Well } else { Done::Failed })
@@ -53,8 +71,14 @@ pub(super) fn demo(global: &Global, dir: &Path, output: &Output) -> Result<Done,
 
 /// What to try next.
 const NEXT: [(&str, &str); 3] = [
-    ("slices air.daily_delays@2013-02", "February's slices, each with its digest"),
-    ("query \"SELECT * FROM air.worst_days\"", "any SQL over any dataset, or over system.facts"),
+    (
+        "slices air.daily_delays@2013-02",
+        "February's slices, each with its digest",
+    ),
+    (
+        "query \"SELECT * FROM air.worst_days\"",
+        "any SQL over any dataset, or over system.facts",
+    ),
     ("journal verify", "the record of all this proves itself"),
 ];
 
@@ -66,7 +90,10 @@ struct Played {
 
 fn say(output: &Output, number: &str, line: &str) {
     if !output.is_json() && !output.is_quiet() {
-        output.line(format!("{} {line}", output.paint(Style::Bold, &format!("{number}."))));
+        output.line(format!(
+            "{} {line}",
+            output.paint(Style::Bold, &format!("{number}."))
+        ));
     }
 }
 
@@ -77,19 +104,47 @@ fn say_detail(output: &Output, line: &str) {
 }
 
 fn play(instance: &Instance, cancel: &CancelToken, output: &Output) -> Result<Played, Error> {
-    say(output, "2", "Apply: what the files say becomes what is; recorded with who, when and why");
+    say(
+        output,
+        "2",
+        "Apply: what the files say becomes what is; recorded with who, when and why",
+    );
     let applied = instance.apply(None)?;
     match applied.apply {
-        Some(n) => say_detail(output, &format!("apply/{n}: {}", text::count(applied.changes.len() as u64, "resource"))),
+        Some(n) => say_detail(
+            output,
+            &format!(
+                "apply/{n}: {}",
+                text::count(applied.changes.len() as u64, "resource")
+            ),
+        ),
         None => say_detail(output, "nothing to do: it was applied before"),
     }
-    say(output, "3", "Deliver: every file is read once, checked, split by day, and published as a Delta table");
+    say(
+        output,
+        "3",
+        "Deliver: every file is read once, checked, split by day, and published as a Delta table",
+    );
     let shown = Shown::new(output);
     let delivered = instance.deliver(&[], &|p| shown.show(p))?;
     let rows: u64 = delivered.deliveries.iter().map(|d| d.rows).sum();
-    say_detail(output, &format!("{} with {}", text::count(delivered.deliveries.len() as u64, "new file"), text::count(rows, "row")));
-    say(output, "4", "Run: each job after what it reads, only the days that changed, published only if its checks pass");
-    let request = RunRequest { without_deliveries: true, ..RunRequest::default() };
+    say_detail(
+        output,
+        &format!(
+            "{} with {}",
+            text::count(delivered.deliveries.len() as u64, "new file"),
+            text::count(rows, "row")
+        ),
+    );
+    say(
+        output,
+        "4",
+        "Run: each job after what it reads, only the days that changed, published only if its checks pass",
+    );
+    let request = RunRequest {
+        without_deliveries: true,
+        ..RunRequest::default()
+    };
     let (_, runs) = instance.run(&request, cancel, &|p| shown.show(p))?;
     if runs.runs.is_empty() {
         say_detail(output, "nothing to run: every dataset is as it should be");
@@ -99,12 +154,21 @@ fn play(instance: &Instance, cancel: &CancelToken, output: &Output) -> Result<Pl
     if !output.is_json() && !output.is_quiet() {
         pictures(instance, cancel, output)?;
     }
-    Ok(Played { delivered, runs, datasets })
+    Ok(Played {
+        delivered,
+        runs,
+        datasets,
+    })
 }
 
 fn cost(runs: &RunsReport, output: &Output) {
     let cpu: f64 = runs.runs.iter().map(|r| r.usage.cpu_seconds).sum();
-    let peak = runs.runs.iter().map(|r| r.usage.peak_memory_bytes).max().unwrap_or_default();
+    let peak = runs
+        .runs
+        .iter()
+        .map(|r| r.usage.peak_memory_bytes)
+        .max()
+        .unwrap_or_default();
     let slices: u64 = runs.runs.iter().map(|r| r.slices.len() as u64).sum();
     let line = format!(
         "{}, {}; measured: {cpu:.2} CPU seconds, {} of memory at most",
@@ -122,11 +186,24 @@ fn datasets(instance: &Instance, output: &Output) -> Result<Vec<Value>, Error> {
     }
     let row = |item: &Value| {
         let d: DatasetReport = serde_json::from_value(item.clone()).ok()?;
-        Some(vec![d.name, d.filled_by, text::thousands(d.rows), text::thousands(d.slices), Bytes(d.bytes).to_string(), d.state])
+        Some(vec![
+            d.name,
+            d.filled_by,
+            text::thousands(d.rows),
+            text::thousands(d.slices),
+            Bytes(d.bytes).to_string(),
+            d.state,
+        ])
     };
     let rows: Vec<Vec<String>> = items.iter().filter_map(row).collect();
     output.line("");
-    output.raw(crate::table::table(&["dataset", "filled by", "rows", "slices", "size", "state"], &rows).as_bytes());
+    output.raw(
+        crate::table::table(
+            &["dataset", "filled by", "rows", "slices", "size", "state"],
+            &rows,
+        )
+        .as_bytes(),
+    );
     Ok(items)
 }
 
@@ -134,7 +211,12 @@ fn datasets(instance: &Instance, output: &Output) -> Result<Vec<Value>, Error> {
 fn pictures(instance: &Instance, cancel: &CancelToken, output: &Output) -> Result<(), Error> {
     let ask = |sql: &str| instance.query(sql, QueryOptions::default(), cancel);
     output.line("\nDays on which most flights did not leave (air.worst_days):\n");
-    output.raw(query::people(&ask("SELECT * FROM air.worst_days ORDER BY cancelled DESC, day LIMIT 5")?)?.as_bytes());
+    output.raw(
+        query::people(&ask(
+            "SELECT * FROM air.worst_days ORDER BY cancelled DESC, day LIMIT 5",
+        )?)?
+        .as_bytes(),
+    );
     let months = ask(
         "SELECT CAST(month AS VARCHAR) AS month, CAST(sum(cancelled) AS BIGINT) AS cancelled, \
          100.0 * sum(cancelled) / sum(flights) AS percent FROM air.carrier_months GROUP BY month ORDER BY month",

@@ -20,12 +20,22 @@ const FILES: &[(&str, &str)] = &[
 pub(super) fn init(dir: &Path, output: &Output) -> Result<Done, Error> {
     if dir.join(mainstay_server::PROJECT_FILE).exists() {
         let message = format!("{} is a project already", dir.display());
-        return Err(Error::new(ErrorKind::Refused, "MS0009", message).help("nothing was changed; choose another folder"));
+        return Err(Error::new(ErrorKind::Refused, "MS0009", message)
+            .help("nothing was changed; choose another folder"));
     }
-    let taken: Vec<&str> = FILES.iter().map(|(path, _)| *path).filter(|p| dir.join(p).exists()).collect();
+    let taken: Vec<&str> = FILES
+        .iter()
+        .map(|(path, _)| *path)
+        .filter(|p| dir.join(p).exists())
+        .collect();
     if !taken.is_empty() {
-        let message = format!("{} has files of the same names already: {}", dir.display(), taken.join(", "));
-        return Err(Error::new(ErrorKind::Refused, "MS0009", message).help("nothing was changed; choose another folder"));
+        let message = format!(
+            "{} has files of the same names already: {}",
+            dir.display(),
+            taken.join(", ")
+        );
+        return Err(Error::new(ErrorKind::Refused, "MS0009", message)
+            .help("nothing was changed; choose another folder"));
     }
     for (path, text) in FILES {
         write(&dir.join(path), text.as_bytes())?;
@@ -35,7 +45,9 @@ pub(super) fn init(dir: &Path, output: &Output) -> Result<Done, Error> {
     if output.is_json() {
         output.document(&json!({ "files": files }));
     } else {
-        files.iter().for_each(|f| output.line(format!("  + {}", dir.join(f).display())));
+        files
+            .iter()
+            .for_each(|f| output.line(format!("  + {}", dir.join(f).display())));
         output.next(&format!("cd {} && mainstay plan", dir.display()));
     }
     Ok(Done::Well)
@@ -44,13 +56,21 @@ pub(super) fn init(dir: &Path, output: &Output) -> Result<Done, Error> {
 /// Writes the JSON Schema that the project's files name for editors.
 pub(super) fn schemas(dir: &Path) -> Result<(), Error> {
     let text = serde_json::to_string_pretty(&mainstay_server::project_schema()).unwrap_or_default();
-    write(&dir.join(mainstay_server::HOME_FOLDER).join("schema.json"), text.as_bytes())
+    write(
+        &dir.join(mainstay_server::HOME_FOLDER).join("schema.json"),
+        text.as_bytes(),
+    )
 }
 
 /// Writes a file, with the folders that it is in.
 pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     let fail = |e: std::io::Error| {
-        Error::new(ErrorKind::Unavailable, "MS0702", format!("cannot write {}", path.display())).because(&e)
+        Error::new(
+            ErrorKind::Unavailable,
+            "MS0702",
+            format!("cannot write {}", path.display()),
+        )
+        .because(&e)
     };
     if let Some(parent) = path.parent() {
         std::fs::create_dir_all(parent).map_err(fail)?;

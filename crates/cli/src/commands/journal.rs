@@ -28,7 +28,12 @@ pub(super) fn journal(
         Some(JournalAction::Check { file, key }) => {
             let read = |path: &std::path::Path| {
                 std::fs::read(path).map_err(|e| {
-                    Error::new(ErrorKind::NotFound, "MS0702", format!("cannot read {}", path.display())).because(&e)
+                    Error::new(
+                        ErrorKind::NotFound,
+                        "MS0702",
+                        format!("cannot read {}", path.display()),
+                    )
+                    .because(&e)
                 })
             };
             let (proof, key) = (read(file)?, read(key)?);
@@ -54,7 +59,11 @@ pub(super) fn journal(
 }
 
 fn line(fact: &FactReport, output: &Output) {
-    let reason = fact.reason.as_deref().map(|r| format!("  “{r}”")).unwrap_or_default();
+    let reason = fact
+        .reason
+        .as_deref()
+        .map(|r| format!("  “{r}”"))
+        .unwrap_or_default();
     output.line(format!(
         "{:>7}  {}  {:<12} {:<20} {}{reason}",
         fact.seq,
@@ -86,10 +95,18 @@ fn show(global: &Global, args: &JournalArgs, output: &Output) -> Result<Done, Er
     loop {
         for fact in &shown {
             filter.after = fact.seq;
-            if output.is_json() { output.document_line(fact) } else { line(fact, output) }
+            if output.is_json() {
+                output.document_line(fact)
+            } else {
+                line(fact, output)
+            }
         }
         if !args.follow || cancel.is_cancelled() {
-            return Ok(if args.follow { Done::Interrupted } else { Done::Well });
+            return Ok(if args.follow {
+                Done::Interrupted
+            } else {
+                Done::Well
+            });
         }
         // Nothing is ever sent: a pause between two looks.
         let _ = never.recv_timeout(Duration::from_millis(200));
@@ -114,9 +131,15 @@ fn verify(global: &Global, since: Option<u64>, output: &Output) -> Result<Done, 
             report.seconds
         ));
     } else {
-        let place = report.first_bad.map(|s| format!(" at fact {s}")).unwrap_or_default();
+        let place = report
+            .first_bad
+            .map(|s| format!(" at fact {s}"))
+            .unwrap_or_default();
         let message = report.message.as_deref().unwrap_or_default();
-        output.line(format!("{}{place}: {message}", output.paint(Style::Bad, "DAMAGED")));
+        output.line(format!(
+            "{}{place}: {message}",
+            output.paint(Style::Bad, "DAMAGED")
+        ));
         output.note("stop writing to this home, and restore it from a copy that verifies");
     }
     Ok(if report.ok { Done::Well } else { Done::Unverified })

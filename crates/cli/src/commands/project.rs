@@ -18,11 +18,18 @@ pub(super) fn check(global: &Global, output: &Output) -> Result<Done, Error> {
         if output.is_json() {
             output.document(&report);
         } else if report.mistakes.is_empty() {
-            output.line(format!("no mistakes in {}", text::count(report.resources, "resource")));
+            output.line(format!(
+                "no mistakes in {}",
+                text::count(report.resources, "resource")
+            ));
         } else {
             show_mistakes(instance, output)?;
         }
-        Ok(if report.mistakes.is_empty() { Done::Well } else { Done::Wrong })
+        Ok(if report.mistakes.is_empty() {
+            Done::Well
+        } else {
+            Done::Wrong
+        })
     })
 }
 
@@ -68,9 +75,17 @@ fn show_plan(report: &PlanReport, full: bool, output: &Output) {
         return;
     }
     let count = |action| report.changes.iter().filter(|c| c.action == action).count();
-    let (create, change, remove) = (count(Action::Create), count(Action::Change), count(Action::Remove));
-    let removed: Vec<&str> =
-        report.changes.iter().filter(|c| c.action == Action::Remove).map(|c| c.resource.as_str()).collect();
+    let (create, change, remove) = (
+        count(Action::Create),
+        count(Action::Change),
+        count(Action::Remove),
+    );
+    let removed: Vec<&str> = report
+        .changes
+        .iter()
+        .filter(|c| c.action == Action::Remove)
+        .map(|c| c.resource.as_str())
+        .collect();
     if report.changes.is_empty() {
         output.next("mainstay run");
         return;
@@ -78,11 +93,18 @@ fn show_plan(report: &PlanReport, full: bool, output: &Output) {
     let remove = if remove == 0 {
         "0 to remove".to_owned()
     } else {
-        output.paint(Style::Bad, &format!("{remove} to REMOVE ({})", removed.join(", ")))
+        output.paint(
+            Style::Bad,
+            &format!("{remove} to REMOVE ({})", removed.join(", ")),
+        )
     };
-    output.line(format!("\nPlan: {create} to create, {change} to change, {remove}"));
+    output.line(format!(
+        "\nPlan: {create} to create, {change} to change, {remove}"
+    ));
     if let Some(plan) = &report.plan {
-        output.next(&format!("mainstay apply plan/{plan}      (exactly this; refused if anything moved)"));
+        output.next(&format!(
+            "mainstay apply plan/{plan}      (exactly this; refused if anything moved)"
+        ));
     }
 }
 
@@ -100,7 +122,8 @@ fn show_change(change: &ChangeReport, full: bool, output: &Output) {
             output.line(format!("      {name}:"));
             for (mark, text) in [("-", &from), ("+", &to)] {
                 let style = if mark == "-" { Style::Bad } else { Style::Good };
-                text.lines().for_each(|l| output.line(output.paint(style, &format!("        {mark} {l}"))));
+                text.lines()
+                    .for_each(|l| output.line(output.paint(style, &format!("        {mark} {l}"))));
             }
         } else {
             output.line(format!("      {name}: {from} → {to}"));
@@ -114,21 +137,36 @@ fn value(v: &Value, full: bool) -> String {
         Value::String(s) => s.clone(),
         other => other.to_string(),
     };
-    if full || text.chars().count() <= 400 { text } else { format!("{}…", text.chars().take(400).collect::<String>()) }
+    if full || text.chars().count() <= 400 {
+        text
+    } else {
+        format!("{}…", text.chars().take(400).collect::<String>())
+    }
 }
 
 fn show_stale(stale: &[StaleReport], output: &Output) {
     for s in stale {
         let sure = if s.certain { "" } else { "perhaps " };
-        output.line(format!("    {:<28} {sure}{:<44} {}", s.dataset, slices(&s.slices), s.because));
+        output.line(format!(
+            "    {:<28} {sure}{:<44} {}",
+            s.dataset,
+            slices(&s.slices),
+            s.because
+        ));
     }
 }
 
 fn estimate(report: &PlanReport) -> String {
     let e = &report.estimate;
-    let size = format!("{} in {}", text::count(e.slices, "slice"), text::count(e.runs, "run"));
+    let size = format!(
+        "{} in {}",
+        text::count(e.slices, "slice"),
+        text::count(e.runs, "run")
+    );
     match (e.cpu_seconds, e.seconds) {
-        (Some(cpu), Some(seconds)) => format!("{size} · about {seconds:.1} s, {cpu:.1} CPU seconds, by the last runs"),
+        (Some(cpu), Some(seconds)) => {
+            format!("{size} · about {seconds:.1} s, {cpu:.1} CPU seconds, by the last runs")
+        }
         _ => format!("{size} · no earlier run to estimate the cost from"),
     }
 }
@@ -138,7 +176,10 @@ pub(super) fn apply(global: &Global, plan: Option<&str>, output: &Output) -> Res
         None => None,
         Some(Address::Plan(id)) => Some(id),
         Some(other) => {
-            return Err(Error::new(ErrorKind::Invalid, "MS0007", format!("`{other}` is not a plan")).help("mainstay list plan"));
+            return Err(
+                Error::new(ErrorKind::Invalid, "MS0007", format!("`{other}` is not a plan"))
+                    .help("mainstay list plan"),
+            );
         }
     };
     with(global, Access::Write, output, |instance| {
@@ -167,7 +208,10 @@ fn show_apply(report: &ApplyReport, output: &Output) {
         show_change(change, output.verbose, output);
     }
     let changes = text::count(report.changes.len() as u64, "change");
-    output.line(format!("apply/{apply}: {changes}, fact {} of the journal", report.seq.unwrap_or_default()));
+    output.line(format!(
+        "apply/{apply}: {changes}, fact {} of the journal",
+        report.seq.unwrap_or_default()
+    ));
     if !report.stale.is_empty() {
         output.next("mainstay run");
     }
@@ -175,8 +219,12 @@ fn show_apply(report: &ApplyReport, output: &Output) {
 
 pub(super) fn revert(global: &Global, thing: &str, output: &Output) -> Result<Done, Error> {
     let Address::Apply(apply) = address(thing)? else {
-        return Err(Error::new(ErrorKind::Invalid, "MS0007", format!("`{thing}` cannot be reverted"))
-            .help("an apply can: mainstay revert apply/41; mainstay list apply shows them"));
+        return Err(Error::new(
+            ErrorKind::Invalid,
+            "MS0007",
+            format!("`{thing}` cannot be reverted"),
+        )
+        .help("an apply can: mainstay revert apply/41; mainstay list apply shows them"));
     };
     with(global, Access::Write, output, |instance| {
         let report = instance.revert_apply(apply)?;

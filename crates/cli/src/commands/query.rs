@@ -42,17 +42,29 @@ fn write(result: &QueryResult, ask: &Ask<'_>, output: &Output) -> Result<(), Err
         Some("parquet") => Some(Format::Parquet),
         _ => None,
     });
-    let usual = if output.is_json() { Format::Json } else { Format::Table };
+    let usual = if output.is_json() {
+        Format::Json
+    } else {
+        Format::Table
+    };
     let format = ask.format.or(by_name).unwrap_or(usual);
     let mut bytes = Vec::new();
     match format {
         Format::Parquet => {
             let Some(file) = ask.file else {
-                return Err(Error::new(ErrorKind::Invalid, "MS0005", "Parquet needs a file to be written to")
-                    .help("--format parquet -o rows.parquet"));
+                return Err(Error::new(
+                    ErrorKind::Invalid,
+                    "MS0005",
+                    "Parquet needs a file to be written to",
+                )
+                .help("--format parquet -o rows.parquet"));
             };
             result.parquet(file)?;
-            output.note(&format!("{} in {}", text::count(result.rows() as u64, "row"), file.display()));
+            output.note(&format!(
+                "{} in {}",
+                text::count(result.rows() as u64, "row"),
+                file.display()
+            ));
             return Ok(());
         }
         Format::Csv => result.csv(&mut bytes)?,
@@ -67,9 +79,18 @@ fn write(result: &QueryResult, ask: &Ask<'_>, output: &Output) -> Result<(), Err
         None => output.raw(&bytes),
         Some(file) => {
             std::fs::write(file, &bytes).map_err(|e| {
-                Error::new(ErrorKind::Unavailable, "MS0702", format!("cannot write {}", file.display())).because(&e)
+                Error::new(
+                    ErrorKind::Unavailable,
+                    "MS0702",
+                    format!("cannot write {}", file.display()),
+                )
+                .because(&e)
             })?;
-            output.note(&format!("{} in {}", text::count(result.rows() as u64, "row"), file.display()));
+            output.note(&format!(
+                "{} in {}",
+                text::count(result.rows() as u64, "row"),
+                file.display()
+            ));
         }
     }
     Ok(())
@@ -77,16 +98,25 @@ fn write(result: &QueryResult, ask: &Ask<'_>, output: &Output) -> Result<(), Err
 
 /// Lays an answer out for people.
 pub(super) fn people(result: &QueryResult) -> Result<String, Error> {
-    let wrong = |e: arrow::error::ArrowError| Error::new(ErrorKind::Failed, "MS0005", "a value cannot be shown").because(&e);
+    let wrong = |e: arrow::error::ArrowError| {
+        Error::new(ErrorKind::Failed, "MS0005", "a value cannot be shown").because(&e)
+    };
     let options = FormatOptions::default().with_null("");
     let mut rows = Vec::new();
     for batch in &result.batches {
-        let columns = batch.columns().iter().map(|c| ArrayFormatter::try_new(c.as_ref(), &options));
+        let columns = batch
+            .columns()
+            .iter()
+            .map(|c| ArrayFormatter::try_new(c.as_ref(), &options));
         let columns = columns.collect::<Result<Vec<_>, _>>().map_err(wrong)?;
         for i in 0..batch.num_rows() {
             rows.push(columns.iter().map(|c| c.value(i).to_string()).collect());
         }
     }
     let headings: Vec<&str> = result.schema.fields().iter().map(|f| f.name().as_str()).collect();
-    Ok(format!("{}{}\n", table(&headings, &rows), text::count(rows.len() as u64, "row")))
+    Ok(format!(
+        "{}{}\n",
+        table(&headings, &rows),
+        text::count(rows.len() as u64, "row")
+    ))
 }

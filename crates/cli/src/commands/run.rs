@@ -15,12 +15,21 @@ use crate::progress::Shown;
 use crate::table::table;
 use crate::{Done, context};
 
-pub(super) fn run(global: &Global, addresses: &[String], force: bool, output: &Output) -> Result<Done, Error> {
+pub(super) fn run(
+    global: &Global,
+    addresses: &[String],
+    force: bool,
+    output: &Output,
+) -> Result<Done, Error> {
     let targets = addresses.iter().map(|a| dataset(a)).collect::<Result<_, _>>()?;
     let cancel = context::interruptible();
     with(global, Access::Write, output, |instance| {
         let shown = Shown::new(output);
-        let request = RunRequest { targets, force, without_deliveries: false };
+        let request = RunRequest {
+            targets,
+            force,
+            without_deliveries: false,
+        };
         let (delivered, runs) = instance.run(&request, &cancel, &|p| shown.show(p))?;
         if output.is_json() {
             output.document(&json!({ "runs": runs.runs, "deliveries": delivered.deliveries }));
@@ -51,7 +60,11 @@ fn show_outcome(runs: &RunsReport, output: &Output) {
         return;
     }
     for run in &runs.runs {
-        let style = if run.outcome == "succeeded" { Style::Good } else { Style::Bad };
+        let style = if run.outcome == "succeeded" {
+            Style::Good
+        } else {
+            Style::Bad
+        };
         let count = text::count(run.slices.len() as u64, "slice");
         output.line(format!(
             "{:<10} {:<28} {:<10} {:>12}  {:>8.2} s  {:>7.2} CPU s  {}",
@@ -80,7 +93,11 @@ fn show_failure(run: &RunReport, output: &Output) {
         }
     }
     for check in run.checks.iter().filter(|c| c.violations > 0) {
-        let severity = if check.severity == mainstay_model::spec::Severity::Warn { "warning" } else { "check" };
+        let severity = if check.severity == mainstay_model::spec::Severity::Warn {
+            "warning"
+        } else {
+            "check"
+        };
         output.line(format!("    {severity} {}: {}", check.check, check.message));
         for row in &check.sample {
             let row: Vec<String> = row.iter().map(|(k, v)| format!("{k}={}", plain(v))).collect();
@@ -119,7 +136,15 @@ pub(super) fn runs(global: &Global, job: Option<&str>, limit: usize, output: &Ou
             ]
         };
         let rows: Vec<Vec<String>> = report.runs.iter().map(row).collect();
-        output.raw(table(&["run", "job", "outcome", "slices", "seconds", "cpu s", "when", "because"], &rows).as_bytes());
+        output.raw(
+            table(
+                &[
+                    "run", "job", "outcome", "slices", "seconds", "cpu s", "when", "because",
+                ],
+                &rows,
+            )
+            .as_bytes(),
+        );
         Ok(Done::Well)
     })
 }
@@ -127,7 +152,9 @@ pub(super) fn runs(global: &Global, job: Option<&str>, limit: usize, output: &Ou
 fn run_id(text: &str) -> Result<RunId, Error> {
     match address(text)? {
         Address::Run(id) => Ok(id),
-        other => Err(Error::new(ErrorKind::Invalid, "MS0007", format!("`{other}` is not a run")).help("mainstay runs")),
+        other => Err(
+            Error::new(ErrorKind::Invalid, "MS0007", format!("`{other}` is not a run")).help("mainstay runs"),
+        ),
     }
 }
 
@@ -135,14 +162,22 @@ pub(super) fn logs(global: &Global, run: &str, output: &Output) -> Result<Done, 
     let id = run_id(run)?;
     with(global, Access::Read, output, |instance| {
         instance.show(&Address::Run(id))?;
-        let filter = JournalFilter { on: Some(format!("run/{id}")), ..JournalFilter::default() };
+        let filter = JournalFilter {
+            on: Some(format!("run/{id}")),
+            ..JournalFilter::default()
+        };
         let facts = instance.journal(&filter)?;
         if output.is_json() {
             output.document(&facts);
             return Ok(Done::Well);
         }
         for fact in &facts.facts {
-            output.line(format!("{}  {:<20} {}", moment(fact.time), fact.kind, step(&fact.body)));
+            output.line(format!(
+                "{}  {:<20} {}",
+                moment(fact.time),
+                fact.kind,
+                step(&fact.body)
+            ));
         }
         Ok(Done::Well)
     })
@@ -150,7 +185,12 @@ pub(super) fn logs(global: &Global, run: &str, output: &Output) -> Result<Done, 
 
 /// What a fact about a run says, in words.
 fn step(body: &Value) -> String {
-    let text = |pointer: &str| body.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let text = |pointer: &str| {
+        body.pointer(pointer)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned()
+    };
     if let Some(because) = body.get("because").and_then(Value::as_str) {
         return format!("{}: {because}", text("/pinned/job"));
     }
@@ -159,10 +199,17 @@ fn step(body: &Value) -> String {
     }
     match body.get("outcome").and_then(Value::as_str) {
         Some(outcome) => {
-            let cpu = body.pointer("/usage/cpu").and_then(Value::as_u64).unwrap_or_default() as f64 / 1e6;
+            let cpu = body
+                .pointer("/usage/cpu")
+                .and_then(Value::as_u64)
+                .unwrap_or_default() as f64
+                / 1e6;
             format!("{outcome}, {cpu:.2} CPU seconds")
         }
-        None => body.get("attempt").map(|a| format!("attempt {a}")).unwrap_or_default(),
+        None => body
+            .get("attempt")
+            .map(|a| format!("attempt {a}"))
+            .unwrap_or_default(),
     }
 }
 
@@ -173,9 +220,18 @@ pub(super) fn cancel(global: &Global, run: &str, output: &Output) -> Result<Done
     let status = |instance: &Instance| instance.runs().runs.into_iter().find(|r| r.id == id.to_string());
     let before = with(global, Access::Read, output, |i| Ok(status(i)))?;
     match before.map(|r| r.outcome) {
-        None => return Err(Error::new(ErrorKind::NotFound, "MS0401", format!("there is no run {id}")).help("mainstay runs")),
+        None => {
+            return Err(
+                Error::new(ErrorKind::NotFound, "MS0401", format!("there is no run {id}"))
+                    .help("mainstay runs"),
+            );
+        }
         Some(outcome) if outcome != "running" && outcome != "waiting" => {
-            return Err(Error::new(ErrorKind::Invalid, "MS0402", format!("run {id} has ended already: {outcome}")));
+            return Err(Error::new(
+                ErrorKind::Invalid,
+                "MS0402",
+                format!("run {id} has ended already: {outcome}"),
+            ));
         }
         Some(_) => {}
     }
@@ -195,6 +251,10 @@ pub(super) fn cancel(global: &Global, run: &str, output: &Output) -> Result<Done
         // Nothing is ever sent: this is a pause between two looks, with the loop's deadline above.
         let _ = never.recv_timeout(Duration::from_millis(100));
     }
-    Err(Error::new(ErrorKind::Unavailable, "MS0505", format!("run {id} did not end within 10 seconds"))
-        .help("the process that carries it out may be gone; the next command that writes ends the run"))
+    Err(Error::new(
+        ErrorKind::Unavailable,
+        "MS0505",
+        format!("run {id} did not end within 10 seconds"),
+    )
+    .help("the process that carries it out may be gone; the next command that writes ends the run"))
 }

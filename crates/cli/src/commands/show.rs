@@ -15,17 +15,52 @@ use crate::table::table;
 fn columns(kind: &str) -> &'static [(&'static str, &'static str)] {
     match kind {
         "dataset" => &[
-            ("dataset", "/name"), ("filled by", "/filled_by"), ("state", "/state"), ("rows", "/rows"), ("slices", "/slices"),
-            ("size", "/bytes"), ("version", "/version"), ("published", "/published"),
+            ("dataset", "/name"),
+            ("filled by", "/filled_by"),
+            ("state", "/state"),
+            ("rows", "/rows"),
+            ("slices", "/slices"),
+            ("size", "/bytes"),
+            ("version", "/version"),
+            ("published", "/published"),
         ],
         "delivery" => &[
-            ("delivery", "/id"), ("source", "/source"), ("file", "/file"), ("outcome", "/outcome"), ("rows", "/rows"),
-            ("row", "/error/row"), ("column", "/error/column"), ("reason", "/error/message"),
+            ("delivery", "/id"),
+            ("source", "/source"),
+            ("file", "/file"),
+            ("outcome", "/outcome"),
+            ("rows", "/rows"),
+            ("row", "/error/row"),
+            ("column", "/error/column"),
+            ("reason", "/error/message"),
         ],
-        "run" => &[("run", "/id"), ("job", "/job"), ("outcome", "/outcome"), ("seconds", "/seconds"), ("when", "/time"), ("because", "/because")],
-        "plan" => &[("plan", "/plan"), ("when", "/time"), ("changes", "/changes"), ("current", "/current")],
-        "apply" => &[("apply", "/apply"), ("when", "/time"), ("who", "/who"), ("reason", "/reason"), ("plan", "/plan"), ("reverts", "/reverts")],
-        _ => &[("name", "/name"), ("generation", "/generation"), ("description", "/spec/description")],
+        "run" => &[
+            ("run", "/id"),
+            ("job", "/job"),
+            ("outcome", "/outcome"),
+            ("seconds", "/seconds"),
+            ("when", "/time"),
+            ("because", "/because"),
+        ],
+        "plan" => &[
+            ("plan", "/plan"),
+            ("when", "/time"),
+            ("changes", "/changes"),
+            ("current", "/current"),
+        ],
+        "apply" => &[
+            ("apply", "/apply"),
+            ("when", "/time"),
+            ("who", "/who"),
+            ("reason", "/reason"),
+            ("plan", "/plan"),
+            ("reverts", "/reverts"),
+        ],
+        _ => &[
+            ("name", "/name"),
+            ("generation", "/generation"),
+            ("description", "/spec/description"),
+        ],
     }
 }
 
@@ -33,8 +68,13 @@ fn cell(path: &str, v: &Value) -> String {
     match v {
         Value::Null => String::new(),
         Value::Number(n) if path == "/bytes" => Bytes(n.as_u64().unwrap_or_default()).to_string(),
-        Value::Number(n) => n.as_u64().map_or_else(|| format!("{:.2}", n.as_f64().unwrap_or_default()), text::thousands),
-        Value::String(s) if matches!(path, "/time" | "/published") => s.parse().map_or_else(|_| s.clone(), moment),
+        Value::Number(n) => n.as_u64().map_or_else(
+            || format!("{:.2}", n.as_f64().unwrap_or_default()),
+            text::thousands,
+        ),
+        Value::String(s) if matches!(path, "/time" | "/published") => {
+            s.parse().map_or_else(|_| s.clone(), moment)
+        }
         Value::String(s) => s.clone(),
         other => other.to_string(),
     }
@@ -49,7 +89,10 @@ pub(super) fn list(global: &Global, kind: &str, output: &Output) -> Result<Done,
         }
         let columns = columns(&report.kind);
         let row = |item: &Value| {
-            columns.iter().map(|(_, path)| cell(path, item.pointer(path).unwrap_or(&Value::Null))).collect::<Vec<_>>()
+            columns
+                .iter()
+                .map(|(_, path)| cell(path, item.pointer(path).unwrap_or(&Value::Null)))
+                .collect::<Vec<_>>()
         };
         let rows: Vec<Vec<String>> = report.items.iter().map(row).collect();
         if rows.is_empty() {
@@ -84,20 +127,34 @@ fn show_value(name: &str, value: &Value, depth: usize, output: &Output) {
                 output.line(format!("{indent}{}", output.paint(Style::Bold, name)));
             }
             let deeper = depth + usize::from(!name.is_empty());
-            map.iter().filter(|(_, v)| !v.is_null()).for_each(|(k, v)| show_value(k, v, deeper, output));
+            map.iter()
+                .filter(|(_, v)| !v.is_null())
+                .for_each(|(k, v)| show_value(k, v, deeper, output));
         }
         Value::Array(list) if list.iter().any(|v| v.is_object()) => {
             output.line(format!("{indent}{}", output.paint(Style::Bold, name)));
             for item in list {
                 let compact = item.as_object().map(|o| {
-                    o.iter().map(|(k, v)| format!("{k}={}", v.as_str().map_or_else(|| v.to_string(), str::to_owned)))
+                    o.iter().map(|(k, v)| {
+                        format!("{k}={}", v.as_str().map_or_else(|| v.to_string(), str::to_owned))
+                    })
                 });
-                output.line(format!("{indent}  {}", compact.into_iter().flatten().collect::<Vec<_>>().join("  ")));
+                output.line(format!(
+                    "{indent}  {}",
+                    compact.into_iter().flatten().collect::<Vec<_>>().join("  ")
+                ));
             }
         }
         Value::Array(list) => {
-            let texts: Vec<String> = list.iter().map(|v| v.as_str().map_or_else(|| v.to_string(), str::to_owned)).collect();
-            let shown = if texts.len() > 8 && !output.verbose { super::slices(&texts) } else { texts.join(", ") };
+            let texts: Vec<String> = list
+                .iter()
+                .map(|v| v.as_str().map_or_else(|| v.to_string(), str::to_owned))
+                .collect();
+            let shown = if texts.len() > 8 && !output.verbose {
+                super::slices(&texts)
+            } else {
+                texts.join(", ")
+            };
             output.line(format!("{indent}{name:<16} {shown}"));
         }
         Value::String(s) if s.contains('\n') => {
@@ -118,13 +175,26 @@ pub(super) fn history(global: &Global, thing: &str, output: &Output) -> Result<D
             return Ok(Done::Well);
         }
         for e in &report.changes {
-            let reason = e.reason.as_deref().map(|r| format!("  “{r}”")).unwrap_or_default();
-            output.line(format!("{:>6}  {}  {:<10} {:<12} {}{reason}", e.seq, moment(e.time), e.who, e.by, e.what));
+            let reason = e
+                .reason
+                .as_deref()
+                .map(|r| format!("  “{r}”"))
+                .unwrap_or_default();
+            output.line(format!(
+                "{:>6}  {}  {:<10} {:<12} {}{reason}",
+                e.seq,
+                moment(e.time),
+                e.who,
+                e.by,
+                e.what
+            ));
             for f in &e.fields {
                 let name = f.field.strip_prefix("spec.").unwrap_or(&f.field);
                 let text = |v: &Value| v.as_str().map_or_else(|| v.to_string(), str::to_owned);
                 for (mark, style, side) in [("-", Style::Bad, &f.from), ("+", Style::Good, &f.to)] {
-                    text(side).lines().for_each(|l| output.line(output.paint(style, &format!("          {mark} {name}: {l}"))));
+                    text(side).lines().for_each(|l| {
+                        output.line(output.paint(style, &format!("          {mark} {name}: {l}")))
+                    });
                 }
             }
         }

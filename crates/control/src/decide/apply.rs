@@ -15,7 +15,15 @@ fn applied(state: &State, plan: Option<PlanId>, reverts: Option<ApplyId>, change
         return Vec::new();
     }
     let apply = ApplyId(state.last_apply().map_or(0, |a| a.0) + 1);
-    vec![Applied { apply, plan, reverts, changes }.into()]
+    vec![
+        Applied {
+            apply,
+            plan,
+            reverts,
+            changes,
+        }
+        .into(),
+    ]
 }
 
 pub(super) fn apply(state: &State, desired: &[Resource]) -> Vec<Fact> {
@@ -23,10 +31,19 @@ pub(super) fn apply(state: &State, desired: &[Resource]) -> Vec<Fact> {
 }
 
 pub(super) fn plan(state: &State, plan: PlanId) -> Result<Vec<Fact>, Refusal> {
-    let entry = state.plans.get(&plan).ok_or_else(|| not_found(format!("there is no plan {plan}")))?;
+    let entry = state
+        .plans
+        .get(&plan)
+        .ok_or_else(|| not_found(format!("there is no plan {plan}")))?;
     if entry.base != state.last_apply() {
-        let seen = entry.base.map_or_else(|| "before anything was applied".to_owned(), |b| format!("after apply/{b}"));
-        let now = state.last_apply().map_or_else(|| "nothing is applied".to_owned(), |a| format!("apply/{a} came since"));
+        let seen = entry.base.map_or_else(
+            || "before anything was applied".to_owned(),
+            |b| format!("after apply/{b}"),
+        );
+        let now = state.last_apply().map_or_else(
+            || "nothing is applied".to_owned(),
+            |a| format!("apply/{a} came since"),
+        );
         return Err(Refusal {
             kind: RefusalKind::OutOfDate,
             code: "MS0403",
@@ -38,13 +55,20 @@ pub(super) fn plan(state: &State, plan: PlanId) -> Result<Vec<Fact>, Refusal> {
 }
 
 pub(super) fn revert(state: &State, apply: ApplyId) -> Result<Vec<Fact>, Refusal> {
-    let entry = state.applies.get(&apply).ok_or_else(|| not_found(format!("there is no apply/{apply}")))?;
+    let entry = state
+        .applies
+        .get(&apply)
+        .ok_or_else(|| not_found(format!("there is no apply/{apply}")))?;
     let mut changes = Vec::new();
     let mut later = Vec::new();
     for (key, _) in &entry.changed {
-        let Some(held) = state.resources.get(key) else { continue };
+        let Some(held) = state.resources.get(key) else {
+            continue;
+        };
         let at = held.generations.iter().position(|g| g.apply == apply);
-        let before = at.and_then(|i| i.checked_sub(1)).and_then(|i| held.generations.get(i));
+        let before = at
+            .and_then(|i| i.checked_sub(1))
+            .and_then(|i| held.generations.get(i));
         if let Some(newest) = held.newest().filter(|g| g.apply != apply) {
             later.push(format!("{key} (changed again by apply/{})", newest.apply));
             continue;
@@ -56,7 +80,9 @@ pub(super) fn revert(state: &State, apply: ApplyId) -> Result<Vec<Fact>, Refusal
             kind: RefusalKind::Conflict,
             code: "MS0404",
             message: format!("apply/{apply} cannot be reverted alone: {}", later.join(", ")),
-            help: Some("revert the later applies first, or change the project's files and apply them".to_owned()),
+            help: Some(
+                "revert the later applies first, or change the project's files and apply them".to_owned(),
+            ),
         });
     }
     Ok(applied(state, None, Some(apply), changes))

@@ -30,8 +30,13 @@ impl Source {
         let active: BTreeMap<_, _> = files.filter_map(|(f, s)| Some((f.clone(), s.active?))).collect();
         let held = state.datasets.get(name).into_iter().flat_map(|d| &d.slices);
         Self {
-            by_content: active.iter().map(|(f, (id, content))| (*content, (f.clone(), *id))).collect(),
-            slices: held.filter_map(|(k, h)| Some((k.clone(), h.newest()?.files.clone()))).collect(),
+            by_content: active
+                .iter()
+                .map(|(f, (id, content))| (*content, (f.clone(), *id)))
+                .collect(),
+            slices: held
+                .filter_map(|(k, h)| Some((k.clone(), h.newest()?.files.clone())))
+                .collect(),
             touched: BTreeSet::new(),
             active,
         }
@@ -89,7 +94,13 @@ pub(super) fn deliver(
                 let replaced = source.withdraw(&f.file);
                 let outcome = Outcome::Taken {
                     rows: taken.rows,
-                    slices: taken.files.iter().map(|(s, _)| s.clone()).collect::<BTreeSet<_>>().into_iter().collect(),
+                    slices: taken
+                        .files
+                        .iter()
+                        .map(|(s, _)| s.clone())
+                        .collect::<BTreeSet<_>>()
+                        .into_iter()
+                        .collect(),
                     replaced,
                 };
                 source.bring(&f.file, id, f.content, taken);
@@ -97,8 +108,14 @@ pub(super) fn deliver(
                 outcome
             }
         };
-        let delivery =
-            Delivery { id, source: name.clone(), file: f.file, observed: f.observed, content: f.content, outcome };
+        let delivery = Delivery {
+            id,
+            source: name.clone(),
+            file: f.file,
+            observed: f.observed,
+            content: f.content,
+            outcome,
+        };
         facts.push(Delivered { delivery }.into());
     }
     facts.extend(publish(state, name, schema, slice_columns, source, taken_ids));
@@ -126,7 +143,11 @@ fn publish(
         let content = SliceVersion { files };
         let same = held.and_then(|d| d.slices.get(&slice)).and_then(|h| h.newest()) == Some(&content);
         if !same {
-            slices.push(PublishedSlice { slice, fingerprint: None, content: Some(content) });
+            slices.push(PublishedSlice {
+                slice,
+                fingerprint: None,
+                content: Some(content),
+            });
         }
     }
     let schema_changed = held.and_then(|d| d.schema()).is_some_and(|s| *s != schema);
@@ -137,7 +158,21 @@ fn publish(
         return None;
     }
     let version = held.map_or(0, |d| d.version()) + 1;
-    let dataset =
-        PublishedDataset { dataset: name.clone(), version, schema, slice_columns, slices, removed, whole: None };
-    Some(Published { run: None, deliveries, datasets: vec![dataset] }.into())
+    let dataset = PublishedDataset {
+        dataset: name.clone(),
+        version,
+        schema,
+        slice_columns,
+        slices,
+        removed,
+        whole: None,
+    };
+    Some(
+        Published {
+            run: None,
+            deliveries,
+            datasets: vec![dataset],
+        }
+        .into(),
+    )
 }

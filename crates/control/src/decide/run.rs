@@ -3,7 +3,8 @@
 use mainstay_base::Timestamp;
 use mainstay_model::dataset::SliceVersion;
 use mainstay_model::fact::{
-    AttemptFailed, AttemptStarted, Fact, Published, PublishedDataset, PublishedSlice, RunFinished, RunRecorded,
+    AttemptFailed, AttemptStarted, Fact, Published, PublishedDataset, PublishedSlice, RunFinished,
+    RunRecorded,
 };
 use mainstay_model::id::RunId;
 use mainstay_model::resource::{Kind, ResourceKey, Spec};
@@ -19,7 +20,12 @@ use crate::state::{Dataset, RunStatus, State};
 const LONGEST_PAUSE_MS: u64 = 3_600_000;
 
 pub(super) fn record(state: &State, pinned: Pinned, because: String) -> Fact {
-    RunRecorded { run: RunId(state.last_run + 1), pinned, because }.into()
+    RunRecorded {
+        run: RunId(state.last_run + 1),
+        pinned,
+        because,
+    }
+    .into()
 }
 
 pub(super) fn skip(state: &State, pinned: Pinned, error: RunError) -> Vec<Fact> {
@@ -32,17 +38,24 @@ pub(super) fn skip(state: &State, pinned: Pinned, error: RunError) -> Vec<Fact> 
         error: Some(error),
         usage: Usage::default(),
         checks: Vec::new(),
-        reused: false,
+        reused_from: None,
     };
     vec![RunRecorded { run, pinned, because }.into(), finished.into()]
 }
 
 pub(super) fn abandon(state: &State, run: RunId, error: RunError) -> Result<Vec<Fact>, Refusal> {
-    let held = state.runs.get(&run).ok_or_else(|| not_found(format!("there is no run {run}")))?;
+    let held = state
+        .runs
+        .get(&run)
+        .ok_or_else(|| not_found(format!("there is no run {run}")))?;
     if matches!(held.status, RunStatus::Ended(_)) {
         return Ok(Vec::new());
     }
-    let outcome = if held.cancel { RunOutcome::Cancelled } else { RunOutcome::Failed };
+    let outcome = if held.cancel {
+        RunOutcome::Cancelled
+    } else {
+        RunOutcome::Failed
+    };
     let finished = RunFinished {
         run,
         attempts: held.attempts.last().map_or(0, |a| a.number),
@@ -50,13 +63,16 @@ pub(super) fn abandon(state: &State, run: RunId, error: RunError) -> Result<Vec<
         error: Some(error),
         usage: Usage::default(),
         checks: Vec::new(),
-        reused: false,
+        reused_from: None,
     };
     Ok(vec![finished.into()])
 }
 
 pub(super) fn start(state: &State, run: RunId) -> Result<Vec<Fact>, Refusal> {
-    let held = state.runs.get(&run).ok_or_else(|| not_found(format!("there is no run {run}")))?;
+    let held = state
+        .runs
+        .get(&run)
+        .ok_or_else(|| not_found(format!("there is no run {run}")))?;
     match held.status {
         RunStatus::Waiting { .. } => {
             let attempt = held.attempts.last().map_or(0, |a| a.number) + 1;
@@ -84,7 +100,10 @@ pub(super) fn finish(
     checks: Vec<CheckOutcome>,
     now: Timestamp,
 ) -> Result<Vec<Fact>, Refusal> {
-    let held = state.runs.get(&run).ok_or_else(|| not_found(format!("there is no run {run}")))?;
+    let held = state
+        .runs
+        .get(&run)
+        .ok_or_else(|| not_found(format!("there is no run {run}")))?;
     if held.status != RunStatus::Running || held.attempts.last().is_none_or(|a| a.number != attempt) {
         return Err(stale_attempt(run, attempt));
     }
@@ -101,7 +120,16 @@ pub(super) fn finish(
         && let Some(pause_ms) = next_pause(&retries_of(state, &held.pinned.job), attempt)
     {
         let retry_at = now.plus_millis(i64::try_from(pause_ms).unwrap_or(i64::MAX));
-        return Ok(vec![AttemptFailed { run, attempt, error: error.clone(), usage, retry_at }.into()]);
+        return Ok(vec![
+            AttemptFailed {
+                run,
+                attempt,
+                error: error.clone(),
+                usage,
+                retry_at,
+            }
+            .into(),
+        ]);
     }
     let outcome = outcome_of(&finish);
     let error = match finish {
@@ -121,12 +149,26 @@ pub(super) fn finish(
         Finish::Failed(error) => Some(error),
         Finish::Cancelled => None,
     };
-    facts.push(RunFinished { run, attempts: attempt, outcome, error, usage, checks, reused: false }.into());
+    facts.push(
+        RunFinished {
+            run,
+            attempts: attempt,
+            outcome,
+            error,
+            usage,
+            checks,
+            reused_from: None,
+        }
+        .into(),
+    );
     Ok(facts)
 }
 
 fn retries_of(state: &State, job: &DatasetName) -> Retries {
-    let resource = state.resources.get(&ResourceKey::new(Kind::Job, job)).and_then(|h| h.resource());
+    let resource = state
+        .resources
+        .get(&ResourceKey::new(Kind::Job, job))
+        .and_then(|h| h.resource());
     match resource.map(|r| &r.spec) {
         Some(Spec::Job(spec)) => spec.retries,
         _ => Retries::default(),
@@ -143,10 +185,16 @@ fn next_pause(retries: &Retries, attempt: u32) -> Option<u64> {
 
 /// Returns the error of a run whose checks failed; none if none that matters did.
 fn failed_checks(checks: &[CheckOutcome]) -> Option<RunError> {
-    let failed: Vec<&CheckOutcome> =
-        checks.iter().filter(|c| c.violations > 0 && c.severity == Severity::Error).collect();
+    let failed: Vec<&CheckOutcome> = checks
+        .iter()
+        .filter(|c| c.violations > 0 && c.severity == Severity::Error)
+        .collect();
     let first = failed.first()?;
-    let more = if failed.len() > 1 { format!(" (and {} more)", failed.len() - 1) } else { String::new() };
+    let more = if failed.len() > 1 {
+        format!(" (and {} more)", failed.len() - 1)
+    } else {
+        String::new()
+    };
     Some(RunError {
         code: "MS0501".to_owned(),
         message: format!("check {} failed: {}{more}", first.check, first.message),
@@ -166,31 +214,60 @@ fn publish(held: &Dataset, name: &DatasetName, staged: StagedDataset) -> Publish
         (!same).then_some(content)
     };
     // Other columns, or other slice columns: nothing that is there can stay.
-    let reshaped = held.versions.last().is_some_and(|v| v.schema != staged.schema || held.slice_columns != staged.slice_columns);
-    let keep = |slice: &SliceKey, content: SliceVersion| if reshaped { Some(content) } else { content_if_new(slice, content) };
+    let reshaped = held
+        .versions
+        .last()
+        .is_some_and(|v| v.schema != staged.schema || held.slice_columns != staged.slice_columns);
+    let keep = |slice: &SliceKey, content: SliceVersion| {
+        if reshaped {
+            Some(content)
+        } else {
+            content_if_new(slice, content)
+        }
+    };
     let (mut slices, mut removed, mut whole) = (Vec::new(), Vec::new(), None);
     match staged.slices {
-        StagedSlices::Whole { fingerprint, slices: computed } => {
+        StagedSlices::Whole {
+            fingerprint,
+            slices: computed,
+        } => {
             whole = Some(fingerprint);
-            let gone = held.slices.iter().filter(|(k, h)| h.newest().is_some() && !computed.contains_key(*k));
+            let gone = held
+                .slices
+                .iter()
+                .filter(|(k, h)| h.newest().is_some() && !computed.contains_key(*k));
             removed.extend(gone.map(|(k, _)| k.clone()));
             for (slice, content) in computed {
                 let content = keep(&slice, content);
-                slices.push(PublishedSlice { slice, fingerprint: None, content });
+                slices.push(PublishedSlice {
+                    slice,
+                    fingerprint: None,
+                    content,
+                });
             }
         }
         StagedSlices::Some(computed) => {
             // Slices of another shape are left from before the slice columns changed.
             let other = |k: &SliceKey| k.0.len() != staged.slice_columns.len();
-            let gone = held.slices.iter().filter(|(k, h)| h.newest().is_some() && other(k));
+            let gone = held
+                .slices
+                .iter()
+                .filter(|(k, h)| h.newest().is_some() && other(k));
             removed.extend(gone.map(|(k, _)| k.clone()));
             for (slice, (fingerprint, content)) in computed {
                 let content = keep(&slice, content);
-                slices.push(PublishedSlice { slice, fingerprint: Some(fingerprint), content });
+                slices.push(PublishedSlice {
+                    slice,
+                    fingerprint: Some(fingerprint),
+                    content,
+                });
             }
         }
     }
-    let moved = reshaped || !removed.is_empty() || held.versions.is_empty() || slices.iter().any(|s| s.content.is_some());
+    let moved = reshaped
+        || !removed.is_empty()
+        || held.versions.is_empty()
+        || slices.iter().any(|s| s.content.is_some());
     PublishedDataset {
         dataset: name.clone(),
         version: held.version() + u64::from(moved),

@@ -3,14 +3,12 @@
 use mainstay_base::Timestamp;
 use mainstay_model::delivery::Outcome;
 use mainstay_model::fact::{
-    Applied, AttemptFailed, AttemptStarted, Delivered, Fact, Planned, Projected, Published, PublishedDataset, RunFinished,
-    RunRecorded,
+    Applied, AttemptFailed, AttemptStarted, Delivered, Fact, Planned, Projected, Published, PublishedDataset,
+    RunFinished, RunRecorded,
 };
 use mainstay_model::run::RunOutcome;
 
-use super::{
-    AppliedEntry, Attempt, Generation, PlanEntry, Run, RunStatus, SourceFile, State, VersionEntry,
-};
+use super::{AppliedEntry, Attempt, Generation, PlanEntry, Run, RunStatus, SourceFile, State, VersionEntry};
 
 /// What the journal's header says of a fact.
 #[derive(Clone, Debug)]
@@ -24,7 +22,12 @@ struct Header<'a> {
 impl State {
     /// Folds one fact into the state.
     pub fn apply(&mut self, seq: u64, time: Timestamp, actor: &str, reason: Option<&str>, fact: Fact) {
-        let header = Header { seq, time, actor, reason };
+        let header = Header {
+            seq,
+            time,
+            actor,
+            reason,
+        };
         self.seq = seq;
         match fact {
             Fact::Planned(f) => self.planned(&header, *f),
@@ -46,7 +49,14 @@ impl State {
 
     fn planned(&mut self, header: &Header<'_>, f: Planned) {
         self.last_plan = self.last_plan.max(f.plan.0);
-        self.plans.insert(f.plan, PlanEntry { base: f.base, time: header.time, changes: f.changes });
+        self.plans.insert(
+            f.plan,
+            PlanEntry {
+                base: f.base,
+                time: header.time,
+                changes: f.changes,
+            },
+        );
         while self.plans.len() > Self::PLANS_KEPT {
             self.plans.pop_first();
         }
@@ -60,7 +70,11 @@ impl State {
             reason: header.reason.map(str::to_owned),
             plan: f.plan,
             reverts: f.reverts,
-            changed: f.changes.iter().map(|c| (c.resource.clone(), c.generation)).collect(),
+            changed: f
+                .changes
+                .iter()
+                .map(|c| (c.resource.clone(), c.generation))
+                .collect(),
         };
         self.applies.insert(f.apply, entry);
         for change in f.changes {
@@ -73,7 +87,11 @@ impl State {
                 reason: header.reason.map(str::to_owned),
                 resource: change.after,
             };
-            self.resources.entry(change.resource).or_default().generations.push(generation);
+            self.resources
+                .entry(change.resource)
+                .or_default()
+                .generations
+                .push(generation);
         }
     }
 
@@ -88,31 +106,54 @@ impl State {
             Outcome::Duplicate { of } if before.is_none_or(|(id, _)| id != *of) => None,
             Outcome::Duplicate { .. } | Outcome::SetAside { .. } => before,
         };
-        let file = SourceFile { seq: header.seq, time: header.time, active, last: d };
+        let file = SourceFile {
+            seq: header.seq,
+            time: header.time,
+            active,
+            last: d,
+        };
         files.insert(file.last.file.clone(), file);
     }
 
     fn published(&mut self, header: &Header<'_>, f: Published) {
         for d in f.datasets {
             if let Some(run) = f.run.and_then(|id| self.runs.get_mut(&id)) {
-                run.slices = d.slices.iter().map(|s| s.slice.clone()).chain(d.removed.iter().cloned()).collect();
+                run.slices = d
+                    .slices
+                    .iter()
+                    .map(|s| s.slice.clone())
+                    .chain(d.removed.iter().cloned())
+                    .collect();
                 run.published = Some(d.version);
             }
             self.published_dataset(header, f.run, d);
         }
     }
 
-    fn published_dataset(&mut self, header: &Header<'_>, run: Option<mainstay_model::RunId>, d: PublishedDataset) {
+    fn published_dataset(
+        &mut self,
+        header: &Header<'_>,
+        run: Option<mainstay_model::RunId>,
+        d: PublishedDataset,
+    ) {
         let held = self.datasets.entry(d.dataset).or_default();
         held.slice_columns = d.slice_columns;
         if d.version > held.version() {
-            held.versions.push(VersionEntry { version: d.version, seq: header.seq, time: header.time, run, schema: d.schema });
+            held.versions.push(VersionEntry {
+                version: d.version,
+                seq: header.seq,
+                time: header.time,
+                run,
+                schema: d.schema,
+            });
         }
         for s in d.slices {
             let slice = held.slices.entry(s.slice).or_default();
             slice.fingerprint = s.fingerprint;
             if let Some(content) = s.content {
-                slice.contents.push((d.version, Some(content).filter(|c| !c.files.is_empty())));
+                slice
+                    .contents
+                    .push((d.version, Some(content).filter(|c| !c.files.is_empty())));
             }
         }
         for removed in d.removed {
@@ -145,14 +186,18 @@ impl State {
             attempts: Vec::new(),
             error: None,
             checks: Vec::new(),
-            reused: false,
+            reused_from: None,
             cancel: false,
             slices: Vec::new(),
             published: None,
         };
         self.runs.insert(f.run, run);
         if self.runs.len() > Self::RUNS_KEPT {
-            let oldest_ended = self.runs.iter().find(|(_, r)| matches!(r.status, RunStatus::Ended(_))).map(|(id, _)| *id);
+            let oldest_ended = self
+                .runs
+                .iter()
+                .find(|(_, r)| matches!(r.status, RunStatus::Ended(_)))
+                .map(|(id, _)| *id);
             if let Some(id) = oldest_ended {
                 self.runs.remove(&id);
             }
@@ -184,12 +229,14 @@ impl State {
     }
 
     fn run_finished(&mut self, header: &Header<'_>, f: RunFinished) {
-        let Some(run) = self.runs.get_mut(&f.run) else { return };
+        let Some(run) = self.runs.get_mut(&f.run) else {
+            return;
+        };
         run.status = RunStatus::Ended(f.outcome);
         run.ended = Some(header.time);
         run.error.clone_from(&f.error);
         run.checks = f.checks;
-        run.reused = f.reused;
+        run.reused_from = f.reused_from;
         if let Some(a) = run.attempts.last_mut().filter(|a| a.ended.is_none()) {
             a.error = f.error;
             a.ended = Some(header.time);

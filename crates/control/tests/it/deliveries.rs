@@ -30,10 +30,17 @@ fn the_same_content_changes_nothing_under_any_name() {
 #[test]
 fn a_changed_file_replaces_what_came_from_it() {
     let mut w = World::default();
-    w.deliver(&[("a", "X", Some(&[("1", 1), ("2", 2)])), ("b", "Y", Some(&[("2", 20)]))]);
+    w.deliver(&[
+        ("a", "X", Some(&[("1", 1), ("2", 2)])),
+        ("b", "Y", Some(&[("2", 20)])),
+    ]);
     w.deliver(&[("a", "Z", Some(&[("2", 3)]))]);
     let slices = w.slices("air.flights");
-    assert_eq!(slices.get("1"), None, "the slice that only the old file had is gone");
+    assert_eq!(
+        slices.get("1"),
+        None,
+        "the slice that only the old file had is gone"
+    );
     assert_eq!(slices["2"], digest(3).union(digest(20)));
 }
 

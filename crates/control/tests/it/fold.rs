@@ -35,7 +35,11 @@ fn step() -> impl Strategy<Value = Step> {
 
 fn desired(n: u8) -> Vec<mainstay_model::Resource> {
     let query = format!("SELECT {n}");
-    if n == 0 { vec![source()] } else { vec![source(), job(&query, &query)] }
+    if n == 0 {
+        vec![source()]
+    } else {
+        vec![source(), job(&query, &query)]
+    }
 }
 
 fn take(w: &mut World, step: &Step) {
@@ -52,8 +56,13 @@ fn take(w: &mut World, step: &Step) {
         }
         Step::Bad(f) => drop(w.deliver(&[(&format!("f{f}"), "bad", None)])),
         Step::Run => {
-            drop(w.submit(Command::RecordRun { pinned: pinned(&["1"]), because: "test".into() }));
-            drop(w.submit(Command::StartAttempt { run: RunId(w.state.last_run) }));
+            drop(w.submit(Command::RecordRun {
+                pinned: pinned(&["1"]),
+                because: "test".into(),
+            }));
+            drop(w.submit(Command::StartAttempt {
+                run: RunId(w.state.last_run),
+            }));
         }
         Step::Cancel(n) => drop(w.submit(Command::Cancel { run: RunId(*n) })),
     }

@@ -20,14 +20,24 @@ fn sql(w: &World) -> String {
 fn a_second_apply_does_nothing() {
     let mut w = World::default();
     let desired = vec![source(), job("SELECT 1", "one")];
-    assert_eq!(w.submit(Command::Apply { desired: desired.clone() }).expect("applied").len(), 1);
+    assert_eq!(
+        w.submit(Command::Apply {
+            desired: desired.clone()
+        })
+        .expect("applied")
+        .len(),
+        1
+    );
     assert_eq!(w.submit(Command::Apply { desired }).expect("applied"), vec![]);
 }
 
 #[test]
 fn a_query_in_other_clothes_is_no_change_and_another_query_is() {
     let mut w = World::default();
-    w.submit(Command::Apply { desired: vec![job("SELECT 1", "one")] }).expect("applied");
+    w.submit(Command::Apply {
+        desired: vec![job("SELECT 1", "one")],
+    })
+    .expect("applied");
     assert_eq!(diff(&w.state, &[job("select   1 -- one", "one")]), vec![]);
     let changes = diff(&w.state, &[job("SELECT 2", "two")]);
     assert_eq!(changes[0].action, Action::Change);
@@ -39,36 +49,64 @@ fn a_query_in_other_clothes_is_no_change_and_another_query_is() {
 #[test]
 fn a_plan_is_applied_exactly_or_refused() {
     let mut w = World::default();
-    w.submit(Command::Plan { desired: vec![job("SELECT 1", "one")] }).expect("planned");
-    w.submit(Command::Plan { desired: vec![source()] }).expect("planned");
+    w.submit(Command::Plan {
+        desired: vec![job("SELECT 1", "one")],
+    })
+    .expect("planned");
+    w.submit(Command::Plan {
+        desired: vec![source()],
+    })
+    .expect("planned");
     w.submit(Command::ApplyPlan { plan: PlanId(1) }).expect("applied");
     assert_eq!(sql(&w), "SELECT 1");
-    let refused = w.submit(Command::ApplyPlan { plan: PlanId(2) }).expect_err("out of date");
+    let refused = w
+        .submit(Command::ApplyPlan { plan: PlanId(2) })
+        .expect_err("out of date");
     assert_eq!(refused.kind, RefusalKind::OutOfDate);
-    let refused = w.submit(Command::ApplyPlan { plan: PlanId(9) }).expect_err("unknown");
+    let refused = w
+        .submit(Command::ApplyPlan { plan: PlanId(9) })
+        .expect_err("unknown");
     assert_eq!(refused.kind, RefusalKind::NotFound);
 }
 
 #[test]
 fn a_revert_brings_the_earlier_generation_back_and_can_be_reverted() {
     let mut w = World::default();
-    w.submit(Command::Apply { desired: vec![job("SELECT 1", "one")] }).expect("applied");
-    w.submit(Command::Apply { desired: vec![job("SELECT 2", "two")] }).expect("applied");
-    let facts = w.submit(Command::RevertApply { apply: ApplyId(2) }).expect("reverted");
+    w.submit(Command::Apply {
+        desired: vec![job("SELECT 1", "one")],
+    })
+    .expect("applied");
+    w.submit(Command::Apply {
+        desired: vec![job("SELECT 2", "two")],
+    })
+    .expect("applied");
+    let facts = w
+        .submit(Command::RevertApply { apply: ApplyId(2) })
+        .expect("reverted");
     assert!(matches!(&facts[..], [Fact::Applied(a)] if a.reverts == Some(ApplyId(2))));
     assert_eq!(sql(&w), "SELECT 1");
-    w.submit(Command::RevertApply { apply: ApplyId(3) }).expect("reverted");
+    w.submit(Command::RevertApply { apply: ApplyId(3) })
+        .expect("reverted");
     assert_eq!(sql(&w), "SELECT 2");
-    let refused = w.submit(Command::RevertApply { apply: ApplyId(2) }).expect_err("a later apply is in the way");
+    let refused = w
+        .submit(Command::RevertApply { apply: ApplyId(2) })
+        .expect_err("a later apply is in the way");
     assert_eq!(refused.kind, RefusalKind::Conflict);
 }
 
 #[test]
 fn what_is_no_longer_declared_is_removed_and_can_come_back() {
     let mut w = World::default();
-    w.submit(Command::Apply { desired: vec![source(), job("SELECT 1", "one")] }).expect("applied");
-    w.submit(Command::Apply { desired: vec![source()] }).expect("applied");
+    w.submit(Command::Apply {
+        desired: vec![source(), job("SELECT 1", "one")],
+    })
+    .expect("applied");
+    w.submit(Command::Apply {
+        desired: vec![source()],
+    })
+    .expect("applied");
     assert_eq!(w.state.declared().count(), 1);
-    w.submit(Command::RevertApply { apply: ApplyId(2) }).expect("reverted");
+    w.submit(Command::RevertApply { apply: ApplyId(2) })
+        .expect("reverted");
     assert_eq!(sql(&w), "SELECT 1");
 }

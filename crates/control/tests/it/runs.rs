@@ -4,31 +4,44 @@ use std::collections::BTreeMap;
 
 use mainstay_base::Hash;
 use mainstay_control::{Command, Finish, RefusalKind, RunStatus, StagedDataset, StagedSlices};
+use mainstay_model::SliceKey;
 use mainstay_model::dataset::SliceVersion;
 use mainstay_model::fact::Fact;
 use mainstay_model::id::RunId;
 use mainstay_model::run::{CheckOutcome, RunError, RunOutcome, Usage};
 use mainstay_model::spec::Severity;
-use mainstay_model::SliceKey;
 
 use crate::world::{World, data_file, job, name, pinned, schema, source};
 
 fn started() -> World {
     let mut w = World::default();
-    w.submit(Command::Apply { desired: vec![source(), job("SELECT 1", "code")] }).expect("applied");
+    w.submit(Command::Apply {
+        desired: vec![source(), job("SELECT 1", "code")],
+    })
+    .expect("applied");
     start(&mut w, &["1", "2"]);
     w
 }
 
 fn start(w: &mut World, slices: &[&str]) {
-    w.submit(Command::RecordRun { pinned: pinned(slices), because: "test".into() }).expect("recorded");
-    w.submit(Command::StartAttempt { run: RunId(w.state.last_run) }).expect("started");
+    w.submit(Command::RecordRun {
+        pinned: pinned(slices),
+        because: "test".into(),
+    })
+    .expect("recorded");
+    w.submit(Command::StartAttempt {
+        run: RunId(w.state.last_run),
+    })
+    .expect("started");
 }
 
 fn computed(slices: &[(&str, Option<u128>)]) -> Finish {
     let slice = |(key, seed): &(&str, Option<u128>)| {
         let files = seed.map(|s| data_file("", "run", s)).into_iter().collect();
-        (SliceKey::of(*key), (Hash::of(key.as_bytes()), SliceVersion { files }))
+        (
+            SliceKey::of(*key),
+            (Hash::of(key.as_bytes()), SliceVersion { files }),
+        )
     };
     Finish::Computed(StagedDataset {
         schema: schema(),
@@ -39,11 +52,23 @@ fn computed(slices: &[(&str, Option<u128>)]) -> Finish {
 
 fn finish(w: &mut World, attempt: u32, finish: Finish, checks: Vec<CheckOutcome>) -> Vec<Fact> {
     let run = RunId(w.state.last_run);
-    w.submit(Command::FinishAttempt { run, attempt, finish, usage: Usage::default(), checks }).expect("accepted")
+    w.submit(Command::FinishAttempt {
+        run,
+        attempt,
+        finish,
+        usage: Usage::default(),
+        checks,
+    })
+    .expect("accepted")
 }
 
 fn error(transient: bool) -> Finish {
-    Finish::Failed(RunError { code: "MS0000".into(), message: "broken".into(), help: None, transient })
+    Finish::Failed(RunError {
+        code: "MS0000".into(),
+        message: "broken".into(),
+        help: None,
+        transient,
+    })
 }
 
 #[test]
@@ -51,9 +76,16 @@ fn the_publish_and_the_end_are_one_frame() {
     let mut w = started();
     let facts = finish(&mut w, 1, computed(&[("1", Some(1)), ("2", None)]), vec![]);
     assert!(matches!(&facts[..], [Fact::Published(_), Fact::RunFinished(_)]));
-    assert_eq!(w.slices("air.daily").len(), 1, "a slice without rows is not there");
+    assert_eq!(
+        w.slices("air.daily").len(),
+        1,
+        "a slice without rows is not there"
+    );
     let held = &w.state.datasets[&name("air.daily")];
-    assert!(held.slices[&SliceKey::of("2")].fingerprint.is_some(), "but it is known to have been computed");
+    assert!(
+        held.slices[&SliceKey::of("2")].fingerprint.is_some(),
+        "but it is known to have been computed"
+    );
 }
 
 #[test]
@@ -70,13 +102,32 @@ fn a_recomputation_that_changes_nothing_confirms() {
 
 #[test]
 fn a_failed_check_publishes_nothing_and_a_warning_does() {
-    let check = |severity| CheckOutcome { check: "c".into(), severity, violations: 1, message: "1 row".into(), sample: vec![] };
+    let check = |severity| CheckOutcome {
+        check: "c".into(),
+        severity,
+        violations: 1,
+        message: "1 row".into(),
+        sample: vec![],
+    };
     let mut w = started();
-    finish(&mut w, 1, computed(&[("1", Some(1))]), vec![check(Severity::Error)]);
+    finish(
+        &mut w,
+        1,
+        computed(&[("1", Some(1))]),
+        vec![check(Severity::Error)],
+    );
     assert!(w.slices("air.daily").is_empty());
-    assert_eq!(w.state.runs[&RunId(1)].status, RunStatus::Ended(RunOutcome::Failed));
+    assert_eq!(
+        w.state.runs[&RunId(1)].status,
+        RunStatus::Ended(RunOutcome::Failed)
+    );
     start(&mut w, &["1"]);
-    finish(&mut w, 1, computed(&[("1", Some(1))]), vec![check(Severity::Warn)]);
+    finish(
+        &mut w,
+        1,
+        computed(&[("1", Some(1))]),
+        vec![check(Severity::Warn)],
+    );
     assert_eq!(w.slices("air.daily").len(), 1);
 }
 
@@ -84,13 +135,23 @@ fn a_failed_check_publishes_nothing_and_a_warning_does() {
 fn only_what_may_help_is_tried_again_and_only_so_often() {
     let mut w = started();
     finish(&mut w, 1, error(true), vec![]);
-    assert!(matches!(w.state.runs[&RunId(1)].status, RunStatus::Waiting { .. }));
-    w.submit(Command::StartAttempt { run: RunId(1) }).expect("started");
+    assert!(matches!(
+        w.state.runs[&RunId(1)].status,
+        RunStatus::Waiting { .. }
+    ));
+    w.submit(Command::StartAttempt { run: RunId(1) })
+        .expect("started");
     finish(&mut w, 2, error(true), vec![]);
-    assert_eq!(w.state.runs[&RunId(1)].status, RunStatus::Ended(RunOutcome::Failed));
+    assert_eq!(
+        w.state.runs[&RunId(1)].status,
+        RunStatus::Ended(RunOutcome::Failed)
+    );
     start(&mut w, &["1"]);
     finish(&mut w, 1, error(false), vec![]);
-    assert_eq!(w.state.runs[&RunId(2)].status, RunStatus::Ended(RunOutcome::Failed));
+    assert_eq!(
+        w.state.runs[&RunId(2)].status,
+        RunStatus::Ended(RunOutcome::Failed)
+    );
 }
 
 #[test]
@@ -106,7 +167,12 @@ fn a_result_of_another_attempt_is_not_accepted() {
     assert_eq!(w.submit(late).expect_err("stale").kind, RefusalKind::OutOfDate);
     w.submit(Command::AbandonRun {
         run: RunId(1),
-        error: RunError { code: "MS0000".into(), message: "died".into(), help: None, transient: false },
+        error: RunError {
+            code: "MS0000".into(),
+            message: "died".into(),
+            help: None,
+            transient: false,
+        },
     })
     .expect("abandoned");
     let late = Command::FinishAttempt {
@@ -125,6 +191,14 @@ fn a_cancelled_run_ends_cancelled() {
     let mut w = started();
     w.submit(Command::Cancel { run: RunId(1) }).expect("asked");
     finish(&mut w, 1, error(true), vec![]);
-    assert_eq!(w.state.runs[&RunId(1)].status, RunStatus::Ended(RunOutcome::Cancelled));
-    assert_eq!(w.submit(Command::Cancel { run: RunId(1) }).expect_err("ended").kind, RefusalKind::Invalid);
+    assert_eq!(
+        w.state.runs[&RunId(1)].status,
+        RunStatus::Ended(RunOutcome::Cancelled)
+    );
+    assert_eq!(
+        w.submit(Command::Cancel { run: RunId(1) })
+            .expect_err("ended")
+            .kind,
+        RefusalKind::Invalid
+    );
 }

@@ -25,7 +25,8 @@ impl World {
         let facts = decide(&self.state, command, now)?;
         for fact in &facts {
             self.log.push((now, fact.clone()));
-            self.state.apply(self.log.len() as u64, now, "ana", Some("because"), fact.clone());
+            self.state
+                .apply(self.log.len() as u64, now, "ana", Some("because"), fact.clone());
         }
         Ok(facts)
     }
@@ -43,12 +44,19 @@ impl World {
     pub(crate) fn deliver(&mut self, files: &[(&str, &str, Option<&[(&str, u128)]>)]) -> Vec<Fact> {
         let file = |(name, content, rows): &(&str, &str, Option<&[(&str, u128)]>)| DeliveredFile {
             file: (*name).to_owned(),
-            observed: Observed { bytes: Bytes(1), modified: Timestamp::from_micros(self.now), etag: None },
+            observed: Observed {
+                bytes: Bytes(1),
+                modified: Timestamp::from_micros(self.now),
+                etag: None,
+            },
             content: Hash::of(content.as_bytes()),
             result: Some(match rows {
                 Some(rows) => Ok(Taken {
                     rows: Rows(rows.len() as u64),
-                    files: rows.iter().map(|(s, seed)| (SliceKey::of(*s), data_file(name, content, *seed))).collect(),
+                    files: rows
+                        .iter()
+                        .map(|(s, seed)| (SliceKey::of(*s), data_file(name, content, *seed)))
+                        .collect(),
                 }),
                 None => Err(FileError {
                     code: "MS0000".into(),
@@ -60,15 +68,25 @@ impl World {
             }),
         };
         let files = files.iter().map(file).collect();
-        let command =
-            Command::Deliver { source: name("air.flights"), schema: schema(), slice_columns: vec!["day".into()], files };
+        let command = Command::Deliver {
+            source: name("air.flights"),
+            schema: schema(),
+            slice_columns: vec!["day".into()],
+            files,
+        };
         self.submit(command).expect("deliveries are never refused")
     }
 
     /// Returns the slices of a dataset with their digests.
     pub(crate) fn slices(&self, dataset: &str) -> BTreeMap<String, MultisetHash> {
-        let held = self.state.datasets.get(&name(dataset)).into_iter().flat_map(|d| &d.slices);
-        held.filter_map(|(k, h)| Some((k.to_string(), h.newest()?.digest()))).collect()
+        let held = self
+            .state
+            .datasets
+            .get(&name(dataset))
+            .into_iter()
+            .flat_map(|d| &d.slices);
+        held.filter_map(|(k, h)| Some((k.to_string(), h.newest()?.digest())))
+            .collect()
     }
 }
 
@@ -77,7 +95,10 @@ pub(crate) fn name(text: &str) -> DatasetName {
 }
 
 pub(crate) fn schema() -> Schema {
-    let column = |n: &str, t: &str| Column { name: n.into(), column_type: t.parse().expect("a type") };
+    let column = |n: &str, t: &str| Column {
+        name: n.into(),
+        column_type: t.parse().expect("a type"),
+    };
     Schema(vec![column("day", "date"), column("n", "long")])
 }
 
@@ -108,7 +129,11 @@ pub(crate) fn source() -> Resource {
         slice: vec![],
         on_schema_change: OnSchemaChange::Refuse,
     };
-    Resource { name: "air.flights".into(), tags: BTreeMap::new(), spec: Spec::Source(spec) }
+    Resource {
+        name: "air.flights".into(),
+        tags: BTreeMap::new(),
+        spec: Spec::Source(spec),
+    }
 }
 
 pub(crate) fn job(sql: &str, code: &str) -> Resource {
@@ -121,11 +146,18 @@ pub(crate) fn job(sql: &str, code: &str) -> Resource {
         description: None,
         sql: sql.into(),
         slice: vec!["day".into()],
-        retries: Retries { count: 1, pause_ms: 1000 },
+        retries: Retries {
+            count: 1,
+            pause_ms: 1000,
+        },
         time_limit_ms: None,
         compiled,
     };
-    Resource { name: "air.daily".into(), tags: BTreeMap::new(), spec: Spec::Job(Box::new(spec)) }
+    Resource {
+        name: "air.daily".into(),
+        tags: BTreeMap::new(),
+        spec: Spec::Job(Box::new(spec)),
+    }
 }
 
 pub(crate) fn pinned(slices: &[&str]) -> Pinned {
@@ -134,7 +166,11 @@ pub(crate) fn pinned(slices: &[&str]) -> Pinned {
         generation: 1,
         code: Hash::of(b"code"),
         scope: Scope::Slices(slices.iter().map(|s| SliceKey::of(*s)).collect()),
-        inputs: vec![Input { dataset: name("air.flights"), version: 1, reads: Reads::Same }],
+        inputs: vec![Input {
+            dataset: name("air.flights"),
+            version: 1,
+            reads: Reads::Same,
+        }],
         as_of: Timestamp::from_micros(0),
         engine: "test".into(),
         settings: BTreeMap::new(),

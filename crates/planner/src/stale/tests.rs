@@ -13,7 +13,10 @@ impl World {
     fn put(&mut self, name: &str, slice: &str, content: u128) {
         let mut d = MultisetHash::EMPTY;
         d.insert([content, content]);
-        self.data.entry(dataset(name)).or_default().insert(SliceKey::of(slice), d);
+        self.data
+            .entry(dataset(name))
+            .or_default()
+            .insert(SliceKey::of(slice), d);
     }
 
     fn compute(&mut self, job: &Job) {
@@ -34,7 +37,13 @@ impl Datasets for World {
         self.data.get(name)?.get(slice).copied()
     }
     fn computed(&self, name: &DatasetName) -> Box<dyn Iterator<Item = (&SliceKey, Hash)> + '_> {
-        Box::new(self.computed.get(name).into_iter().flatten().map(|(k, v)| (k, *v)))
+        Box::new(
+            self.computed
+                .get(name)
+                .into_iter()
+                .flatten()
+                .map(|(k, v)| (k, *v)),
+        )
     }
     fn whole(&self, name: &DatasetName) -> Option<Hash> {
         self.whole.get(name).copied()

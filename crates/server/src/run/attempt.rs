@@ -29,16 +29,30 @@ pub(super) struct Work {
 }
 
 /// Carries out a run to its end.
-pub(super) fn carry_out(instance: &Instance, work: &Work, cancel: &CancelToken, watch: Watch<'_>) -> Result<RunOutcome, Error> {
+pub(super) fn carry_out(
+    instance: &Instance,
+    work: &Work,
+    cancel: &CancelToken,
+    watch: Watch<'_>,
+) -> Result<RunOutcome, Error> {
     loop {
         instance.submit(Command::StartAttempt { run: work.run })?;
         step::at("attempt.started");
         let (number, finish, usage, checks) = attempt(instance, work, cancel, watch)?;
         step::at("attempt.staged");
-        let command = Command::FinishAttempt { run: work.run, attempt: number, finish, usage, checks };
+        let command = Command::FinishAttempt {
+            run: work.run,
+            attempt: number,
+            finish,
+            usage,
+            checks,
+        };
         let recorded = instance.submit(command)?;
         step::at("publish.recorded");
-        if recorded.iter().any(|(_, fact)| matches!(fact, Fact::Published(_))) {
+        if recorded
+            .iter()
+            .any(|(_, fact)| matches!(fact, Fact::Published(_)))
+        {
             instance.project(&work.job.dataset)?;
         }
         if let Some(outcome) = ended(instance, work, watch) {
@@ -57,7 +71,11 @@ fn ended(instance: &Instance, work: &Work, watch: Watch<'_>) -> Option<RunOutcom
     match status {
         Some(RunStatus::Ended(outcome)) => {
             let ok = outcome == RunOutcome::Succeeded;
-            watch(Progress::Ended { what: work.job.dataset.to_string(), ok, message });
+            watch(Progress::Ended {
+                what: work.job.dataset.to_string(),
+                ok,
+                message,
+            });
             Some(outcome)
         }
         Some(_) => None,
@@ -68,7 +86,13 @@ fn ended(instance: &Instance, work: &Work, watch: Watch<'_>) -> Option<RunOutcom
 fn summary(run: &Run) -> String {
     match &run.error {
         Some(e) => e.message.clone(),
-        None => run.usage().written.values().map(|a| a.rows).sum::<mainstay_base::Rows>().to_string(),
+        None => run
+            .usage()
+            .written
+            .values()
+            .map(|a| a.rows)
+            .sum::<mainstay_base::Rows>()
+            .to_string(),
     }
 }
 
@@ -104,28 +128,57 @@ fn attempt(instance: &Instance, work: &Work, cancel: &CancelToken, watch: Watch<
         return Ok((1, Finish::Failed(error), Usage::default(), Vec::new()));
     };
     let (number, assignment, fingerprint) = (prepared.number, prepared.assignment, prepared.fingerprint);
-    let (schema, slice_columns) = (assignment.output.schema.clone(), assignment.output.slice_columns.clone());
+    let (schema, slice_columns) = (
+        assignment.output.schema.clone(),
+        assignment.output.slice_columns.clone(),
+    );
     let what = work.job.dataset.to_string();
-    let progress = |p: mainstay_engine::Progress| watch(Progress::At { what: what.clone(), done: p.slices });
+    let progress = |p: mainstay_engine::Progress| {
+        watch(Progress::At {
+            what: what.clone(),
+            done: p.slices,
+        })
+    };
     match instance.engine()?.run(assignment, cancel, &progress) {
-        Ok(Finished { slices, checks, usage }) => {
-            let staged = StagedDataset { schema, slice_columns, slices: staged(fingerprint, slices) };
+        Ok(Finished {
+            slices,
+            checks,
+            usage,
+        }) => {
+            let staged = StagedDataset {
+                schema,
+                slice_columns,
+                slices: staged(fingerprint, slices),
+            };
             Ok((number, Finish::Computed(staged), usage, checks))
         }
-        Err(e) if e.kind == mainstay_engine::Kind::Cancelled => Ok((number, Finish::Cancelled, *e.usage, Vec::new())),
+        Err(e) if e.kind == mainstay_engine::Kind::Cancelled => {
+            Ok((number, Finish::Cancelled, *e.usage, Vec::new()))
+        }
         Err(e) => {
-            let error = RunError { code: e.code.to_owned(), message: e.message, help: e.help, transient: e.transient };
+            let error = RunError {
+                code: e.code.to_owned(),
+                message: e.message,
+                help: e.help,
+                transient: e.transient,
+            };
             Ok((number, Finish::Failed(error), *e.usage, Vec::new()))
         }
     }
 }
 
 /// What an attempt's output was computed from.
-type Fingerprint = (Option<mainstay_base::Hash>, BTreeMap<SliceKey, mainstay_base::Hash>);
+type Fingerprint = (
+    Option<mainstay_base::Hash>,
+    BTreeMap<SliceKey, mainstay_base::Hash>,
+);
 
 fn staged((whole, each): Fingerprint, slices: Vec<(SliceKey, SliceVersion)>) -> StagedSlices {
     match whole {
-        Some(fingerprint) => StagedSlices::Whole { fingerprint, slices: slices.into_iter().collect() },
+        Some(fingerprint) => StagedSlices::Whole {
+            fingerprint,
+            slices: slices.into_iter().collect(),
+        },
         None => {
             let mut computed: BTreeMap<SliceKey, SliceVersion> = slices.into_iter().collect();
             let with_content = |(slice, fp)| {
@@ -181,12 +234,21 @@ impl Prepared {
             previous: previous(state, &work.job.dataset, &pinned.scope),
             time_limit: Some(spec.time_limit_ms.map_or(TIME_LIMIT, Duration::from_millis)),
         };
-        Some(Self { number, assignment, fingerprint })
+        Some(Self {
+            number,
+            assignment,
+            fingerprint,
+        })
     }
 }
 
 fn job_spec<'a>(state: &'a State, name: &DatasetName) -> Option<&'a JobSpec> {
-    match state.resources.get(&ResourceKey::new(Kind::Job, name))?.resource().map(|r| &r.spec) {
+    match state
+        .resources
+        .get(&ResourceKey::new(Kind::Job, name))?
+        .resource()
+        .map(|r| &r.spec)
+    {
         Some(Spec::Job(spec)) => Some(spec),
         _ => None,
     }
@@ -216,20 +278,31 @@ fn check_inputs(
         match &check.rule {
             Rule::Reference { to } => names.extend(to.values().map(|(name, _)| name.clone())),
             Rule::Sql { sql } => {
-                names.extend(mainstay_sql::references(sql).unwrap_or_default().into_iter().map(|r| r.name));
+                names.extend(
+                    mainstay_sql::references(sql)
+                        .unwrap_or_default()
+                        .into_iter()
+                        .map(|r| r.name),
+                );
             }
             _ => {}
         }
     }
     names.remove(own);
-    names.iter().filter_map(|n| instance.mount(state, store, n, u64::MAX, Part::All)).collect()
+    names
+        .iter()
+        .filter_map(|n| instance.mount(state, store, n, u64::MAX, Part::All))
+        .collect()
 }
 
 /// Returns the slices that stay as they are when the scope is computed anew.
 fn previous(state: &State, dataset: &DatasetName, scope: &Scope) -> Vec<(SliceKey, SliceVersion)> {
-    let Scope::Slices(computed) = scope else { return Vec::new() };
+    let Scope::Slices(computed) = scope else {
+        return Vec::new();
+    };
     let computed: std::collections::BTreeSet<&SliceKey> = computed.iter().collect();
     let held = state.datasets.get(dataset).into_iter().flat_map(|d| &d.slices);
     let kept = held.filter(|(k, _)| !computed.contains(k));
-    kept.filter_map(|(k, h)| Some((k.clone(), h.newest()?.clone()))).collect()
+    kept.filter_map(|(k, h)| Some((k.clone(), h.newest()?.clone())))
+        .collect()
 }

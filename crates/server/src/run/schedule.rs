@@ -114,7 +114,11 @@ impl<'a> Schedule<'a> {
         }
     }
 
-    fn start_ready<'s>(&mut self, threads: &'s std::thread::Scope<'s, 'a>, done: &Sender<Done>) -> Result<(), Error> {
+    fn start_ready<'s>(
+        &mut self,
+        threads: &'s std::thread::Scope<'s, 'a>,
+        done: &Sender<Done>,
+    ) -> Result<(), Error> {
         let mut i = 0;
         while i < self.waiting.len() && self.running.len() < self.instance.parallel() {
             let ready = self.waiting.get(i).is_some_and(|job| self.inputs_ended(job));
@@ -123,7 +127,11 @@ impl<'a> Schedule<'a> {
                 continue;
             }
             let job = self.waiting.remove(i);
-            let bad = job.reads.keys().find(|n| self.ended.get(*n) == Some(&End::Bad)).cloned();
+            let bad = job
+                .reads
+                .keys()
+                .find(|n| self.ended.get(*n) == Some(&End::Bad))
+                .cloned();
             if let Some(bad) = bad {
                 self.skip(&job, &bad)?;
                 continue;
@@ -150,11 +158,18 @@ impl<'a> Schedule<'a> {
         let is_target = self.request.targets.is_empty() || target.is_some();
         let slices = self.instance.with(|state| {
             let now = At::now(state);
-            if self.request.force && is_target { Some(all_of(job, &now)) } else { stale(job, &now).map(|s| s.slices) }
+            if self.request.force && is_target {
+                Some(all_of(job, &now))
+            } else {
+                stale(job, &now).map(|s| s.slices)
+            }
         })?;
         match (slices, target) {
             (StaleSlices::Some(list), Some((_, selection))) => {
-                let list: Vec<SliceKey> = list.into_iter().filter(|s| selection.matches(s, &job.slice_columns)).collect();
+                let list: Vec<SliceKey> = list
+                    .into_iter()
+                    .filter(|s| selection.matches(s, &job.slice_columns))
+                    .collect();
                 (!list.is_empty()).then_some(StaleSlices::Some(list))
             }
             (slices, _) => Some(slices),
@@ -166,8 +181,15 @@ impl<'a> Schedule<'a> {
         let as_of = self.instance.clock.now();
         let input = |state: &mainstay_control::State, (name, reads): (&DatasetName, &Reads)| Input {
             dataset: name.clone(),
-            version: state.datasets.get(name).map_or(0, mainstay_control::Dataset::version),
-            reads: if matches!(slices, StaleSlices::Whole) { Reads::All } else { *reads },
+            version: state
+                .datasets
+                .get(name)
+                .map_or(0, mainstay_control::Dataset::version),
+            reads: if matches!(slices, StaleSlices::Whole) {
+                Reads::All
+            } else {
+                *reads
+            },
         };
         Ok(self.instance.with(|state| Pinned {
             job: job.dataset.clone(),
@@ -193,9 +215,16 @@ impl<'a> Schedule<'a> {
             help: Some("what was published before is still served".to_owned()),
             transient: false,
         };
-        let recorded = self.instance.submit(Command::SkipRun { pinned, error: error.clone() })?;
+        let recorded = self.instance.submit(Command::SkipRun {
+            pinned,
+            error: error.clone(),
+        })?;
         self.runs.extend(recorded_run(&recorded));
-        (self.watch)(Progress::Ended { what: job.dataset.to_string(), ok: false, message: error.message });
+        (self.watch)(Progress::Ended {
+            what: job.dataset.to_string(),
+            ok: false,
+            message: error.message,
+        });
         self.ended.insert(job.dataset.clone(), End::Bad);
         Ok(())
     }
@@ -214,14 +243,20 @@ impl<'a> Schedule<'a> {
             self.instance.with(|state| crate::plan::because(state, &job))
         };
         let recorded = self.instance.submit(Command::RecordRun { pinned, because })?;
-        let Some(run) = recorded_run(&recorded) else { return Ok(()) };
+        let Some(run) = recorded_run(&recorded) else {
+            return Ok(());
+        };
         step::at("run.recorded");
         self.runs.push(run);
         let total = match &slices {
             StaleSlices::Whole => None,
             StaleSlices::Some(list) => Some(list.len() as u64),
         };
-        (self.watch)(Progress::Began { what: job.dataset.to_string(), unit: "slices", total });
+        (self.watch)(Progress::Began {
+            what: job.dataset.to_string(),
+            unit: "slices",
+            total,
+        });
         let token = CancelToken::new();
         self.running.insert(run, (job.dataset.clone(), token.clone()));
         let (instance, watch, done) = (self.instance, self.watch, done.clone());
@@ -241,7 +276,12 @@ fn all_of(job: &Job, datasets: &dyn Datasets) -> StaleSlices {
         return StaleSlices::Whole;
     }
     let mut all: BTreeSet<SliceKey> = datasets.computed(&job.dataset).map(|(s, _)| s.clone()).collect();
-    for name in job.reads.iter().filter(|(_, r)| **r == Reads::Same).map(|(n, _)| n) {
+    for name in job
+        .reads
+        .iter()
+        .filter(|(_, r)| **r == Reads::Same)
+        .map(|(n, _)| n)
+    {
         all.extend(datasets.slices(name).map(|(s, _)| s.clone()));
     }
     StaleSlices::Some(all.into_iter().collect())
@@ -249,7 +289,11 @@ fn all_of(job: &Job, datasets: &dyn Datasets) -> StaleSlices {
 
 fn generation(state: &mainstay_control::State, job: &DatasetName) -> u64 {
     use mainstay_model::resource::{Kind, ResourceKey};
-    state.resources.get(&ResourceKey::new(Kind::Job, job)).and_then(|h| h.newest()).map_or(0, |g| g.number)
+    state
+        .resources
+        .get(&ResourceKey::new(Kind::Job, job))
+        .and_then(|h| h.newest())
+        .map_or(0, |g| g.number)
 }
 
 fn recorded_run(recorded: &[(u64, Fact)]) -> Option<RunId> {

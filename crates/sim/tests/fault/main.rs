@@ -12,8 +12,14 @@ use mainstay_sim::{Outcome, Sandbox};
 fn scenario(s: &Sandbox, mut each: impl FnMut(&Sandbox, &[&str])) {
     each(s, &["apply", "--reason", "first"]);
     each(s, &["run"]);
-    s.write("data/orders/2026-01-02.csv", "day,product,pieces,price\n2026-01-02,tea,5,3.50\n2026-01-03,tea,1,3.50\n");
-    s.write("jobs/shop/best.sql", "SELECT product, sum(money) AS money FROM shop.daily_sales GROUP BY product\n");
+    s.write(
+        "data/orders/2026-01-02.csv",
+        "day,product,pieces,price\n2026-01-02,tea,5,3.50\n2026-01-03,tea,1,3.50\n",
+    );
+    s.write(
+        "jobs/shop/best.sql",
+        "SELECT product, sum(money) AS money FROM shop.daily_sales GROUP BY product\n",
+    );
     each(s, &["apply", "--reason", "second"]);
     each(s, &["deliver"]);
     each(s, &["run"]);
@@ -39,7 +45,12 @@ fn only_published_files(s: &Sandbox, dataset: &str) {
     let (schema, table) = dataset.split_once('.').expect("a name");
     let root = s.path().join(".mainstay/data/main").join(schema).join(table);
     let facts = s.query("SELECT body FROM system.facts WHERE kind = 'dataset.published'");
-    let bodies: String = facts.as_array().into_iter().flatten().filter_map(|f| f["body"].as_str()).collect();
+    let bodies: String = facts
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|f| f["body"].as_str())
+        .collect();
     for folder in std::fs::read_dir(&root).into_iter().flatten().flatten() {
         let name = folder.file_name().to_string_lossy().into_owned();
         if name == "_delta_log" {
@@ -47,7 +58,10 @@ fn only_published_files(s: &Sandbox, dataset: &str) {
         }
         for file in std::fs::read_dir(folder.path()).into_iter().flatten().flatten() {
             let path = format!("{name}/{}", file.file_name().to_string_lossy());
-            assert!(bodies.contains(&path), "{path} in {dataset} is referred to by nothing");
+            assert!(
+                bodies.contains(&path),
+                "{path} in {dataset} is referred to by nothing"
+            );
         }
     }
 }
@@ -84,7 +98,10 @@ fn killed_at_every_step() {
                 let _ = until_well(s, arguments);
             });
             // A snapshot is taken only when there is enough to fold.
-            assert!(killed > 0 || *step == "snapshot.saved" || nth == 2, "{at} was never reached");
+            assert!(
+                killed > 0 || *step == "snapshot.saved" || nth == 2,
+                "{at} was never reached"
+            );
             assert_eq!(ending(&s), wanted, "after a kill at {at}");
         }
     }
@@ -117,7 +134,10 @@ fn the_store_fails_and_the_disk_is_full() {
 }
 
 fn number(name: &str, usual: u64) -> u64 {
-    std::env::var(name).ok().and_then(|v| v.parse().ok()).unwrap_or(usual)
+    std::env::var(name)
+        .ok()
+        .and_then(|v| v.parse().ok())
+        .unwrap_or(usual)
 }
 
 /// A small generator of random numbers (splitmix64; Steele, Lea and Flood, 2014): the same seed gives the same kills.
@@ -146,6 +166,10 @@ fn killed_at_random_times() {
             drop(run.kill());
             let _ = until_well(s, arguments);
         });
-        assert_eq!(ending(&s), wanted, "round {round}: MAINSTAY_FAULT_SEED={before} MAINSTAY_FAULT_ROUNDS=1 repeats it");
+        assert_eq!(
+            ending(&s),
+            wanted,
+            "round {round}: MAINSTAY_FAULT_SEED={before} MAINSTAY_FAULT_ROUNDS=1 repeats it"
+        );
     }
 }

@@ -10,7 +10,10 @@ const LONG: &str = "SELECT count(*) AS n FROM (SELECT a.value % 7 AS x FROM gene
 
 fn long_job(settings: &str) -> Sandbox {
     let s = Sandbox::shop();
-    s.write("jobs/shop/long.sql", format!("-- /// mainstay\n{settings}-- ///\n{LONG}\n"));
+    s.write(
+        "jobs/shop/long.sql",
+        format!("-- /// mainstay\n{settings}-- ///\n{LONG}\n"),
+    );
     let _ = s.run(["apply"]).expect_status(0);
     let _ = s.run(["run", "shop.daily_sales"]).expect_status(0);
     s
@@ -53,7 +56,12 @@ fn ctrl_c_stops_within_two_seconds() {
     run.interrupt();
     let out = ends_within(run, Duration::from_secs(3)).expect_status(130);
     assert!(out.stdout.contains("cancelled"), "{}", out.stdout);
-    assert_eq!(s.run(["show", &format!("run/{id}"), "--json"]).expect_status(0).json()["outcome"], "cancelled");
+    assert_eq!(
+        s.run(["show", &format!("run/{id}"), "--json"])
+            .expect_status(0)
+            .json()["outcome"],
+        "cancelled"
+    );
     leaves_nothing(&s);
 }
 
@@ -63,8 +71,14 @@ fn another_process_can_cancel_but_not_write() {
     let run = s.start(["run", "shop.long"]);
     let id = running(&s);
     let refused = s.run(["apply"]).expect_status(6);
-    assert!(refused.stderr.contains(&run.id().to_string()), "the process is named: {}", refused.stderr);
-    let _ = s.run(["query", "SELECT count(*) AS n FROM shop.orders"]).expect_status(0);
+    assert!(
+        refused.stderr.contains(&run.id().to_string()),
+        "the process is named: {}",
+        refused.stderr
+    );
+    let _ = s
+        .run(["query", "SELECT count(*) AS n FROM shop.orders"])
+        .expect_status(0);
     let _ = s.run(["cancel", &id]).expect_status(0);
     let _ = ends_within(run, Duration::from_secs(3)).expect_status(1);
     leaves_nothing(&s);
@@ -77,6 +91,11 @@ fn a_time_limit_ends_a_run() {
     let out = ends_within(s.start(["run", "shop.long", "--json"]), Duration::from_secs(6)).expect_status(1);
     let run = &out.json()["runs"][0];
     assert_eq!(run["outcome"], "failed");
-    assert!(run["error"]["message"].as_str().is_some_and(|m| m.contains("1 s")), "{run}");
+    assert!(
+        run["error"]["message"]
+            .as_str()
+            .is_some_and(|m| m.contains("1 s")),
+        "{run}"
+    );
     leaves_nothing(&s);
 }

@@ -29,7 +29,10 @@ fn a_removed_job_is_shown_and_its_data_stays() {
     let _ = s.run(["run"]).expect_status(0);
     s.remove("jobs/shop/daily_sales.sql");
     let out = s.run(["plan"]).expect_status(0).stdout;
-    assert!(out.contains("to REMOVE") && out.contains("job/shop.daily_sales"), "{out}");
+    assert!(
+        out.contains("to REMOVE") && out.contains("job/shop.daily_sales"),
+        "{out}"
+    );
     let _ = s.run(["apply"]).expect_status(0);
     assert_eq!(s.query("SELECT count(*) AS n FROM shop.daily_sales")[0]["n"], 4);
 }
@@ -39,7 +42,13 @@ fn the_demo_plays_and_playing_it_again_changes_nothing() {
     let s = Sandbox::new();
     let played = s.run(["demo", "d", "--json"]).expect_status(0).json();
     let datasets = played["datasets"].as_array().cloned().unwrap_or_default();
-    let rows = |name: &str| datasets.iter().find(|d| d["name"] == name).map(|d| d["rows"].clone()).unwrap_or_default();
+    let rows = |name: &str| {
+        datasets
+            .iter()
+            .find(|d| d["name"] == name)
+            .map(|d| d["rows"].clone())
+            .unwrap_or_default()
+    };
     assert_eq!(rows("air.flights"), 336_776);
     assert_eq!(rows("air.weather"), 26_115);
     assert_eq!(rows("air.airlines"), 16);

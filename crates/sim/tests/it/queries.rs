@@ -7,7 +7,10 @@ fn twice() -> Sandbox {
     let s = Sandbox::shop();
     let _ = s.run(["apply"]).expect_status(0);
     let _ = s.run(["run"]).expect_status(0);
-    s.write("data/orders/2026-01-03.csv", "day,product,pieces,price\n2026-01-03,tea,10,3.50\n");
+    s.write(
+        "data/orders/2026-01-03.csv",
+        "day,product,pieces,price\n2026-01-03,tea,10,3.50\n",
+    );
     let _ = s.run(["run"]).expect_status(0);
     s
 }
@@ -17,11 +20,25 @@ fn the_past_is_still_there() {
     let s = twice();
     let count = "SELECT count(*) AS n FROM shop.orders";
     assert_eq!(s.query(count), json!([{ "n": 6 }]));
-    let first = s.run(["query", count, "--version", "1", "--json"]).expect_status(0).json();
+    let first = s
+        .run(["query", count, "--version", "1", "--json"])
+        .expect_status(0)
+        .json();
     assert_eq!(first, json!([{ "n": 5 }]));
-    let times = s.query("SELECT CAST(min(time) AS VARCHAR) AS t FROM system.facts WHERE kind = 'run.finished'");
-    let t = format!("{}Z", times[0]["t"].as_str().unwrap_or_default().replace(' ', "T").trim_end_matches('Z'));
-    let then = s.run(["query", count, "--as-of", &t, "--json"]).expect_status(0).json();
+    let times =
+        s.query("SELECT CAST(min(time) AS VARCHAR) AS t FROM system.facts WHERE kind = 'run.finished'");
+    let t = format!(
+        "{}Z",
+        times[0]["t"]
+            .as_str()
+            .unwrap_or_default()
+            .replace(' ', "T")
+            .trim_end_matches('Z')
+    );
+    let then = s
+        .run(["query", count, "--as-of", &t, "--json"])
+        .expect_status(0)
+        .json();
     assert_eq!(then, json!([{ "n": 5 }]));
 }
 
@@ -29,12 +46,28 @@ fn the_past_is_still_there() {
 fn every_format() {
     let s = twice();
     let sql = "SELECT product, pieces FROM shop.daily_sales ORDER BY pieces DESC, product LIMIT 1";
-    assert_eq!(s.run(["query", sql, "--format", "csv"]).expect_status(0).stdout, "product,pieces\ntea,10\n");
+    assert_eq!(
+        s.run(["query", sql, "--format", "csv"]).expect_status(0).stdout,
+        "product,pieces\ntea,10\n"
+    );
     let _ = s.run(["query", sql, "-o", "rows.parquet"]).expect_status(0);
-    assert!(s.path().join("rows.parquet").metadata().is_ok_and(|m| m.len() > 100));
+    assert!(
+        s.path()
+            .join("rows.parquet")
+            .metadata()
+            .is_ok_and(|m| m.len() > 100)
+    );
     let table = s.run(["query", sql]).expect_status(0).stdout;
-    assert!(table.contains("PRODUCT") && table.contains("tea") && table.contains("1 row"), "{table}");
-    assert_eq!(s.run(["query", "SELECT 1 AS one WHERE false", "--json"]).expect_status(0).json(), json!([]));
+    assert!(
+        table.contains("PRODUCT") && table.contains("tea") && table.contains("1 row"),
+        "{table}"
+    );
+    assert_eq!(
+        s.run(["query", "SELECT 1 AS one WHERE false", "--json"])
+            .expect_status(0)
+            .json(),
+        json!([])
+    );
 }
 
 #[test]

@@ -3,7 +3,8 @@
 use mainstay_sim::Sandbox;
 use serde_json::json;
 
-const MONEY: &str = "SELECT CAST(day AS VARCHAR) AS day, product, pieces, money FROM shop.daily_sales ORDER BY day, product";
+const MONEY: &str =
+    "SELECT CAST(day AS VARCHAR) AS day, product, pieces, money FROM shop.daily_sales ORDER BY day, product";
 
 fn applied() -> Sandbox {
     let s = Sandbox::shop();
@@ -16,9 +17,12 @@ fn the_first_minutes() {
     let s = Sandbox::shop();
     let plan = s.run(["plan", "--json"]).expect_status(0).json();
     assert_eq!(plan["plan"], "P-1");
-    assert_eq!(plan["changes"].as_array().map(Vec::len), Some(5), "{plan}");
+    assert_eq!(plan["changes"].as_array().map(Vec::len), Some(6), "{plan}");
     let _ = s.run(["apply", "plan/P-1"]).expect_status(0);
-    assert_eq!(s.run(["apply", "--json"]).expect_status(0).json()["apply"], json!(null));
+    assert_eq!(
+        s.run(["apply", "--json"]).expect_status(0).json()["apply"],
+        json!(null)
+    );
     let ran = s.run(["run", "--json"]).expect_status(0).json();
     assert_eq!(ran["runs"][0]["outcome"], "succeeded");
     assert_eq!(ran["runs"][0]["slices"], json!(["2026-01-01", "2026-01-02"]));
@@ -31,19 +35,37 @@ fn the_first_minutes() {
             { "day": "2026-01-02", "product": "tea", "pieces": 4, "money": 14.0 },
         ])
     );
-    assert_eq!(s.run(["run", "--json"]).expect_status(0).json()["runs"], json!([]));
-    assert_eq!(s.run(["plan", "--exit-code"]).expect_status(0).stdout.contains("nothing to do"), true);
+    assert_eq!(
+        s.run(["run", "--json"]).expect_status(0).json()["runs"],
+        json!([])
+    );
+    assert_eq!(
+        s.run(["plan", "--exit-code"])
+            .expect_status(0)
+            .stdout
+            .contains("nothing to do"),
+        true
+    );
 }
 
 #[test]
 fn only_the_day_that_changed_is_computed() {
     let s = applied();
     let _ = s.run(["run"]).expect_status(0);
-    s.write("data/orders/2026-01-02.csv", "day,product,pieces,price\n2026-01-02,tea,5,3.50\n");
+    s.write(
+        "data/orders/2026-01-02.csv",
+        "day,product,pieces,price\n2026-01-02,tea,5,3.50\n",
+    );
     let ran = s.run(["run", "--json"]).expect_status(0).json();
     assert_eq!(ran["runs"][0]["slices"], json!(["2026-01-02"]));
-    assert_eq!(s.query("SELECT sum(pieces) AS n FROM shop.daily_sales"), json!([{ "n": 9 }]));
-    s.write("data/orders/late.csv", "day,product,pieces,price\n2026-01-01,cake,1,4.20\n");
+    assert_eq!(
+        s.query("SELECT sum(pieces) AS n FROM shop.daily_sales"),
+        json!([{ "n": 9 }])
+    );
+    s.write(
+        "data/orders/late.csv",
+        "day,product,pieces,price\n2026-01-01,cake,1,4.20\n",
+    );
     let ran = s.run(["run", "--json"]).expect_status(0).json();
     assert_eq!(ran["runs"][0]["slices"], json!(["2026-01-01"]));
 }
@@ -54,9 +76,19 @@ fn a_comment_is_no_change_and_another_query_is() {
     let _ = s.run(["run"]).expect_status(0);
     let path = "jobs/shop/daily_sales.sql";
     let sql = std::fs::read_to_string(s.path().join(path)).expect("the job");
-    s.write(path, sql.replace("SELECT", "-- what was sold\nselect").replace("FROM shop.orders", "FROM   shop.orders AS o"));
-    assert_eq!(s.run(["plan", "--json"]).expect_status(0).json()["changes"], json!([]));
-    s.write(path, sql.replace("sum(pieces * price)", "sum(pieces * price) * 2"));
+    s.write(
+        path,
+        sql.replace("SELECT", "-- what was sold\nselect")
+            .replace("FROM shop.orders", "FROM   shop.orders AS o"),
+    );
+    assert_eq!(
+        s.run(["plan", "--json"]).expect_status(0).json()["changes"],
+        json!([])
+    );
+    s.write(
+        path,
+        sql.replace("sum(pieces * price)", "sum(pieces * price) * 2"),
+    );
     let plan = s.run(["plan", "--json", "--exit-code"]).expect_status(3).json();
     assert_eq!(plan["changes"][0]["resource"], "job/shop.daily_sales");
     assert_eq!(plan["changes"][0]["fields"][0]["field"], "spec.sql");
@@ -64,11 +96,22 @@ fn a_comment_is_no_change_and_another_query_is() {
     assert!(plan["estimate"]["cpu_seconds"].is_number());
     let _ = s.run(["apply"]).expect_status(0);
     let _ = s.run(["run"]).expect_status(0);
-    assert_eq!(s.query("SELECT max(money) AS m FROM shop.daily_sales"), json!([{ "m": 28.0 }]));
-    let _ = s.run(["revert", "apply/2", "--reason", "too much"]).expect_status(0);
+    assert_eq!(
+        s.query("SELECT max(money) AS m FROM shop.daily_sales"),
+        json!([{ "m": 28.0 }])
+    );
+    let _ = s
+        .run(["revert", "apply/2", "--reason", "too much"])
+        .expect_status(0);
     let _ = s.run(["run"]).expect_status(0);
-    assert_eq!(s.query("SELECT max(money) AS m FROM shop.daily_sales"), json!([{ "m": 14.0 }]));
-    let history = s.run(["history", "job/shop.daily_sales", "--json"]).expect_status(0).json();
+    assert_eq!(
+        s.query("SELECT max(money) AS m FROM shop.daily_sales"),
+        json!([{ "m": 14.0 }])
+    );
+    let history = s
+        .run(["history", "job/shop.daily_sales", "--json"])
+        .expect_status(0)
+        .json();
     assert_eq!(history["changes"].as_array().map(Vec::len), Some(3));
     assert_eq!(history["changes"][2]["reason"], "too much");
 }
@@ -78,7 +121,10 @@ fn a_failed_check_publishes_nothing_and_shows_the_rows() {
     let s = applied();
     let _ = s.run(["run"]).expect_status(0);
     let before = s.contents();
-    s.write("data/orders/2026-01-03.csv", "day,product,pieces,price\n2026-01-03,tea,0,3.50\n");
+    s.write(
+        "data/orders/2026-01-03.csv",
+        "day,product,pieces,price\n2026-01-03,tea,0,3.50\n",
+    );
     let ran = s.run(["run", "--json"]).expect_status(1).json();
     assert_eq!(ran["runs"][0]["outcome"], "failed");
     let checks = ran["runs"][0]["checks"].as_array().cloned().unwrap_or_default();

@@ -14,10 +14,17 @@ pub(super) fn bars(rows: &[Value], label: &str, value: &str, share: &str) -> Vec
         let name = row.get(label).and_then(Value::as_str).unwrap_or_default();
         let amount = number(row, value);
         let eighths = (amount / most * WIDTH * 8.0).round() as usize;
-        let part = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"].get(eighths % 8).copied().unwrap_or_default();
+        let part = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"]
+            .get(eighths % 8)
+            .copied()
+            .unwrap_or_default();
         let bar = format!("{}{part}", "█".repeat(eighths / 8));
         let name: String = name.chars().take(7).collect();
-        format!("  {name} {bar:<45} {:>6}  {:>4.1} %", text::thousands(amount as u64), number(row, share))
+        format!(
+            "  {name} {bar:<45} {:>6}  {:>4.1} %",
+            text::thousands(amount as u64),
+            number(row, share)
+        )
     };
     rows.iter().map(line).collect()
 }

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use bytes::Bytes;
 use arrow::array::{AsArray, RecordBatch, UInt32Array};
 use arrow::compute::{concat_batches, take_record_batch};
 use arrow::datatypes::{DataType, Float64Type, Int32Type, Int64Type};
+use bytes::Bytes;
 use mainstay_api::{Error, ErrorKind};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
@@ -15,7 +15,10 @@ use crate::commands::init::write;
 
 macro_rules! example {
     ($path:literal) => {
-        ($path, include_bytes!(concat!("../../../../../examples/flights/", $path)) as &[u8])
+        (
+            $path,
+            include_bytes!(concat!("../../../../../examples/flights/", $path)) as &[u8],
+        )
     };
 }
 
@@ -36,7 +39,10 @@ const PROJECT: [(&str, &[u8]); 12] = [
 ];
 
 /// What is delivered as a file a day.
-const YEARS: [(&str, &[u8]); 2] = [example!("data/flights/2013.parquet"), example!("data/weather/2013.parquet")];
+const YEARS: [(&str, &[u8]); 2] = [
+    example!("data/flights/2013.parquet"),
+    example!("data/weather/2013.parquet"),
+];
 
 /// Writes the project; files that are there already stay as they are. Returns how many were written.
 pub(super) fn write_project(dir: &Path) -> Result<usize, Error> {
@@ -44,7 +50,9 @@ pub(super) fn write_project(dir: &Path) -> Result<usize, Error> {
     let strange = dir.exists() && dir.read_dir().is_ok_and(|mut d| d.next().is_some()) && !ours.exists();
     if strange {
         let message = format!("{} is not empty, and not of an earlier demo", dir.display());
-        return Err(Error::new(ErrorKind::Refused, "MS0009", message).help("name an empty folder: mainstay demo DIR"));
+        return Err(
+            Error::new(ErrorKind::Refused, "MS0009", message).help("name an empty folder: mainstay demo DIR")
+        );
     }
     let mut written = 0;
     for (path, bytes) in PROJECT {
@@ -73,7 +81,9 @@ fn write_new(path: &Path, bytes: &[u8]) -> Result<bool, Error> {
 }
 
 fn broken(e: &dyn std::error::Error) -> Error {
-    Error::new(ErrorKind::Failed, "MS0901", "the demo's own data cannot be read").because(e).help("this is a defect; please report it")
+    Error::new(ErrorKind::Failed, "MS0901", "the demo's own data cannot be read")
+        .because(e)
+        .help("this is a defect; please report it")
 }
 
 /// Splits a year's rows by day.
@@ -82,24 +92,44 @@ fn days(bytes: &'static [u8]) -> Result<BTreeMap<String, RecordBatch>, Error> {
         .and_then(|b| b.build())
         .map_err(|e| broken(&e))?;
     let batches = reader.collect::<Result<Vec<_>, _>>().map_err(|e| broken(&e))?;
-    let Some(schema) = batches.first().map(RecordBatch::schema) else { return Ok(BTreeMap::new()) };
+    let Some(schema) = batches.first().map(RecordBatch::schema) else {
+        return Ok(BTreeMap::new());
+    };
     let all = concat_batches(&schema, &batches).map_err(|e| broken(&e))?;
-    let (year, month, day) = (numbers(&all, "year"), numbers(&all, "month"), numbers(&all, "day"));
+    let (year, month, day) = (
+        numbers(&all, "year"),
+        numbers(&all, "month"),
+        numbers(&all, "day"),
+    );
     let mut rows: BTreeMap<String, Vec<u32>> = BTreeMap::new();
     for (i, ((y, m), d)) in (0..).zip(year.iter().zip(&month).zip(&day)) {
         rows.entry(format!("{y:04}-{m:02}-{d:02}")).or_default().push(i);
     }
     let pick = |(day, at): (String, Vec<u32>)| {
-        take_record_batch(&all, &UInt32Array::from(at)).map(|b| (day, b)).map_err(|e| broken(&e))
+        take_record_batch(&all, &UInt32Array::from(at))
+            .map(|b| (day, b))
+            .map_err(|e| broken(&e))
     };
     rows.into_iter().map(pick).collect()
 }
 
 fn numbers(batch: &RecordBatch, name: &str) -> Vec<i64> {
-    let Some(column) = batch.column_by_name(name) else { return Vec::new() };
+    let Some(column) = batch.column_by_name(name) else {
+        return Vec::new();
+    };
     match column.data_type() {
-        DataType::Int32 => column.as_primitive::<Int32Type>().values().iter().map(|v| i64::from(*v)).collect(),
-        DataType::Float64 => column.as_primitive::<Float64Type>().values().iter().map(|v| *v as i64).collect(),
+        DataType::Int32 => column
+            .as_primitive::<Int32Type>()
+            .values()
+            .iter()
+            .map(|v| i64::from(*v))
+            .collect(),
+        DataType::Float64 => column
+            .as_primitive::<Float64Type>()
+            .values()
+            .iter()
+            .map(|v| *v as i64)
+            .collect(),
         DataType::Int64 => column.as_primitive::<Int64Type>().values().to_vec(),
         _ => Vec::new(),
     }

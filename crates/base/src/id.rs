@@ -67,6 +67,7 @@ pub fn number(text: &str, prefix: &'static str) -> Result<u64, BadId> {
 }
 
 #[cfg(test)]
+#[expect(unreachable_pub, dead_code, reason = "the macro makes types for other crates")]
 mod tests {
     id!(
         /// A thing.

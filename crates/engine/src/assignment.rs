@@ -84,7 +84,9 @@ pub struct Finished {
 impl Finished {
     /// Returns the checks that forbid publishing.
     pub fn failed_checks(&self) -> impl Iterator<Item = &CheckOutcome> {
-        self.checks.iter().filter(|c| c.violations > 0 && c.severity == mainstay_model::spec::Severity::Error)
+        self.checks
+            .iter()
+            .filter(|c| c.violations > 0 && c.severity == mainstay_model::spec::Severity::Error)
     }
 }
 

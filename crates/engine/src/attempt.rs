@@ -11,7 +11,6 @@ use mainstay_base::CpuTime;
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use tokio::time::MissedTickBehavior;
 
 use crate::cancel::CancelToken;
 use crate::cpu::{CpuMeter, thread_nanos};
@@ -23,6 +22,9 @@ const PATIENCE: Duration = Duration::from_millis(1500);
 /// How often progress is told.
 const TICK: Duration = Duration::from_millis(100);
 
+/// Longer than any attempt takes, and short enough to be added to a time.
+const NO_LIMIT: Duration = Duration::from_secs(10 * 365 * 86_400);
+
 /// What the waiting thread hears.
 #[derive(Debug)]
 pub(crate) enum Event<I> {
@@ -30,6 +32,12 @@ pub(crate) enum Event<I> {
     Tick,
     /// The work sent something.
     Item(I),
+}
+
+/// What happens next while work goes on.
+enum Next<T, I> {
+    Hear(Event<I>),
+    End(Result<T, Error>),
 }
 
 /// The threads of one attempt.
@@ -59,8 +67,21 @@ impl Attempt {
             .on_thread_stop(move || ended.add_thread_since(0))
             .enable_all()
             .build()
-            .map_err(|e| Error::new(Kind::Resources, "MS0315", format!("no threads could be started: {e}")).transient(true))?;
-        Ok(Self { runtime, cpu, started: Instant::now(), waiting_since: thread_nanos(), limit })
+            .map_err(|e| {
+                Error::new(
+                    Kind::Resources,
+                    "MS0315",
+                    format!("no threads could be started: {e}"),
+                )
+                .transient(true)
+            })?;
+        Ok(Self {
+            runtime,
+            cpu,
+            started: Instant::now(),
+            waiting_since: thread_nanos(),
+            limit,
+        })
     }
 
     /// Carries out `work` until it is done, cancelled or out of time. Meanwhile `on` hears on this thread what the work sends,
@@ -80,32 +101,36 @@ impl Attempt {
         T: Send + 'static,
         F: Future<Output = Result<T, Error>> + Send + 'static,
     {
-        self.runtime.block_on(async {
-            let mut tasks = JoinSet::new();
-            tasks.spawn(work);
-            let mut ticks = tokio::time::interval(TICK);
-            ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-            let limit = self.limit.unwrap_or(Duration::from_secs(100 * 365 * 86_400));
-            let late = tokio::time::sleep(limit.saturating_sub(self.started.elapsed()));
-            tokio::pin!(late);
-            loop {
+        // Nothing of `on` happens inside the runtime: it may wait for things of its own.
+        let mut tasks = JoinSet::new();
+        tasks.spawn_on(work, self.runtime.handle());
+        let limit = self.limit.unwrap_or(NO_LIMIT).min(NO_LIMIT);
+        let late = self.started + limit;
+        loop {
+            let next = self.runtime.block_on(async {
                 tokio::select! {
                     biased;
-                    () = cancel.cancelled() => return Err(Error::cancelled()),
-                    () = &mut late => return Err(Error::time_limit(limit)),
-                    _ = ticks.tick() => on(Event::Tick)?,
-                    Some(item) = sent.recv() => on(Event::Item(item))?,
-                    done = tasks.join_next() => {
-                        let Some(Ok(result)) = done else { return Err(Error::bug("a part of it stopped unexpectedly")) };
-                        let result = result?;
-                        while let Ok(item) = sent.try_recv() {
-                            on(Event::Item(item))?;
-                        }
-                        return Ok(result);
+                    () = cancel.cancelled() => Next::End(Err(Error::cancelled())),
+                    () = tokio::time::sleep_until(late.into()) => Next::End(Err(Error::time_limit(limit))),
+                    Some(item) = sent.recv() => Next::Hear(Event::Item(item)),
+                    done = tasks.join_next() => Next::End(match done {
+                        Some(Ok(result)) => result,
+                        _ => Err(Error::bug("a part of it stopped unexpectedly")),
+                    }),
+                    () = tokio::time::sleep(TICK) => Next::Hear(Event::Tick),
+                }
+            });
+            match next {
+                Next::Hear(event) => on(event)?,
+                Next::End(result) => {
+                    let result = result?;
+                    while let Ok(item) = sent.try_recv() {
+                        on(Event::Item(item))?;
                     }
+                    return Ok(result);
                 }
             }
-        })
+        }
     }
 
     /// Stops all threads; returns their processor time and the time since the start.
@@ -118,7 +143,10 @@ impl Attempt {
 
 /// Carries out what has to happen after an attempt has ended, within some seconds; none if it took longer.
 pub(crate) fn afterwards<T>(work: impl Future<Output = T>) -> Option<T> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .ok()?;
     let result = runtime.block_on(async { tokio::time::timeout(Duration::from_secs(20), work).await.ok() });
     runtime.shutdown_timeout(PATIENCE);
     result

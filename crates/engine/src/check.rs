@@ -61,16 +61,27 @@ async fn one(
     name: &str,
     spec: &CheckSpec,
 ) -> Result<CheckOutcome, Error> {
-    let mut outcome =
-        CheckOutcome { check: name.to_owned(), severity: spec.severity, violations: 0, message: String::new(), sample: Vec::new() };
+    let mut outcome = CheckOutcome {
+        check: name.to_owned(),
+        severity: spec.severity,
+        violations: 0,
+        message: String::new(),
+        sample: Vec::new(),
+    };
     if let Rule::RowCount { min, max } = spec.rule {
         row_count(&mut outcome, staged, &assignment.output.slice_columns, min, max);
         return Ok(outcome);
     }
     let mut said = Vec::new();
-    for question in question::questions(&spec.rule, &assignment.output.dataset, &assignment.output.slice_columns) {
-        let asking = mounted(session, assignment, staged, question.sees).map_err(|e| translate(&e, limits))?;
+    for question in question::questions(
+        &spec.rule,
+        &assignment.output.dataset,
+        &assignment.output.slice_columns,
+    ) {
+        let asking =
+            mounted(session, assignment, staged, question.sees).map_err(|e| translate(&e, limits))?;
         let answer = ask(&asking, &question).await.map_err(|e| e.into_told(limits))?;
+        asking.meters.settle();
         outcome.violations += answer.rows;
         said.extend(question.words(&answer.broken));
         outcome.sample.extend(answer.sample);
@@ -94,7 +105,10 @@ fn mounted(
     let output = &assignment.output;
     let mut slices = staged.to_vec();
     if sees == Sees::Whole {
-        let stays = assignment.previous.iter().filter(|(key, _)| !staged.iter().any(|(k, _)| k == key));
+        let stays = assignment
+            .previous
+            .iter()
+            .filter(|(key, _)| !staged.iter().any(|(k, _)| k == key));
         slices.extend(stays.cloned());
         slices.sort_by(|(a, _), (b, _)| a.cmp(b));
     }
@@ -150,11 +164,19 @@ async fn ask(session: &Session, question: &Question) -> Result<Answer, Trouble> 
     let plan = session.physical(&logical).await?;
     session.counts(&plan);
     let mut rows = execute_stream(Arc::clone(&plan), session.task())?;
-    let mut answer = Answer { rows: 0, broken: vec![0; question.conditions.len()], sample: Vec::new() };
+    let mut answer = Answer {
+        rows: 0,
+        broken: vec![0; question.conditions.len()],
+        sample: Vec::new(),
+    };
     let mut sample = Sample::new();
     while let Some(batch) = rows.next().await {
         let batch = batch?;
-        let marks = if question.counted == Counted::ByMarks { question.conditions.len() } else { 0 };
+        let marks = if question.counted == Counted::ByMarks {
+            question.conditions.len()
+        } else {
+            0
+        };
         let shown = batch.num_columns().saturating_sub(marks);
         let n = match question.counted {
             Counted::ByWeight => total(batch.columns().last().and_then(|c| c.as_primitive_opt())),
@@ -175,23 +197,40 @@ async fn ask(session: &Session, question: &Question) -> Result<Answer, Trouble> 
 
 /// The sum of a column of counts.
 fn total(counts: Option<&datafusion::arrow::array::Int64Array>) -> u64 {
-    counts.map_or(0, |c| c.iter().flatten().map(|n| u64::try_from(n).unwrap_or(0)).sum())
+    counts.map_or(0, |c| {
+        c.iter().flatten().map(|n| u64::try_from(n).unwrap_or(0)).sum()
+    })
 }
 
 /// The number of rows of each staged slice is known without asking.
-fn row_count(outcome: &mut CheckOutcome, staged: &[(SliceKey, SliceVersion)], columns: &[String], min: Option<u64>, max: Option<u64>) {
+fn row_count(
+    outcome: &mut CheckOutcome,
+    staged: &[(SliceKey, SliceVersion)],
+    columns: &[String],
+    min: Option<u64>,
+    max: Option<u64>,
+) {
     let out = |rows: u64| min.is_some_and(|m| rows < m) || max.is_some_and(|m| rows > m);
-    let wrong: Vec<(String, Rows)> =
-        staged.iter().map(|(key, v)| (key.text(columns), v.rows())).filter(|(_, rows)| out(rows.0)).collect();
+    let wrong: Vec<(String, Rows)> = staged
+        .iter()
+        .map(|(key, v)| (key.text(columns), v.rows()))
+        .filter(|(_, rows)| out(rows.0))
+        .collect();
     outcome.violations = wrong.len() as u64;
-    let Some((first, rows)) = wrong.first() else { return };
+    let Some((first, rows)) = wrong.first() else {
+        return;
+    };
     let wanted = match (min, max) {
         (Some(min), Some(max)) => format!("{min} to {max} are allowed"),
         (Some(min), None) => format!("at least {min} must be there"),
         (None, Some(max)) => format!("at most {max} may be there"),
         (None, None) => String::new(),
     };
-    let place = if columns.is_empty() { "the dataset".to_owned() } else { format!("slice {first}") };
+    let place = if columns.is_empty() {
+        "the dataset".to_owned()
+    } else {
+        format!("slice {first}")
+    };
     let more = match wrong.len() {
         1 => String::new(),
         n => format!(", and so on for {}", count(n as u64, "slice")),
@@ -200,6 +239,13 @@ fn row_count(outcome: &mut CheckOutcome, staged: &[(SliceKey, SliceVersion)], co
     outcome.sample = wrong
         .iter()
         .take(sample::MOST)
-        .map(|(slice, rows)| [("slice".to_owned(), slice.clone().into()), ("rows".to_owned(), rows.0.into())].into_iter().collect())
+        .map(|(slice, rows)| {
+            [
+                ("slice".to_owned(), slice.clone().into()),
+                ("rows".to_owned(), rows.0.into()),
+            ]
+            .into_iter()
+            .collect()
+        })
         .collect();
 }

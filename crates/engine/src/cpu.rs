@@ -16,7 +16,8 @@ pub(crate) struct CpuMeter(Arc<AtomicU64>);
 impl CpuMeter {
     /// Adds what the calling thread has used since `since` nanoseconds of its own clock.
     pub(crate) fn add_thread_since(&self, since: u64) {
-        self.0.fetch_add(thread_nanos().saturating_sub(since), Ordering::Relaxed);
+        self.0
+            .fetch_add(thread_nanos().saturating_sub(since), Ordering::Relaxed);
     }
 
     /// Returns the sum so far.

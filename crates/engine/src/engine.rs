@@ -55,15 +55,31 @@ impl Engine {
     ///
     /// [`Kind::Resources`] if the spill folder cannot be made.
     pub fn new(config: EngineConfig) -> Result<Self, Error> {
-        let limits = Limits { memory: config.memory_limit, spill: config.spill_limit };
+        let limits = Limits {
+            memory: config.memory_limit,
+            spill: config.spill_limit,
+        };
         let spill = SpillFolder::open(&config.spill_dir, config.spill_limit).map_err(|e| {
-            let why = format!("the folder for spilling, `{}`, cannot be used: {e}", config.spill_dir.display());
-            Error::new(Kind::Resources, "MS0315", why).help("choose another home with --home, or make the folder writable")
+            let why = format!(
+                "the folder for spilling, `{}`, cannot be used: {e}",
+                config.spill_dir.display()
+            );
+            Error::new(Kind::Resources, "MS0315", why)
+                .help("choose another home with --home, or make the folder writable")
         })?;
-        let caches = CacheManager::try_new(&CacheManagerConfig::default()).map_err(|e| translate(&e, limits))?;
+        let caches =
+            CacheManager::try_new(&CacheManagerConfig::default()).map_err(|e| translate(&e, limits))?;
         let memory = usize::try_from(config.memory_limit.0).unwrap_or(usize::MAX);
-        let shared = Shared { pool: Arc::new(FairSpillPool::new(memory)), spill, caches, limits };
-        Ok(Self { shared: Arc::new(shared), settings: Settings::new(config.threads, config.memory_limit) })
+        let shared = Shared {
+            pool: Arc::new(FairSpillPool::new(memory)),
+            spill,
+            caches,
+            limits,
+        };
+        Ok(Self {
+            shared: Arc::new(shared),
+            settings: Settings::new(config.threads, config.memory_limit),
+        })
     }
 
     /// Changes how many rows operators hand on at once; results do not depend on it.

@@ -47,7 +47,14 @@ pub struct Error {
 
 impl Error {
     pub(crate) fn new(kind: Kind, code: &'static str, message: impl Into<String>) -> Self {
-        Self { kind, code, message: message.into(), help: None, transient: false, usage: Box::default() }
+        Self {
+            kind,
+            code,
+            message: message.into(),
+            help: None,
+            transient: false,
+            usage: Box::default(),
+        }
     }
 
     pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
@@ -68,7 +75,12 @@ impl Error {
 
     /// Returns the error as it is recorded and shown.
     pub fn to_run_error(&self) -> RunError {
-        RunError { code: self.code.to_owned(), message: self.message.clone(), help: self.help.clone(), transient: self.transient }
+        RunError {
+            code: self.code.to_owned(),
+            message: self.message.clone(),
+            help: self.help.clone(),
+            transient: self.transient,
+        }
     }
 
     pub(crate) fn cancelled() -> Self {
@@ -76,18 +88,27 @@ impl Error {
     }
 
     pub(crate) fn time_limit(limit: std::time::Duration) -> Self {
-        Self::new(Kind::TimeLimit, "MS0310", format!("it took longer than its time limit of {}", seconds(limit)))
-            .help("raise `time_limit` in the job's settings, or make the job smaller")
+        Self::new(
+            Kind::TimeLimit,
+            "MS0310",
+            format!("it took longer than its time limit of {}", seconds(limit)),
+        )
+        .help("raise `time_limit` in the job's settings, or make the job smaller")
     }
 
     /// An error of the engine's own making; `what` says what was expected, in words.
     pub(crate) fn bug(what: impl std::fmt::Display) -> Self {
-        Self::new(Kind::Bug, "MS0314", format!("the engine could not go on: {what}"))
-            .help("this is a fault of mainstay, not of the job; `mainstay show RUN --json` has what a report needs")
+        Self::new(Kind::Bug, "MS0314", format!("the engine could not go on: {what}")).help(
+            "this is a fault of mainstay, not of the job; `mainstay show RUN --json` has what a report needs",
+        )
     }
 }
 
 /// Writes a duration as people say it: `1.5 s`, `3600 s`.
 fn seconds(d: std::time::Duration) -> String {
-    if d.subsec_millis() == 0 { format!("{} s", d.as_secs()) } else { format!("{:.1} s", d.as_secs_f64()) }
+    if d.subsec_millis() == 0 {
+        format!("{} s", d.as_secs())
+    } else {
+        format!("{:.1} s", d.as_secs_f64())
+    }
 }

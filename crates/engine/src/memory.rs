@@ -22,7 +22,11 @@ pub(crate) struct RunPool {
 impl RunPool {
     /// Opens a window on `shared`.
     pub(crate) fn new(shared: Arc<dyn MemoryPool>) -> Self {
-        Self { shared, held: AtomicUsize::new(0), peak: AtomicUsize::new(0) }
+        Self {
+            shared,
+            held: AtomicUsize::new(0),
+            peak: AtomicUsize::new(0),
+        }
     }
 
     /// Returns the most that was held at once.
@@ -88,7 +92,10 @@ mod tests {
     #[test]
     fn runs_share_a_limit_and_have_their_own_peaks() {
         let shared: Arc<dyn MemoryPool> = Arc::new(FairSpillPool::new(1000));
-        let (a, b) = (Arc::new(RunPool::new(Arc::clone(&shared))), Arc::new(RunPool::new(shared)));
+        let (a, b) = (
+            Arc::new(RunPool::new(Arc::clone(&shared))),
+            Arc::new(RunPool::new(shared)),
+        );
         let (pa, pb): (Arc<dyn MemoryPool>, Arc<dyn MemoryPool>) = (a.clone(), b.clone());
         let ra = MemoryConsumer::new("a").register(&pa);
         let rb = MemoryConsumer::new("b").register(&pb);

@@ -7,6 +7,7 @@
 
 use std::sync::Arc;
 
+use datafusion::arrow::compute::SortOptions;
 use datafusion::common::{Column, ScalarValue};
 use datafusion::error::Result;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, cast, lit};
@@ -15,7 +16,6 @@ use datafusion::physical_expr::{LexOrdering, PhysicalSortExpr};
 use datafusion::physical_plan::repartition::RepartitionExec;
 use datafusion::physical_plan::sorts::sort::SortExec;
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties, Partitioning};
-use datafusion::arrow::compute::SortOptions;
 use mainstay_model::run::Scope;
 use mainstay_model::{DataFile, Schema, SliceKey, SliceVersion};
 
@@ -39,10 +39,16 @@ pub(crate) fn plan(query: LogicalPlan, output: &Output, scope: &Scope) -> Result
     let mut columns = Vec::new();
     for field in wanted.fields() {
         let found: Vec<_> = yields.iter().filter(|(_, f)| f.name() == field.name()).collect();
-        let [(qualifier, has)] = found.as_slice() else { return Err(shape(&query, &output.schema)) };
+        let [(qualifier, has)] = found.as_slice() else {
+            return Err(shape(&query, &output.schema));
+        };
         let column = Expr::Column(Column::new(qualifier.cloned(), field.name()));
         let same = has.data_type() == field.data_type();
-        let typed = if same { column } else { cast(column, field.data_type().clone()) };
+        let typed = if same {
+            column
+        } else {
+            cast(column, field.data_type().clone())
+        };
         columns.push(typed.alias(field.name()));
     }
     if columns.len() != yields.fields().len() {
@@ -62,7 +68,11 @@ pub(crate) fn plan(query: LogicalPlan, output: &Output, scope: &Scope) -> Result
 /// The condition that a row is of one of these slices.
 fn in_slices(keys: &[SliceKey], output: &Output) -> Result<Expr> {
     let schema = mainstay_sql::arrow_types::schema(&output.schema);
-    let fields = output.slice_columns.iter().map(|name| schema.field_with_name(name)).collect::<Result<Vec<_>, _>>()?;
+    let fields = output
+        .slice_columns
+        .iter()
+        .map(|name| schema.field_with_name(name))
+        .collect::<Result<Vec<_>, _>>()?;
     if let [field] = fields.as_slice() {
         // One column: a list, which readers can look up and files are chosen by.
         let column = Expr::Column(Column::from_name(field.name()));
@@ -77,9 +87,15 @@ fn in_slices(keys: &[SliceKey], output: &Output) -> Result<Expr> {
         let null = with_null.then(|| column.clone().is_null());
         let listed = (!values.is_empty()).then(|| match values.as_slice() {
             [one] => column.clone().eq(lit(one.clone())),
-            many => column.clone().in_list(many.iter().cloned().map(lit).collect(), false),
+            many => column
+                .clone()
+                .in_list(many.iter().cloned().map(lit).collect(), false),
         });
-        return Ok([listed, null].into_iter().flatten().reduce(Expr::or).unwrap_or_else(|| lit(false)));
+        return Ok([listed, null]
+            .into_iter()
+            .flatten()
+            .reduce(Expr::or)
+            .unwrap_or_else(|| lit(false)));
     }
     let of_key = |key: &SliceKey| -> Result<Expr> {
         let mut parts = Vec::new();
@@ -97,12 +113,21 @@ fn in_slices(keys: &[SliceKey], output: &Output) -> Result<Expr> {
 }
 
 fn shape(query: &LogicalPlan, wanted: &Schema) -> Error {
-    let yields: Vec<&str> = query.schema().fields().iter().map(|f| f.name().as_str()).collect();
+    let yields: Vec<&str> = query
+        .schema()
+        .fields()
+        .iter()
+        .map(|f| f.name().as_str())
+        .collect();
     let wanted: Vec<&str> = wanted.names().collect();
     Error::new(
         Kind::Query,
         "MS0317",
-        format!("the query yields the columns {}, the dataset has {}", yields.join(", "), wanted.join(", ")),
+        format!(
+            "the query yields the columns {}, the dataset has {}",
+            yields.join(", "),
+            wanted.join(", ")
+        ),
     )
     .help("`mainstay apply` records the columns of a changed query")
 }
@@ -134,7 +159,10 @@ pub(crate) async fn write(
         None => slices::write(session, plan, target).await?,
     };
     let mut all: Vec<(SliceKey, SliceVersion)> = match (scope, &one) {
-        (Scope::Slices(keys), _) => keys.iter().map(|k| (k.clone(), SliceVersion::default())).collect(),
+        (Scope::Slices(keys), _) => keys
+            .iter()
+            .map(|k| (k.clone(), SliceVersion::default()))
+            .collect(),
         (Scope::Whole, Some(key)) => vec![(key.clone(), SliceVersion::default())],
         (Scope::Whole, None) => Vec::new(),
     };
@@ -155,16 +183,28 @@ pub(crate) async fn write(
 /// Brings the rows of a slice together: each part of the plan's output has whole slices, one after the other.
 fn by_slice(plan: Arc<dyn ExecutionPlan>, output: &Output) -> Result<Arc<dyn ExecutionPlan>> {
     let schema = plan.schema();
-    let columns = output.slice_columns.iter().map(|name| col(name, &schema)).collect::<Result<Vec<_>>>()?;
+    let columns = output
+        .slice_columns
+        .iter()
+        .map(|name| col(name, &schema))
+        .collect::<Result<Vec<_>>>()?;
     let parts = plan.output_partitioning().partition_count();
     let plan: Arc<dyn ExecutionPlan> = match parts {
         0 | 1 => plan,
-        n => Arc::new(RepartitionExec::try_new(plan, Partitioning::Hash(columns.clone(), n))?),
+        n => Arc::new(RepartitionExec::try_new(
+            plan,
+            Partitioning::Hash(columns.clone(), n),
+        )?),
     };
-    let order = SortOptions { descending: false, nulls_first: true };
+    let order = SortOptions {
+        descending: false,
+        nulls_first: true,
+    };
     let order = columns.into_iter().map(|c| PhysicalSortExpr::new(c, order));
     match LexOrdering::new(order) {
-        Some(order) => Ok(Arc::new(SortExec::new(order, plan).with_preserve_partitioning(true))),
+        Some(order) => Ok(Arc::new(
+            SortExec::new(order, plan).with_preserve_partitioning(true),
+        )),
         None => Ok(plan),
     }
 }

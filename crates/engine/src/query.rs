@@ -12,8 +12,8 @@ use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use datafusion::catalog::{Session as Planner, TableProvider};
 use datafusion::common::Result as Outcome;
-use datafusion::datasource::memory::MemorySourceConfig;
 use datafusion::datasource::TableType;
+use datafusion::datasource::memory::MemorySourceConfig;
 use datafusion::error::DataFusionError;
 use datafusion::logical_expr::Expr;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
@@ -27,8 +27,8 @@ use crate::assignment::Mounted;
 use crate::attempt::{Attempt, Event};
 use crate::cancel::CancelToken;
 use crate::engine::{Engine, Shared};
-use crate::error::translate::translate;
 use crate::error::Error;
+use crate::error::translate::translate;
 use crate::session::{Meters, Session};
 use crate::settings::Settings;
 use crate::usage;
@@ -90,7 +90,13 @@ impl Engine {
         let attempt = Attempt::start(self.settings.threads, question.time_limit)?;
         let meters = Arc::new(Meters::new(&self.shared));
         let (sender, sent) = mpsc::channel(4);
-        let work = answer(Arc::clone(&self.shared), self.settings, question, Arc::clone(&meters), sender);
+        let work = answer(
+            Arc::clone(&self.shared),
+            self.settings,
+            question,
+            Arc::clone(&meters),
+            sender,
+        );
         let answered = attempt.carry_out(work, sent, cancel, |event| match event {
             Event::Tick => Ok(()),
             Event::Item(batch) => take(batch),
@@ -160,7 +166,12 @@ impl TableProvider for MadeWhenRead {
         let make = Arc::clone(&self.0.rows);
         let made = tokio::task::spawn_blocking(move || make()).await;
         let rows = made.map_err(|e| DataFusionError::ExecutionJoin(Box::new(e)))?;
-        let rows = rows.map_err(|why| DataFusionError::Execution(format!("{} cannot be read: {why}", self.0.name)))?;
-        Ok(MemorySourceConfig::try_new_exec(&[rows], Arc::clone(&self.0.schema), projection.cloned())?)
+        let rows =
+            rows.map_err(|why| DataFusionError::Execution(format!("{} cannot be read: {why}", self.0.name)))?;
+        Ok(MemorySourceConfig::try_new_exec(
+            &[rows],
+            Arc::clone(&self.0.schema),
+            projection.cloned(),
+        )?)
     }
 }

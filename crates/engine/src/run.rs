@@ -37,7 +37,12 @@ impl Engine {
     /// # Errors
     ///
     /// [`Error`], with what was used until then. Whatever was staged is removed again.
-    pub fn run(&self, assignment: Assignment, cancel: &CancelToken, progress: &dyn Fn(Progress)) -> Result<Finished, Error> {
+    pub fn run(
+        &self,
+        assignment: Assignment,
+        cancel: &CancelToken,
+        progress: &dyn Fn(Progress),
+    ) -> Result<Finished, Error> {
         let assignment = Arc::new(assignment);
         let meters = Arc::new(Meters::new(&self.shared));
         let mut used = usage::Spent::default();
@@ -57,8 +62,14 @@ impl Engine {
         match outcome {
             Ok((slices, checks)) => {
                 let mut usage = usage::of_run(&meters, &used);
-                usage.written.insert(assignment.output.dataset.clone(), usage::written(&slices));
-                Ok(Finished { slices, checks, usage })
+                usage
+                    .written
+                    .insert(assignment.output.dataset.clone(), usage::written(&slices));
+                Ok(Finished {
+                    slices,
+                    checks,
+                    usage,
+                })
             }
             Err(failed) => {
                 let mut failed = match (failed.kind, cancel.is_cancelled()) {
@@ -86,13 +97,19 @@ impl Engine {
     ) -> Result<Computed, Error> {
         let limit = assignment.time_limit.map(|l| l.saturating_sub(used.wall));
         let attempt = Attempt::start(settings.threads, limit)?;
-        let work = compute(Arc::clone(&self.shared), settings, Arc::clone(assignment), Arc::clone(meters));
+        let work = compute(
+            Arc::clone(&self.shared),
+            settings,
+            Arc::clone(assignment),
+            Arc::clone(meters),
+        );
         let nothing = mpsc::channel::<()>(1).1;
         let result = attempt.carry_out(work, nothing, cancel, |_| {
             progress(so_far(meters));
             Ok(())
         });
         let (cpu, wall) = attempt.end();
+        meters.settle();
         used.add(cpu, wall);
         if let (Err(e), Some(limit)) = (&result, assignment.time_limit)
             && e.kind == Kind::TimeLimit
@@ -106,12 +123,21 @@ impl Engine {
     fn unstage(&self, assignment: &Assignment) {
         let output = &assignment.output;
         // What cannot be removed now is nobody's: it was never published, and is found as such by the next clean-up.
-        let _ = afterwards(remove_attempt(&output.store, &output.table, &output.attempt_prefix));
+        let _ = afterwards(remove_attempt(
+            &output.store,
+            &output.table,
+            &output.attempt_prefix,
+        ));
     }
 }
 
 /// Everything that happens on the attempt's own threads.
-async fn compute(shared: Arc<Shared>, settings: Settings, assignment: Arc<Assignment>, meters: Arc<Meters>) -> Result<Computed, Error> {
+async fn compute(
+    shared: Arc<Shared>,
+    settings: Settings,
+    assignment: Arc<Assignment>,
+    meters: Arc<Meters>,
+) -> Result<Computed, Error> {
     let told = |e: datafusion::error::DataFusionError| translate(&e, shared.limits);
     let session = Session::new(&shared, &settings, assignment.as_of, meters).map_err(told)?;
     for input in &assignment.inputs {
@@ -120,7 +146,10 @@ async fn compute(shared: Arc<Shared>, settings: Settings, assignment: Arc<Assign
     let query = session.logical(&assignment.query)?;
     let logical = output::plan(query, &assignment.output, &assignment.scope)?;
     let plan = session.physical(&logical).await.map_err(told)?;
-    let slices = output::write(&session, plan, &assignment.output, &assignment.scope).await.map_err(told)?;
+    let slices = output::write(&session, plan, &assignment.output, &assignment.scope)
+        .await
+        .map_err(told)?;
+    session.meters.settle();
     let checks = check::all(&session, &assignment, &slices, shared.limits).await?;
     Ok((slices, checks))
 }

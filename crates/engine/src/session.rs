@@ -28,6 +28,7 @@ use crate::exact;
 use crate::memory::RunPool;
 use crate::settings::Settings;
 use crate::table::PinnedTable;
+use crate::usage::Counted;
 
 mod floats;
 
@@ -46,8 +47,10 @@ pub(crate) struct Meters {
     pub(crate) pool: Arc<RunPool>,
     /// Bytes fetched, by dataset.
     pub(crate) fetched: Mutex<BTreeMap<DatasetName, Arc<AtomicU64>>>,
-    /// The plans that were executed; their operators have counted.
+    /// The plans that are being executed; their operators count.
     pub(crate) plans: Mutex<Vec<Arc<dyn ExecutionPlan>>>,
+    /// What plans that are done have counted.
+    pub(crate) settled: Mutex<Counted>,
     /// Rows written so far.
     pub(crate) rows_written: AtomicU64,
     /// Slices whose files are complete.
@@ -61,13 +64,27 @@ impl Meters {
             pool: Arc::new(RunPool::new(Arc::clone(&shared.pool))),
             fetched: Mutex::default(),
             plans: Mutex::default(),
+            settled: Mutex::default(),
             rows_written: AtomicU64::new(0),
             slices_written: AtomicU64::new(0),
         }
     }
 
+    /// Takes over what plans have counted, and lets go of them: a plan that was executed still holds what its joins collected.
+    pub(crate) fn settle(&self) {
+        let plans = std::mem::take(&mut *self.plans.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut settled = self.settled.lock().unwrap_or_else(PoisonError::into_inner);
+        plans.iter().for_each(|plan| settled.add(plan));
+    }
+
     fn counter(&self, name: &DatasetName) -> Arc<AtomicU64> {
-        Arc::clone(self.fetched.lock().unwrap_or_else(PoisonError::into_inner).entry(name.clone()).or_default())
+        Arc::clone(
+            self.fetched
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .entry(name.clone())
+                .or_default(),
+        )
     }
 
     /// Returns the bytes fetched so far, of all datasets.
@@ -79,7 +96,12 @@ impl Meters {
 
 impl Session {
     /// Opens a session without tables.
-    pub(crate) fn new(shared: &Shared, settings: &Settings, as_of: Timestamp, meters: Arc<Meters>) -> Result<Self> {
+    pub(crate) fn new(
+        shared: &Shared,
+        settings: &Settings,
+        as_of: Timestamp,
+        meters: Arc<Meters>,
+    ) -> Result<Self> {
         let pool: Arc<RunPool> = Arc::clone(&meters.pool);
         let runtime = RuntimeEnv {
             memory_pool: pool,
@@ -92,26 +114,41 @@ impl Session {
             .with_runtime_env(Arc::new(runtime))
             .build();
         exact::register(&mut state)?;
-        Ok(Self { state, tables: Mutex::default(), as_of, meters })
+        Ok(Self {
+            state,
+            tables: Mutex::default(),
+            as_of,
+            meters,
+        })
     }
 
     /// The same session, with nothing to read.
     pub(crate) fn without_tables(&self) -> Self {
-        Self { state: self.state.clone(), tables: Mutex::default(), as_of: self.as_of, meters: Arc::clone(&self.meters) }
+        Self {
+            state: self.state.clone(),
+            tables: Mutex::default(),
+            as_of: self.as_of,
+            meters: Arc::clone(&self.meters),
+        }
     }
 
     /// Makes a dataset readable, in place of what had its name.
     pub(crate) fn mount(&self, mounted: &Mounted) -> Result<()> {
         let url = address(&mounted.name)?;
         let store = CountedStore::new(mounted.store.object_store(), self.meters.counter(&mounted.name));
-        self.state.runtime_env().register_object_store(url.as_ref(), Arc::new(store));
+        self.state
+            .runtime_env()
+            .register_object_store(url.as_ref(), Arc::new(store));
         self.add(mounted.name.clone(), Arc::new(PinnedTable::new(mounted, url)?));
         Ok(())
     }
 
     /// Makes a table readable, in place of what had its name.
     pub(crate) fn add(&self, name: DatasetName, table: Arc<dyn TableProvider>) {
-        self.tables.lock().unwrap_or_else(PoisonError::into_inner).insert(name, table);
+        self.tables
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(name, table);
     }
 
     /// Plans a query as its text says, over this session's tables; the present is bound, and there is one right answer.
@@ -151,7 +188,11 @@ impl Session {
 
     /// Remembers a plan that is about to be executed, for what its operators will have counted.
     pub(crate) fn counts(&self, plan: &Arc<dyn ExecutionPlan>) {
-        self.meters.plans.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(plan));
+        self.meters
+            .plans
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(Arc::clone(plan));
     }
 
     /// What operators need to execute.
@@ -167,7 +208,11 @@ impl Session {
 
 fn wrong(problems: Vec<mainstay_sql::Problem>) -> Error {
     let said: Vec<String> = problems.iter().map(ToString::to_string).collect();
-    Error::new(Kind::Query, "MS0312", format!("the query cannot be planned: {}", said.join("; ")))
+    Error::new(
+        Kind::Query,
+        "MS0312",
+        format!("the query cannot be planned: {}", said.join("; ")),
+    )
 }
 
 /// The address under which a run's store of one dataset is found; it says which dataset a scan reads.

@@ -25,12 +25,19 @@ pub struct Settings {
 impl Settings {
     /// The settings for this many threads and this much memory.
     pub fn new(threads: usize, memory_limit: Bytes) -> Self {
-        Self { threads: threads.max(1), batch_rows: 8192, memory_limit, frugal: false }
+        Self {
+            threads: threads.max(1),
+            batch_rows: 8192,
+            memory_limit,
+            frugal: false,
+        }
     }
 
     /// Adds the settings of execution to those of planning.
     pub(crate) fn apply(&self, config: SessionConfig) -> SessionConfig {
-        let mut config = config.with_target_partitions(self.threads).with_batch_size(self.batch_rows.max(1));
+        let mut config = config
+            .with_target_partitions(self.threads)
+            .with_batch_size(self.batch_rows.max(1));
         let options = config.options_mut();
 
         // Filters run inside the Parquet reader: pages that no row of survives are never decoded.
@@ -49,11 +56,9 @@ impl Settings {
         if self.frugal {
             // Hash joins hold one side in memory and cannot spill it; sorted ones can.
             options.optimizer.prefer_hash_join = false;
-            // Small tables would still be collected into one hash table.
-            options.optimizer.hash_join_single_partition_threshold = 0;
-            options.optimizer.hash_join_single_partition_threshold_rows = 0;
-            // Fewer operators side by side: each gets a larger share of what there is.
-            options.execution.target_partitions = 1;
+            // Fewer operators side by side: each gets a larger share of what there is. Below two, the planner does not consider
+            // joins by sorting.
+            options.execution.target_partitions = 2;
         }
         config
     }

@@ -38,7 +38,11 @@ impl SpillFolder {
             .with_mode(DiskManagerMode::Directories(vec![folder.path().to_owned()]))
             .with_max_temp_directory_size(limit.0)
             .build()?;
-        Ok(Self { disk: Arc::new(disk), _folder: folder, _lock: lock })
+        Ok(Self {
+            disk: Arc::new(disk),
+            _folder: folder,
+            _lock: lock,
+        })
     }
 }
 
@@ -46,7 +50,9 @@ fn remove_abandoned(dir: &Path) -> io::Result<()> {
     for entry in fs::read_dir(dir)? {
         let path: PathBuf = entry?.path();
         // A folder without a lock yet is being made right now.
-        let Ok(lock) = File::open(path.join(LOCK)) else { continue };
+        let Ok(lock) = File::open(path.join(LOCK)) else {
+            continue;
+        };
         if lock.try_lock().is_ok() {
             match fs::remove_dir_all(&path) {
                 Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),

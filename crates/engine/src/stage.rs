@@ -21,21 +21,40 @@ pub(crate) struct Target {
 impl Target {
     /// The target of an output; its writers take their memory from `pool`.
     pub(crate) fn new(output: &Output, pool: Arc<dyn MemoryPool>) -> Result<Self> {
-        let stage = Stage::new(&output.store, &output.table, &output.attempt_prefix, &output.schema, &output.slice_columns);
-        Ok(Self { stage: stage.map_err(failed)?, slice_columns: output.slice_columns.clone(), pool })
+        let stage = Stage::new(
+            &output.store,
+            &output.table,
+            &output.attempt_prefix,
+            &output.schema,
+            &output.slice_columns,
+        );
+        Ok(Self {
+            stage: stage.map_err(failed)?,
+            slice_columns: output.slice_columns.clone(),
+            pool,
+        })
     }
 
     /// The slice columns of a batch.
     pub(crate) fn slice_arrays(&self, batch: &RecordBatch) -> Result<Vec<ArrayRef>> {
         let schema = batch.schema_ref();
-        self.slice_columns.iter().map(|c| Ok(Arc::clone(batch.column(schema.index_of(c)?)))).collect()
+        self.slice_columns
+            .iter()
+            .map(|c| Ok(Arc::clone(batch.column(schema.index_of(c)?))))
+            .collect()
     }
 
     /// The slice of a batch's first row.
     pub(crate) fn key_of_first(&self, batch: &RecordBatch) -> Result<SliceKey> {
         let arrays = self.slice_arrays(batch)?;
-        let texts = self.slice_columns.iter().zip(&arrays).map(|(c, a)| partition::slice_text(c, a, 0));
-        Ok(SliceKey(texts.collect::<mainstay_catalog::Result<_>>().map_err(failed)?))
+        let texts = self
+            .slice_columns
+            .iter()
+            .zip(&arrays)
+            .map(|(c, a)| partition::slice_text(c, a, 0));
+        Ok(SliceKey(
+            texts.collect::<mainstay_catalog::Result<_>>().map_err(failed)?,
+        ))
     }
 }
 
@@ -51,7 +70,11 @@ impl SliceWriter {
     /// A writer that has no file yet.
     pub(crate) fn new(target: &Target, key: SliceKey) -> Result<Self> {
         let writer = target.stage.slice(&key).map_err(failed)?;
-        Ok(Self { key, writer, memory: MemoryConsumer::new("writer").register(&target.pool) })
+        Ok(Self {
+            key,
+            writer,
+            memory: MemoryConsumer::new("writer").register(&target.pool),
+        })
     }
 
     /// The slice.

@@ -14,12 +14,12 @@ use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::{Result, ScalarValue, project_schema};
 use datafusion::datasource::TableType;
-use datafusion::error::DataFusionError;
 use datafusion::datasource::file_format::FileFormat;
 use datafusion::datasource::file_format::parquet::ParquetFormat;
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
 use datafusion::datasource::table_schema::TableSchemaBuilder;
+use datafusion::error::DataFusionError;
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown};
 use datafusion::physical_plan::ExecutionPlan;
@@ -72,7 +72,12 @@ impl PinnedTable {
     pub(crate) fn new(mounted: &Mounted, url: ObjectStoreUrl) -> Result<Self> {
         let schema = mainstay_sql::arrow_types::schema(&mounted.schema);
         let is_slice = |name: &str| mounted.slice_columns.iter().any(|c| c == name);
-        let file_fields: Vec<_> = schema.fields().iter().filter(|f| !is_slice(f.name())).cloned().collect();
+        let file_fields: Vec<_> = schema
+            .fields()
+            .iter()
+            .filter(|f| !is_slice(f.name()))
+            .cloned()
+            .collect();
         let slice_fields: Vec<_> = mounted
             .slice_columns
             .iter()
@@ -83,7 +88,10 @@ impl PinnedTable {
             .fields()
             .iter()
             .filter_map(|f| {
-                let slice = slice_fields.iter().position(|s| s.name() == f.name()).map(|i| i + file_schema.fields().len());
+                let slice = slice_fields
+                    .iter()
+                    .position(|s| s.name() == f.name())
+                    .map(|i| i + file_schema.fields().len());
                 slice.or_else(|| file_schema.index_of(f.name()).ok())
             })
             .collect();
@@ -93,10 +101,22 @@ impl PinnedTable {
             for f in version.files.iter().filter(|f| f.rows.0 > 0) {
                 let mut file = place(&mounted.table, f)?;
                 file.partition_values = slices.row(slice);
-                files.push(PinnedFile { file, slice, rows: usize::try_from(f.rows.0).unwrap_or(usize::MAX) });
+                files.push(PinnedFile {
+                    file,
+                    slice,
+                    rows: usize::try_from(f.rows.0).unwrap_or(usize::MAX),
+                });
             }
         }
-        Ok(Self { url, schema, file_schema, slice_fields, order, slices, files })
+        Ok(Self {
+            url,
+            schema,
+            file_schema,
+            slice_fields,
+            order,
+            slices,
+            files,
+        })
     }
 
     /// The files of slices for which all of `filters` that can be decided by slice values alone may hold.
@@ -137,7 +157,10 @@ impl TableProvider for PinnedTable {
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let kept = self.kept(filters)?;
         if kept.is_empty() {
-            return Ok(Arc::new(EmptyExec::new(project_schema(&self.schema, projection)?)));
+            return Ok(Arc::new(EmptyExec::new(project_schema(
+                &self.schema,
+                projection,
+            )?)));
         }
         let table_schema = TableSchemaBuilder::from(&self.file_schema)
             .with_table_partition_cols(self.slice_fields.clone())
@@ -148,7 +171,10 @@ impl TableProvider for PinnedTable {
         let summary = statistics::summary(&described, &all_columns)?;
         let groups: Vec<FileGroup> = grouping::balanced(described, state.config().target_partitions());
         let indices = match projection {
-            Some(wanted) => wanted.iter().filter_map(|i| self.order.get(*i).copied()).collect(),
+            Some(wanted) => wanted
+                .iter()
+                .filter_map(|i| self.order.get(*i).copied())
+                .collect(),
             None => self.order.clone(),
         };
         let config = FileScanConfigBuilder::new(self.url.clone(), Arc::new(ParquetSource::new(table_schema)))
@@ -165,7 +191,8 @@ impl TableProvider for PinnedTable {
 /// is cached of one file can never be taken for another's.
 fn place(table: &str, file: &DataFile) -> Result<PartitionedFile> {
     let mut at = PartitionedFile::new("", file.bytes.0);
-    at.object_meta.location = Path::parse(format!("{table}/{}", file.path)).map_err(object_store::Error::from)?;
+    at.object_meta.location =
+        Path::parse(format!("{table}/{}", file.path)).map_err(object_store::Error::from)?;
     let digest = file.digest.to_bytes();
     let identity = digest.iter().take(6).fold(0u64, |n, b| n << 8 | u64::from(*b));
     at.object_meta.last_modified += Duration::from_micros(identity);

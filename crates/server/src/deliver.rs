@@ -110,6 +110,11 @@ impl Instance {
             }
         };
         report.waiting.extend(moving);
+        let taken = files.iter().filter_map(|f| f.result.as_ref()?.as_ref().ok());
+        let staged: Vec<String> = taken
+            .flat_map(|t| t.files.iter().map(|(_, f)| f.path.clone()))
+            .collect();
+        self.persist(name, &staged)?;
         step::at("deliver.staged");
         let schema = unlocked(round.schema).unwrap_or_default();
         let slice_columns = spec.slice.iter().map(|s| s.name.clone()).collect();
@@ -138,6 +143,16 @@ impl Instance {
             message,
         });
         Ok(())
+    }
+
+    /// Makes sure that files staged for a dataset survive a power cut, before anything refers to them.
+    pub(crate) fn persist(&self, dataset: &DatasetName, files: &[String]) -> Result<(), Error> {
+        let table = self.table(dataset);
+        let paths: Vec<String> = files.iter().map(|f| format!("{table}/{f}")).collect();
+        let store = self.store()?;
+        self.runtime
+            .block_on(store.persist(&paths))
+            .map_err(|e| error::storage(&e))
     }
 
     fn delivery_reports(&self, recorded: &Recorded) -> Vec<DeliveryReport> {
@@ -383,7 +398,6 @@ impl mainstay_ingest::Stage for SliceStage<'_> {
             let mut writer = stage.slice(slice).map_err(failed)?;
             writer.write(rows).await.map_err(failed)?;
             let files = writer.finish().await.map_err(failed)?;
-            stage.persist(&files).await.map_err(failed)?;
             files
                 .into_iter()
                 .next()

@@ -179,6 +179,13 @@ impl Instance {
             None => mainstay_storage::open("data", &self.options.home),
         };
         let store = store.map_err(|e| error::storage(&e))?;
+        if store.local_root().is_none() {
+            // A server that lets two conditional puts win would let two writers overwrite each other; projecting refuses it.
+            let unique = format!("{}-{}", std::process::id(), self.clock.now().as_micros());
+            self.runtime
+                .block_on(store.probe_conditional_put(&unique))
+                .map_err(|e| error::storage(&e))?;
+        }
         let projector = Projector::new(&store);
         Ok(opened
             .insert(Tables {

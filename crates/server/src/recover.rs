@@ -51,6 +51,32 @@ impl Instance {
         }
     }
 
+    /// Removes those of an attempt's files that nothing refers to; if that fails, the next opening tries again.
+    pub(crate) fn discard(&self, name: &DatasetName, files: &[String]) {
+        let referenced = self.with(|state| referenced(state, name));
+        let table = self.table(name);
+        let unneeded: Vec<String> = files
+            .iter()
+            .filter(|f| !referenced.contains(*f))
+            .map(|f| format!("{table}/{f}"))
+            .collect();
+        if unneeded.is_empty() {
+            return;
+        }
+        let removed = self.store().is_ok_and(|store| {
+            let remove = async {
+                for path in &unneeded {
+                    store.delete(path).await?;
+                }
+                Ok::<(), mainstay_storage::Error>(())
+            };
+            self.runtime.block_on(remove).is_ok()
+        });
+        if !removed {
+            self.leavings.store(true, Ordering::Relaxed);
+        }
+    }
+
     /// Says that this process ends cleanly.
     pub(crate) fn unmark(&self) {
         if self.leavings.load(Ordering::Relaxed) {
@@ -73,6 +99,13 @@ impl Instance {
         let remove = async {
             for attempt in leavings(&store, &table, &referenced).await? {
                 remove_attempt(&store, &table, &attempt).await?;
+            }
+            // Of an attempt that was published, slices that came out as they were are referred to by nothing.
+            for file in store.list(&format!("{table}/*/*.parquet")).await? {
+                let path = file.path.strip_prefix(&format!("{table}/")).unwrap_or(&file.path);
+                if !path.starts_with('_') && !referenced.contains(path) {
+                    store.delete(&file.path).await?;
+                }
             }
             Ok(())
         };

@@ -1,3 +1,5 @@
+//! The digest: independent of order, batches and physical types, and of nothing else.
+
 use std::sync::Arc;
 
 use arrow::array::*;

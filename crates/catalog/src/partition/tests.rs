@@ -1,3 +1,5 @@
+//! Slice values to text and back, for every type that can slice.
+
 use arrow::array::*;
 use arrow::datatypes::TimeUnit;
 use proptest::prelude::*;

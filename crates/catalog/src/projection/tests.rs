@@ -1,3 +1,5 @@
+//! Projections: once, whatever is repeated or races.
+
 use mainstay_base::{Bytes, MultisetHash, Rows};
 use mainstay_model::{Column, ColumnType};
 

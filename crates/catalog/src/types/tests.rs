@@ -1,3 +1,5 @@
+//! Types between Arrow, Delta and the model, and coercions that change no value.
+
 use arrow::array::*;
 
 use super::*;

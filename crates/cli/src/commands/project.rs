@@ -36,7 +36,6 @@ pub(super) fn check(global: &Global, output: &Output) -> Result<Done, Error> {
 fn show_mistakes(instance: &Instance, output: &Output) -> Result<(), Error> {
     let compiled = instance.compile()?;
     output.mistakes(&compiled.render(output.color()));
-    output.note(&text::count(compiled.mistakes.len() as u64, "mistake"));
     Ok(())
 }
 
@@ -120,13 +119,26 @@ fn show_change(change: &ChangeReport, full: bool, output: &Output) {
         let (from, to) = (value(&field.from, full), value(&field.to, full));
         if from.contains('\n') || to.contains('\n') {
             output.line(format!("      {name}:"));
-            for (mark, text) in [("-", &from), ("+", &to)] {
-                let style = if mark == "-" { Style::Bad } else { Style::Good };
-                text.lines()
-                    .for_each(|l| output.line(output.paint(style, &format!("        {mark} {l}"))));
-            }
+            show_difference(&from, &to, full, output);
         } else {
             output.line(format!("      {name}: {from} → {to}"));
+        }
+    }
+}
+
+/// Shows two texts as a difference by line, with a line around each change, or whole.
+fn show_difference(from: &str, to: &str, full: bool, output: &Output) {
+    let diff = similar::TextDiff::from_lines(from, to);
+    let context = if full { usize::MAX } else { 1 };
+    for group in diff.grouped_ops(context.min(from.lines().count() + to.lines().count())) {
+        for change in group.iter().flat_map(|op| diff.iter_changes(op)) {
+            let line = change.value().trim_end();
+            let text = match change.tag() {
+                similar::ChangeTag::Delete => output.paint(Style::Bad, &format!("        - {line}")),
+                similar::ChangeTag::Insert => output.paint(Style::Good, &format!("        + {line}")),
+                similar::ChangeTag::Equal => format!("          {line}"),
+            };
+            output.line(text);
         }
     }
 }

@@ -11,6 +11,9 @@ use mainstay_model::run::{Input, Pinned, Scope};
 use mainstay_model::spec::{Compiled, Format, JobSpec, OnSchemaChange, Reads, Retries, SourceSpec};
 use mainstay_model::{Column, DataFile, DatasetName, Schema, SliceKey};
 
+/// A file: its name, its content, and what reading it gave (slice and digest seed), or nothing if it is broken.
+pub(crate) type File<'a> = (&'a str, &'a str, Option<&'a [(&'a str, u128)]>);
+
 #[derive(Default)]
 pub(crate) struct World {
     pub(crate) state: State,
@@ -41,8 +44,8 @@ impl World {
     }
 
     /// Delivers files to `air.flights`: name, content, and what reading gave (slice and digest seed), or an error.
-    pub(crate) fn deliver(&mut self, files: &[(&str, &str, Option<&[(&str, u128)]>)]) -> Vec<Fact> {
-        let file = |(name, content, rows): &(&str, &str, Option<&[(&str, u128)]>)| DeliveredFile {
+    pub(crate) fn deliver(&mut self, files: &[File<'_>]) -> Vec<Fact> {
+        let file = |(name, content, rows): &File<'_>| DeliveredFile {
             file: (*name).to_owned(),
             observed: Observed {
                 bytes: Bytes(1),

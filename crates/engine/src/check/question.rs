@@ -58,13 +58,20 @@ pub(super) fn questions(rule: &Rule, dataset: &DatasetName, slice_columns: &[Str
         Rule::Accepted { values } => {
             let of = |(c, values): (&String, &Vec<String>)| {
                 let list = values.join(", ");
-                let condition = if list.is_empty() { format!("{} IS NOT NULL", quoted(c)) } else { format!("{} NOT IN ({list})", quoted(c)) };
+                let condition = if list.is_empty() {
+                    format!("{} IS NOT NULL", quoted(c))
+                } else {
+                    format!("{} NOT IN ({list})", quoted(c))
+                };
                 (condition, format!("have a `{c}` other than {list}"))
             };
             by_row(&table, values.iter().map(of).collect())
         }
         Rule::Range { bounds } => by_row(&table, bounds.iter().filter_map(|(c, b)| outside(c, b)).collect()),
-        Rule::Unique { keys } => keys.iter().map(|key| unique(&table, key, slice_columns)).collect(),
+        Rule::Unique { keys } => keys
+            .iter()
+            .map(|key| unique(&table, key, slice_columns))
+            .collect(),
         Rule::Reference { to } => to
             .iter()
             .map(|(column, (other, theirs))| Question {
@@ -94,10 +101,18 @@ fn by_row(table: &str, conditions: Vec<(String, String)>) -> Vec<Question> {
     if conditions.is_empty() {
         return Vec::new();
     }
-    let marks: Vec<String> = conditions.iter().enumerate().map(|(i, (c, _))| format!("({c}) AS \"broken {i}\"")).collect();
+    let marks: Vec<String> = conditions
+        .iter()
+        .enumerate()
+        .map(|(i, (c, _))| format!("({c}) AS \"broken {i}\""))
+        .collect();
     let any: Vec<String> = conditions.iter().map(|(c, _)| format!("({c})")).collect();
     vec![Question {
-        sql: format!("SELECT *, {} FROM {table} WHERE {}", marks.join(", "), any.join(" OR ")),
+        sql: format!(
+            "SELECT *, {} FROM {table} WHERE {}",
+            marks.join(", "),
+            any.join(" OR ")
+        ),
         sees: Sees::Staged,
         conditions: conditions.into_iter().map(|(_, words)| words).collect(),
         counted: Counted::ByMarks,
@@ -107,7 +122,10 @@ fn by_row(table: &str, conditions: Vec<(String, String)>) -> Vec<Question> {
 fn outside(column: &str, bounds: &Bounds) -> Option<(String, String)> {
     let c = quoted(column);
     match (&bounds.min, &bounds.max) {
-        (Some(min), Some(max)) => Some((format!("{c} < {min} OR {c} > {max}"), format!("have a `{column}` outside {min} to {max}"))),
+        (Some(min), Some(max)) => Some((
+            format!("{c} < {min} OR {c} > {max}"),
+            format!("have a `{column}` outside {min} to {max}"),
+        )),
         (Some(min), None) => Some((format!("{c} < {min}"), format!("have a `{column}` below {min}"))),
         (None, Some(max)) => Some((format!("{c} > {max}"), format!("have a `{column}` above {max}"))),
         (None, None) => None,
@@ -122,8 +140,15 @@ fn unique(table: &str, key: &[String], slice_columns: &[String]) -> Question {
     let names: Vec<String> = key.iter().map(|c| format!("`{c}`")).collect();
     let list = columns.join(", ");
     Question {
-        sql: format!("SELECT {list}, count(*) AS \"rows\" FROM {table} WHERE {} GROUP BY {list} HAVING count(*) > 1", known.join(" AND ")),
-        sees: if within || slice_columns.is_empty() { Sees::Staged } else { Sees::Whole },
+        sql: format!(
+            "SELECT {list}, count(*) AS \"rows\" FROM {table} WHERE {} GROUP BY {list} HAVING count(*) > 1",
+            known.join(" AND ")
+        ),
+        sees: if within || slice_columns.is_empty() {
+            Sees::Staged
+        } else {
+            Sees::Whole
+        },
         conditions: vec![format!("have the same {} as another", names.join(", "))],
         counted: Counted::ByWeight,
     }
@@ -143,10 +168,17 @@ mod tests {
 
     #[test]
     fn one_row_has_and_two_rows_have() {
-        let rule = Rule::NotNull { columns: vec!["carrier".into(), "day".into()] };
+        let rule = Rule::NotNull {
+            columns: vec!["carrier".into(), "day".into()],
+        };
         let asked = questions(&rule, &"air.x".parse().expect("a name"), &[]);
-        let [q] = asked.as_slice() else { panic!("one question") };
-        assert_eq!(q.words(&[1, 2000]), ["1 row has no `carrier`", "2,000 rows have no `day`"]);
+        let [q] = asked.as_slice() else {
+            panic!("one question")
+        };
+        assert_eq!(
+            q.words(&[1, 2000]),
+            ["1 row has no `carrier`", "2,000 rows have no `day`"]
+        );
         assert_eq!(q.words(&[0, 0]), Vec::<String>::new());
     }
 

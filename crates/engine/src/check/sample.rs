@@ -19,7 +19,10 @@ pub(super) struct Sample {
 
 impl Sample {
     pub(super) fn new() -> Self {
-        Self { order: None, kept: Vec::new() }
+        Self {
+            order: None,
+            kept: Vec::new(),
+        }
     }
 
     /// Looks at more rows.
@@ -28,9 +31,16 @@ impl Sample {
             return Ok(());
         }
         if self.order.is_none() {
-            let fields: Vec<SortField> = batch.schema().fields().iter().map(|f| SortField::new(f.data_type().clone())).collect();
+            let fields: Vec<SortField> = batch
+                .schema()
+                .fields()
+                .iter()
+                .map(|f| SortField::new(f.data_type().clone()))
+                .collect();
             // Rows with a column that has no order are kept as they come.
-            self.order = RowConverter::supports_fields(&fields).then(|| RowConverter::new(fields)).transpose()?;
+            self.order = RowConverter::supports_fields(&fields)
+                .then(|| RowConverter::new(fields))
+                .transpose()?;
         }
         let Some(order) = &mut self.order else {
             for i in 0..batch.num_rows().min(MOST.saturating_sub(self.kept.len())) {
@@ -53,10 +63,14 @@ impl Sample {
 
     /// Returns the rows as JSON objects; NULL is null.
     pub(super) fn into_rows(self) -> Result<Vec<Map<String, Value>>, ArrowError> {
-        let Some((_, first)) = self.kept.first() else { return Ok(Vec::new()) };
+        let Some((_, first)) = self.kept.first() else {
+            return Ok(Vec::new());
+        };
         let schema = Arc::clone(first.schema_ref());
         let all = concat_batches(&schema, self.kept.iter().map(|(_, batch)| batch))?;
-        let mut writer = arrow_json::WriterBuilder::new().with_explicit_nulls(true).build::<_, arrow_json::writer::JsonArray>(Vec::new());
+        let mut writer = arrow_json::WriterBuilder::new()
+            .with_explicit_nulls(true)
+            .build::<_, arrow_json::writer::JsonArray>(Vec::new());
         writer.write(&all)?;
         writer.finish()?;
         serde_json::from_slice(&writer.into_inner()).map_err(|e| ArrowError::JsonError(e.to_string()))
@@ -71,15 +85,28 @@ mod tests {
     #[test]
     fn the_same_rows_in_any_order() {
         let batch = |values: Vec<Option<i64>>| {
-            RecordBatch::try_from_iter([("x", Arc::new(Int64Array::from(values)) as ArrayRef)]).expect("a batch")
+            RecordBatch::try_from_iter([("x", Arc::new(Int64Array::from(values)) as ArrayRef)])
+                .expect("a batch")
         };
         let sample = |batches: &[Vec<Option<i64>>]| {
             let mut sample = Sample::new();
-            batches.iter().for_each(|b| sample.add(&batch(b.clone())).expect("added"));
+            batches
+                .iter()
+                .for_each(|b| sample.add(&batch(b.clone())).expect("added"));
             serde_json::to_string(&sample.into_rows().expect("rows")).expect("json")
         };
-        let a = sample(&[vec![Some(9), Some(1), None], vec![Some(4), Some(3), Some(2), Some(8)]]);
+        let a = sample(&[
+            vec![Some(9), Some(1), None],
+            vec![Some(4), Some(3), Some(2), Some(8)],
+        ]);
         assert_eq!(a, r#"[{"x":null},{"x":1},{"x":2},{"x":3},{"x":4}]"#);
-        assert_eq!(a, sample(&[vec![Some(8), Some(2), Some(3)], vec![Some(4), Some(9)], vec![None, Some(1)]]));
+        assert_eq!(
+            a,
+            sample(&[
+                vec![Some(8), Some(2), Some(3)],
+                vec![Some(4), Some(9)],
+                vec![None, Some(1)]
+            ])
+        );
     }
 }

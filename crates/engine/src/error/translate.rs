@@ -51,7 +51,9 @@ fn of_files(e: &(dyn StdError + 'static)) -> Option<Error> {
             // What Arrow and Parquet say themselves says more.
             CatalogKind::Bug => return None,
         };
-        let detail = e.source().map_or_else(String::new, |s| format!(" ({})", plain(&s.to_string())));
+        let detail = e
+            .source()
+            .map_or_else(String::new, |s| format!(" ({})", plain(&s.to_string())));
         return Some(Error::new(is, e.code(), format!("{}{detail}", plain(&e.to_string()))).help(e.help()));
     }
     if let Some(e) = e.downcast_ref::<mainstay_storage::Error>() {
@@ -67,7 +69,9 @@ fn of_kind(is: mainstay_storage::Kind, said: &str) -> Error {
         mainstay_storage::Kind::NotFound => Kind::Data,
         _ => Kind::Store,
     };
-    Error::new(kind, is.code(), plain(said)).help(is.help()).transient(is.transient())
+    Error::new(kind, is.code(), plain(said))
+        .help(is.help())
+        .transient(is.transient())
 }
 
 /// The next cause inwards; an I/O error hides the error that it wraps from `source`.
@@ -108,7 +112,11 @@ fn tell(e: &(dyn StdError + 'static), limits: Limits) -> Option<Error> {
         return Some(mistake(&e.to_string()));
     }
     if let Some(e) = e.downcast_ref::<tokio::task::JoinError>() {
-        return Some(if e.is_cancelled() { Error::cancelled() } else { Error::bug("a part of it stopped unexpectedly") });
+        return Some(if e.is_cancelled() {
+            Error::cancelled()
+        } else {
+            Error::bug("a part of it stopped unexpectedly")
+        });
     }
     of_datafusion(e.downcast_ref::<DataFusionError>()?, limits)
 }
@@ -119,12 +127,16 @@ fn of_datafusion(e: &DataFusionError, limits: Limits) -> Option<Error> {
         DataFusionError::ResourcesExhausted(_) => memory(limits),
         DataFusionError::Plan(text) => mistake(text),
         DataFusionError::SQL(parser, _) => mistake(&parser.to_string()),
-        DataFusionError::NotImplemented(text) => {
-            Error::new(Kind::Query, "MS0312", format!("the query uses something that is not supported: {}", plain(text)))
-        }
+        DataFusionError::NotImplemented(text) => Error::new(
+            Kind::Query,
+            "MS0312",
+            format!("the query uses something that is not supported: {}", plain(text)),
+        ),
         DataFusionError::Execution(text) => of_text(text),
         DataFusionError::Internal(text) => Error::bug(plain(text)),
-        DataFusionError::Configuration(text) | DataFusionError::Substrait(text) | DataFusionError::Ffi(text) => Error::bug(plain(text)),
+        DataFusionError::Configuration(text)
+        | DataFusionError::Substrait(text)
+        | DataFusionError::Ffi(text) => Error::bug(plain(text)),
         // These only wrap; what they wrap was asked before.
         _ => return None,
     })
@@ -138,9 +150,11 @@ fn of_arrow(e: &ArrowError) -> Option<Error> {
         ArrowError::IpcError(text) => of_text(text),
         ArrowError::ParquetError(text) => damaged(text),
         ArrowError::ExternalError(_) | ArrowError::IoError(..) => return None,
-        ArrowError::OffsetOverflowError(_) | ArrowError::DictionaryKeyOverflowError => {
-            Error::new(Kind::Resources, "MS0313", "a single batch of text values grew beyond 2 GB")
-        }
+        ArrowError::OffsetOverflowError(_) | ArrowError::DictionaryKeyOverflowError => Error::new(
+            Kind::Resources,
+            "MS0313",
+            "a single batch of text values grew beyond 2 GB",
+        ),
         other => of_text(&other.to_string()),
     })
 }
@@ -170,8 +184,9 @@ fn of_store(e: &StoreError) -> Error {
 
 /// A pinned file that is not there.
 pub(crate) fn gone(path: &str) -> Error {
-    Error::new(Kind::Data, "MS0307", format!("the file `{path}` is gone"))
-        .help("something other than mainstay removed it; recompute its dataset with `mainstay run ADDRESS --force`")
+    Error::new(Kind::Data, "MS0307", format!("the file `{path}` is gone")).help(
+        "something other than mainstay removed it; recompute its dataset with `mainstay run ADDRESS --force`",
+    )
 }
 
 fn of_io(e: &io::Error, limits: Limits) -> Option<Error> {
@@ -180,7 +195,11 @@ fn of_io(e: &io::Error, limits: Limits) -> Option<Error> {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Some(disk_full()),
         _ if text.contains("disk space") && text.contains("limit") => Some(spill_limit(limits)),
         _ if e.get_ref().is_some_and(|e| e.is::<DataFusionError>()) => None,
-        _ => Some(Error::new(Kind::Store, "MS0309", format!("reading or writing a spill file failed: {}", plain(&text)))),
+        _ => Some(Error::new(
+            Kind::Store,
+            "MS0309",
+            format!("reading or writing a spill file failed: {}", plain(&text)),
+        )),
     }
 }
 
@@ -202,7 +221,11 @@ fn of_text(text: &str) -> Error {
         overflow(text)
     } else if lower.contains("no space left") {
         disk_full()
-    } else if lower.contains("cast error") || lower.contains("cannot cast") || lower.contains("can't cast") || lower.contains("error parsing") {
+    } else if lower.contains("cast error")
+        || lower.contains("cannot cast")
+        || lower.contains("can't cast")
+        || lower.contains("error parsing")
+    {
         cast(text)
     } else {
         other(text)
@@ -215,66 +238,147 @@ fn division() -> Error {
 }
 
 fn overflow(text: &str) -> Error {
-    Error::new(Kind::Query, "MS0306", format!("a number grew beyond what its type can hold: {}", plain(text)))
-        .help("cast to a wider type before calculating, for example CAST(x AS DECIMAL(38, 2)) or CAST(x AS BIGINT)")
+    Error::new(
+        Kind::Query,
+        "MS0306",
+        format!("a number grew beyond what its type can hold: {}", plain(text)),
+    )
+    .help(
+        "cast to a wider type before calculating, for example CAST(x AS DECIMAL(38, 2)) or CAST(x AS BIGINT)",
+    )
 }
 
 fn cast(text: &str) -> Error {
-    Error::new(Kind::Query, "MS0305", format!("a value could not be converted: {}", plain(text)))
-        .help("`TRY_CAST(x AS type)` yields NULL for values that do not convert")
+    Error::new(
+        Kind::Query,
+        "MS0305",
+        format!("a value could not be converted: {}", plain(text)),
+    )
+    .help("`TRY_CAST(x AS type)` yields NULL for values that do not convert")
 }
 
 pub(crate) fn damaged(text: &str) -> Error {
-    Error::new(Kind::Data, "MS0308", format!("a data file cannot be read: {}", plain(text)))
-        .help("something other than mainstay changed it; recompute its dataset with `mainstay run ADDRESS --force`")
+    Error::new(
+        Kind::Data,
+        "MS0308",
+        format!("a data file cannot be read: {}", plain(text)),
+    )
+    .help(
+        "something other than mainstay changed it; recompute its dataset with `mainstay run ADDRESS --force`",
+    )
 }
 
 fn mistake(text: &str) -> Error {
-    Error::new(Kind::Query, "MS0312", format!("the query cannot be planned: {}", plain(text)))
+    Error::new(
+        Kind::Query,
+        "MS0312",
+        format!("the query cannot be planned: {}", plain(text)),
+    )
 }
 
 fn other(text: &str) -> Error {
-    Error::new(Kind::Query, "MS0313", format!("the query failed: {}", plain(text)))
+    Error::new(
+        Kind::Query,
+        "MS0313",
+        format!("the query failed: {}", plain(text)),
+    )
 }
 
 fn memory(limits: Limits) -> Error {
-    Error::new(Kind::Resources, "MS0301", format!("it needs more memory than the limit of {} that all runs share", limits.memory))
-        .help("raise `memory` in [project], lower `parallel`, or split the job into slices")
+    //DBG
+    Error::new(
+        Kind::Resources,
+        "MS0301",
+        format!(
+            "it needs more memory than the limit of {} that all runs share",
+            limits.memory
+        ),
+    )
+    .help("raise `memory` in [project], lower `parallel`, or split the job into slices")
 }
 
 fn spill_limit(limits: Limits) -> Error {
-    Error::new(Kind::Resources, "MS0302", format!("it needs more disk for spilling than the limit of {} that all runs share", limits.spill))
-        .help("raise `spill` in [project], raise `memory`, or split the job into slices")
+    Error::new(
+        Kind::Resources,
+        "MS0302",
+        format!(
+            "it needs more disk for spilling than the limit of {} that all runs share",
+            limits.spill
+        ),
+    )
+    .help("raise `spill` in [project], raise `memory`, or split the job into slices")
 }
 
 fn disk_full() -> Error {
-    Error::new(Kind::Resources, "MS0303", "the disk with the spill folder is full")
-        .help("free space where the spill folder is; nothing was published")
+    Error::new(
+        Kind::Resources,
+        "MS0303",
+        "the disk with the spill folder is full",
+    )
+    .help("free space where the spill folder is; nothing was published")
 }
 
 /// Takes out what only a programmer of the libraries could want to know: layer names, bug-report pleas, type names.
 fn plain(text: &str) -> String {
     let mut text = text.split("\n\nbacktrace").next().unwrap_or(text);
-    for plea in ["This issue was likely caused by a bug", "This was likely caused by a bug"] {
+    for plea in [
+        "This issue was likely caused by a bug",
+        "This was likely caused by a bug",
+    ] {
         text = text.split(plea).next().unwrap_or(text);
     }
     let mut text = text.trim().trim_end_matches(['.', '\n']).to_owned();
     const LAYERS: [&str; 21] = [
-        "External error: ", "Arrow error: ", "Parquet error: ", "Cast error: ", "Parser error: ", "Compute error: ", "Io error: ",
-        "IO error: ", "Ipc error: ", "Execution error: ", "Error during planning: ", "Schema error: ", "Object Store error: ",
-        "Invalid argument error: ", "Parquet argument error: ", "Arithmetic overflow: ", "SQL error: ", "Internal error: ",
-        "Optimizer rule ", "EOF: ", "sql parser error: ",
+        "External error: ",
+        "Arrow error: ",
+        "Parquet error: ",
+        "Cast error: ",
+        "Parser error: ",
+        "Compute error: ",
+        "Io error: ",
+        "IO error: ",
+        "Ipc error: ",
+        "Execution error: ",
+        "Error during planning: ",
+        "Schema error: ",
+        "Object Store error: ",
+        "Invalid argument error: ",
+        "Parquet argument error: ",
+        "Arithmetic overflow: ",
+        "SQL error: ",
+        "Internal error: ",
+        "Optimizer rule ",
+        "EOF: ",
+        "sql parser error: ",
     ];
     for layer in LAYERS {
         text = text.replace(layer, "");
     }
     const TYPES: [(&str, &str); 24] = [
-        ("Utf8View", "string"), ("LargeUtf8", "string"), ("Utf8", "string"), ("BinaryView", "binary"), ("LargeBinary", "binary"),
-        ("UInt64", "unsigned long"), ("UInt32", "unsigned integer"), ("UInt16", "unsigned short"), ("UInt8", "unsigned byte"),
-        ("Int64", "long"), ("Int32", "integer"), ("Int16", "short"), ("Int8", "byte"), ("Float64", "double"), ("Float32", "float"),
-        ("Decimal128", "decimal"), ("Decimal256", "decimal"), ("Decimal64", "decimal"), ("Decimal32", "decimal"),
-        ("Boolean", "boolean"), ("Date32", "date"), ("Date64", "date"),
-        ("Timestamp(Microsecond, Some(\"UTC\"))", "timestamp"), ("Timestamp(Microsecond, None)", "timestamp_ntz"),
+        ("Utf8View", "string"),
+        ("LargeUtf8", "string"),
+        ("Utf8", "string"),
+        ("BinaryView", "binary"),
+        ("LargeBinary", "binary"),
+        ("UInt64", "unsigned long"),
+        ("UInt32", "unsigned integer"),
+        ("UInt16", "unsigned short"),
+        ("UInt8", "unsigned byte"),
+        ("Int64", "long"),
+        ("Int32", "integer"),
+        ("Int16", "short"),
+        ("Int8", "byte"),
+        ("Float64", "double"),
+        ("Float32", "float"),
+        ("Decimal128", "decimal"),
+        ("Decimal256", "decimal"),
+        ("Decimal64", "decimal"),
+        ("Decimal32", "decimal"),
+        ("Boolean", "boolean"),
+        ("Date32", "date"),
+        ("Date64", "date"),
+        ("Timestamp(Microsecond, Some(\"UTC\"))", "timestamp"),
+        ("Timestamp(Microsecond, None)", "timestamp_ntz"),
     ];
     for (theirs, ours) in TYPES {
         text = text.replace(theirs, ours);
@@ -286,7 +390,10 @@ fn plain(text: &str) -> String {
 mod tests {
     use super::*;
 
-    const LIMITS: Limits = Limits { memory: Bytes(1_000_000), spill: Bytes(2_000_000) };
+    const LIMITS: Limits = Limits {
+        memory: Bytes(1_000_000),
+        spill: Bytes(2_000_000),
+    };
 
     fn told(e: DataFusionError) -> (&'static str, String, bool) {
         let t = translate(&e, LIMITS);
@@ -298,7 +405,10 @@ mod tests {
         let zero = DataFusionError::ArrowError(Box::new(ArrowError::DivideByZero), None);
         let wrapped = DataFusionError::Shared(Arc::new(zero.context("while joining")));
         let deep = DataFusionError::from(ArrowError::ExternalError(Box::new(wrapped)));
-        assert_eq!(told(deep), ("MS0304", "a number was divided by zero".into(), false));
+        assert_eq!(
+            told(deep),
+            ("MS0304", "a number was divided by zero".into(), false)
+        );
     }
 
     #[test]
@@ -308,15 +418,27 @@ mod tests {
         let e = DataFusionError::from(ArrowError::IoError("Io error".into(), spill));
         assert_eq!(told(e).0, "MS0303");
         let io = io::Error::from(io::ErrorKind::StorageFull);
-        let store = StoreError::Generic { store: "LocalFileSystem", source: Box::new(io) };
+        let store = StoreError::Generic {
+            store: "LocalFileSystem",
+            source: Box::new(io),
+        };
         assert_eq!(told(DataFusionError::from(store)).0, "MS0715");
     }
 
     #[test]
     fn limits_are_named() {
         let e = DataFusionError::ResourcesExhausted("Failed to allocate additional 3 MB".into());
-        assert_eq!(told(e), ("MS0301", "it needs more memory than the limit of 1.00 MB that all runs share".into(), false));
-        let disk = io::Error::other("The used disk space during the spilling process has exceeded the allowable limit of 2 MB");
+        assert_eq!(
+            told(e),
+            (
+                "MS0301",
+                "it needs more memory than the limit of 1.00 MB that all runs share".into(),
+                false
+            )
+        );
+        let disk = io::Error::other(
+            "The used disk space during the spilling process has exceeded the allowable limit of 2 MB",
+        );
         let (code, message, _) = told(DataFusionError::IoError(disk));
         assert_eq!((code, message.contains("2.00 MB")), ("MS0302", true));
     }
@@ -326,17 +448,38 @@ mod tests {
         let e = DataFusionError::Internal("MemoryExec of Utf8View missing".into());
         let (code, message, _) = told(e);
         assert_eq!(code, "MS0314");
-        assert!(!message.contains("Utf8View") && !message.contains("bug in") && !message.contains("github"), "{message}");
-        let e = DataFusionError::from(ArrowError::CastError("Cannot cast string 'abc' to value of Int64 type".into()));
-        assert_eq!(told(e), ("MS0305", "a value could not be converted: Cannot cast string 'abc' to value of long type".into(), false));
+        assert!(
+            !message.contains("Utf8View") && !message.contains("bug in") && !message.contains("github"),
+            "{message}"
+        );
+        let e = DataFusionError::from(ArrowError::CastError(
+            "Cannot cast string 'abc' to value of Int64 type".into(),
+        ));
+        assert_eq!(
+            told(e),
+            (
+                "MS0305",
+                "a value could not be converted: Cannot cast string 'abc' to value of long type".into(),
+                false
+            )
+        );
     }
 
     #[test]
     fn only_stores_are_worth_another_try() {
         let io = io::Error::from(io::ErrorKind::ConnectionRefused);
-        let e = DataFusionError::from(StoreError::Generic { store: "S3", source: Box::new(io) });
+        let e = DataFusionError::from(StoreError::Generic {
+            store: "S3",
+            source: Box::new(io),
+        });
         assert!(translate(&e, LIMITS).transient);
-        let gone = StoreError::NotFound { path: "air/flights/x.parquet".into(), source: "none".into() };
-        assert_eq!(told(DataFusionError::from(gone)), ("MS0307", "the file `air/flights/x.parquet` is gone".into(), false));
+        let gone = StoreError::NotFound {
+            path: "air/flights/x.parquet".into(),
+            source: "none".into(),
+        };
+        assert_eq!(
+            told(DataFusionError::from(gone)),
+            ("MS0307", "the file `air/flights/x.parquet` is gone".into(), false)
+        );
     }
 }

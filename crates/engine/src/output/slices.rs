@@ -17,11 +17,19 @@ use crate::session::{Meters, Session};
 use crate::stage::{SliceWriter, Target};
 
 /// Writes all parts of a plan whose parts hold whole slices in order.
-pub(super) async fn write(session: &Session, plan: Arc<dyn ExecutionPlan>, target: Arc<Target>) -> Result<Files> {
+pub(super) async fn write(
+    session: &Session,
+    plan: Arc<dyn ExecutionPlan>,
+    target: Arc<Target>,
+) -> Result<Files> {
     let mut tasks = Tasks::new();
     for part in 0..plan.output_partitioning().partition_count() {
         let stream = plan.execute(part, session.task())?;
-        tasks.spawn(write_part(stream, Arc::clone(&target), Arc::clone(&session.meters)));
+        tasks.spawn(write_part(
+            stream,
+            Arc::clone(&target),
+            Arc::clone(&session.meters),
+        ));
     }
     let mut files = Vec::new();
     while let Some(part) = tasks.next().await {
@@ -30,7 +38,11 @@ pub(super) async fn write(session: &Session, plan: Arc<dyn ExecutionPlan>, targe
     Ok(files)
 }
 
-async fn write_part(mut rows: SendableRecordBatchStream, target: Arc<Target>, meters: Arc<Meters>) -> Result<Files> {
+async fn write_part(
+    mut rows: SendableRecordBatchStream,
+    target: Arc<Target>,
+    meters: Arc<Meters>,
+) -> Result<Files> {
     let mut files = Files::new();
     let mut open: Option<SliceWriter> = None;
     while let Some(batch) = rows.next().await {
@@ -49,7 +61,9 @@ async fn write_part(mut rows: SendableRecordBatchStream, target: Arc<Target>, me
             };
             writer.write(&piece).await?;
         }
-        meters.rows_written.fetch_add(batch.num_rows() as u64, Ordering::Relaxed);
+        meters
+            .rows_written
+            .fetch_add(batch.num_rows() as u64, Ordering::Relaxed);
     }
     if let Some(done) = open {
         finish(done, &mut files, &meters).await?;

@@ -34,9 +34,18 @@ struct Queue {
 }
 
 /// Writes all rows of a plan as one slice.
-pub(super) async fn write(session: &Session, plan: Arc<dyn ExecutionPlan>, target: Arc<Target>, key: &SliceKey) -> Result<Files> {
+pub(super) async fn write(
+    session: &Session,
+    plan: Arc<dyn ExecutionPlan>,
+    target: Arc<Target>,
+    key: &SliceKey,
+) -> Result<Files> {
     let (sender, receiver) = mpsc::channel(WAITING);
-    let queue = Arc::new(Queue { rows: Mutex::new(receiver), bytes: AtomicUsize::new(0), full: Notify::new() });
+    let queue = Arc::new(Queue {
+        rows: Mutex::new(receiver),
+        bytes: AtomicUsize::new(0),
+        full: Notify::new(),
+    });
     let parts = plan.output_partitioning().partition_count();
     let most = session.state().config().target_partitions().max(1);
     let mut feeding = Tasks::new();
@@ -81,10 +90,16 @@ pub(super) async fn write(session: &Session, plan: Arc<dyn ExecutionPlan>, targe
     Ok(files)
 }
 
-async fn feed(mut rows: SendableRecordBatchStream, to: mpsc::Sender<RecordBatch>, queue: Arc<Queue>) -> Result<()> {
+async fn feed(
+    mut rows: SendableRecordBatchStream,
+    to: mpsc::Sender<RecordBatch>,
+    queue: Arc<Queue>,
+) -> Result<()> {
     while let Some(batch) = rows.next().await {
         let batch = batch?;
-        queue.bytes.fetch_add(batch.get_array_memory_size(), Ordering::Relaxed);
+        queue
+            .bytes
+            .fetch_add(batch.get_array_memory_size(), Ordering::Relaxed);
         let batch = match to.try_send(batch) {
             Ok(()) => continue,
             Err(TrySendError::Full(batch)) => batch,
@@ -105,7 +120,9 @@ async fn drain(mut writer: SliceWriter, queue: Arc<Queue>, meters: Arc<Meters>) 
         let Some(batch) = next else { break };
         if batch.num_rows() > 0 {
             writer.write(&batch).await?;
-            meters.rows_written.fetch_add(batch.num_rows() as u64, Ordering::Relaxed);
+            meters
+                .rows_written
+                .fetch_add(batch.num_rows() as u64, Ordering::Relaxed);
         }
     }
     writer.finish().await

@@ -36,7 +36,11 @@ pub(super) fn made_exact(plan: LogicalPlan) -> Result<LogicalPlan> {
                             call.fun = WindowFunctionDefinition::AggregateUDF(twin);
                         }
                         let e = Expr::WindowFunction(call);
-                        if changes { Transformed::yes(e) } else { Transformed::no(e) }
+                        if changes {
+                            Transformed::yes(e)
+                        } else {
+                            Transformed::no(e)
+                        }
                     }
                     other => Transformed::no(other),
                 })
@@ -50,6 +54,14 @@ pub(super) fn made_exact(plan: LogicalPlan) -> Result<LogicalPlan> {
 
 fn twin(function: &Arc<AggregateUDF>) -> Option<Arc<AggregateUDF>> {
     static TWINS: OnceLock<BTreeMap<String, Arc<AggregateUDF>>> = OnceLock::new();
-    let twins = TWINS.get_or_init(|| exact::functions().into_iter().map(|f| (f.name().to_owned(), f)).collect());
-    twins.get(function.name()).filter(|twin| !Arc::ptr_eq(twin, function)).cloned()
+    let twins = TWINS.get_or_init(|| {
+        exact::functions()
+            .into_iter()
+            .map(|f| (f.name().to_owned(), f))
+            .collect()
+    });
+    twins
+        .get(function.name())
+        .filter(|twin| !Arc::ptr_eq(twin, function))
+        .cloned()
 }

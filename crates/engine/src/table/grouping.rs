@@ -15,7 +15,9 @@ pub(super) fn balanced(files: Vec<PartitionedFile>, groups: usize) -> Vec<FileGr
         // The group in which the middle of the file lies.
         let middle = before + weight(&file) / 2;
         before += weight(&file);
-        let own = if total == 0 { 0 } else { (middle * groups / total).min(groups - 1) };
+        let own = (middle * groups)
+            .checked_div(total)
+            .map_or(0, |own| own.min(groups - 1));
         match out.last_mut() {
             Some(last) if group == Some(own) => last.push(file),
             _ => out.push(vec![file]),

@@ -33,7 +33,11 @@ pub(super) async fn describe(
         let (store, file_schema) = (Arc::clone(&store), Arc::clone(file_schema));
         async move {
             let mut statistics = match collect {
-                true => format.infer_stats(state, &store, Arc::clone(&file_schema), &pinned.file.object_meta).await?,
+                true => {
+                    format
+                        .infer_stats(state, &store, Arc::clone(&file_schema), &pinned.file.object_meta)
+                        .await?
+                }
                 false => Statistics::new_unknown(&file_schema),
             };
             statistics.num_rows = Precision::Exact(pinned.rows);
@@ -44,12 +48,19 @@ pub(super) async fn describe(
                 }
             }
             let mut file = pinned.file;
-            statistics.column_statistics.extend(file.partition_values.iter().map(|value| of_slice(value, pinned.rows)));
+            statistics.column_statistics.extend(
+                file.partition_values
+                    .iter()
+                    .map(|value| of_slice(value, pinned.rows)),
+            );
             file.statistics = Some(Arc::new(statistics));
             Ok::<_, datafusion::error::DataFusionError>(file)
         }
     });
-    futures::stream::iter(described).buffered(at_once).try_collect().await
+    futures::stream::iter(described)
+        .buffered(at_once)
+        .try_collect()
+        .await
 }
 
 /// The statistics of all files together.
@@ -59,9 +70,16 @@ pub(super) fn summary(files: &[PartitionedFile], columns: &SchemaRef) -> Result<
 
 /// The statistics of a column that has one value in a whole file.
 fn of_slice(value: &datafusion::common::ScalarValue, rows: usize) -> ColumnStatistics {
-    let bytes = value.data_type().primitive_width().map_or(Precision::Absent, |w| Precision::Exact(w.saturating_mul(rows)));
+    let bytes = value
+        .data_type()
+        .primitive_width()
+        .map_or(Precision::Absent, |w| Precision::Exact(w.saturating_mul(rows)));
     if value.is_null() {
-        return ColumnStatistics { null_count: Precision::Exact(rows), byte_size: bytes, ..ColumnStatistics::new_unknown() };
+        return ColumnStatistics {
+            null_count: Precision::Exact(rows),
+            byte_size: bytes,
+            ..ColumnStatistics::new_unknown()
+        };
     }
     ColumnStatistics {
         null_count: Precision::Exact(0),

@@ -29,14 +29,25 @@ fn a_value_that_does_not_convert_is_shown() {
     let lake = lake();
     let e = fails(&lake, "SELECT CAST(carrier AS BIGINT) AS x FROM air.flights");
     assert_eq!((e.kind, e.code), (Kind::Query, "MS0305"));
-    assert!(e.message.contains("'AA'") || e.message.contains("'UA'") || e.message.contains("'DL'") || e.message.contains("'ZZ'"), "{e}");
+    assert!(
+        e.message.contains("'AA'")
+            || e.message.contains("'UA'")
+            || e.message.contains("'DL'")
+            || e.message.contains("'ZZ'"),
+        "{e}"
+    );
     assert!(!e.message.contains("Int64") && e.message.contains("long"), "{e}");
 }
 
 #[test]
 fn a_value_that_does_not_fit_the_declared_column() {
     let lake = lake();
-    let job = lake.job("SELECT seats * 1000000000 AS x FROM air.flights", &[&flights(&lake)], &[("x", "integer")], &[]);
+    let job = lake.job(
+        "SELECT seats * 1000000000 AS x FROM air.flights",
+        &[&flights(&lake)],
+        &[("x", "integer")],
+        &[],
+    );
     let e = run(&lake.engine(2, 100 << 20), &job).expect_err("it fails");
     assert!(["MS0305", "MS0306"].contains(&e.code), "{e:?}");
     assert_eq!(lake.staged(), Vec::<String>::new());
@@ -48,10 +59,18 @@ fn a_file_that_is_gone_is_named() {
     let input = flights(&lake);
     let path = &input.slices[1].1.files[0].path;
     fs::remove_file(lake.dir.path().join("lake/air/flights").join(path)).expect("removed");
-    let job = lake.job("SELECT seats AS x FROM air.flights", &[&input], &[("x", "long")], &[]);
+    let job = lake.job(
+        "SELECT seats AS x FROM air.flights",
+        &[&input],
+        &[("x", "long")],
+        &[],
+    );
     let e = run(&lake.engine(2, 100 << 20), &job).expect_err("it fails");
     assert_eq!((e.kind, e.code, e.transient), (Kind::Data, "MS0307", false));
-    assert!(e.message.contains("air.flights") && e.message.contains(path.as_str()), "{e}");
+    assert!(
+        e.message.contains("air.flights") && e.message.contains(path.as_str()),
+        "{e}"
+    );
 }
 
 #[test]
@@ -64,9 +83,18 @@ fn a_file_that_was_changed_is_named() {
     let middle = bytes.len() - 20;
     bytes.truncate(middle);
     fs::write(&at, &bytes).expect("written");
-    let job = lake.job("SELECT seats AS x FROM air.flights", &[&input], &[("x", "long")], &[]);
+    let job = lake.job(
+        "SELECT seats AS x FROM air.flights",
+        &[&input],
+        &[("x", "long")],
+        &[],
+    );
     let e = run(&lake.engine(2, 100 << 20), &job).expect_err("it fails");
-    assert_eq!((e.kind, e.code, e.transient), (Kind::Data, "MS0308", false), "{e}");
+    assert_eq!(
+        (e.kind, e.code, e.transient),
+        (Kind::Data, "MS0308", false),
+        "{e}"
+    );
     assert!(e.message.contains(path.as_str()), "{e}");
 }
 
@@ -92,7 +120,10 @@ fn cancelling_stops_within_two_seconds_and_leaves_nothing() {
             }
         })
         .expect_err("stopped");
-    let took = pulled.get().expect("it was pulled while rows were written").elapsed();
+    let took = pulled
+        .get()
+        .expect("it was pulled while rows were written")
+        .elapsed();
     assert_eq!((e.kind, e.code), (Kind::Cancelled, "MS0311"));
     assert!(took < Duration::from_secs(2), "{took:?}");
     assert_eq!(lake.staged(), Vec::<String>::new());
@@ -107,7 +138,14 @@ fn a_time_limit_stops_it_too() {
     let started = Instant::now();
     let e = run(&lake.engine(2, 500 << 20), &job).expect_err("stopped");
     assert_eq!((e.kind, e.code), (Kind::TimeLimit, "MS0310"));
-    assert_eq!(e.message, "job air.out: it took longer than its time limit of 0.7 s");
-    assert!(started.elapsed() < Duration::from_secs(3), "{:?}", started.elapsed());
+    assert_eq!(
+        e.message,
+        "job air.out: it took longer than its time limit of 0.7 s"
+    );
+    assert!(
+        started.elapsed() < Duration::from_secs(3),
+        "{:?}",
+        started.elapsed()
+    );
     assert_eq!(lake.staged(), Vec::<String>::new());
 }

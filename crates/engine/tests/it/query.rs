@@ -10,7 +10,13 @@ use mainstay_engine::{CancelToken, Question, SystemTable};
 use crate::support::{AS_OF, ask, flights, lake, lines_of, name, numbers};
 
 fn question(sql: &str, tables: Vec<SystemTable>) -> Question {
-    Question { sql: sql.to_owned(), inputs: Vec::new(), tables, as_of: Timestamp::from_micros(AS_OF), time_limit: None }
+    Question {
+        sql: sql.to_owned(),
+        inputs: Vec::new(),
+        tables,
+        as_of: Timestamp::from_micros(AS_OF),
+        time_limit: None,
+    }
 }
 
 fn facts(made: Arc<AtomicUsize>) -> SystemTable {
@@ -24,15 +30,28 @@ fn facts(made: Arc<AtomicUsize>) -> SystemTable {
         made.fetch_add(1, Ordering::Relaxed);
         Ok(vec![rows.clone()])
     };
-    SystemTable { name: name("system.facts"), schema, rows: Arc::new(make) }
+    SystemTable {
+        name: name("system.facts"),
+        schema,
+        rows: Arc::new(make),
+    }
 }
 
 #[test]
 fn rows_come_in_the_order_that_was_asked_for() {
     let lake = lake();
     let engine = lake.engine(2, 100 << 20);
-    let rows = ask(&engine, &[flights(&lake)], "SELECT carrier, sum(seats) AS s FROM air.flights GROUP BY carrier ORDER BY s DESC, carrier");
-    let expected = [r#"{"carrier":"UA","s":250}"#, r#"{"carrier":"AA","s":200}"#, r#"{"carrier":"DL","s":180}"#, r#"{"carrier":"ZZ","s":1}"#];
+    let rows = ask(
+        &engine,
+        &[flights(&lake)],
+        "SELECT carrier, sum(seats) AS s FROM air.flights GROUP BY carrier ORDER BY s DESC, carrier",
+    );
+    let expected = [
+        r#"{"carrier":"UA","s":250}"#,
+        r#"{"carrier":"AA","s":200}"#,
+        r#"{"carrier":"DL","s":180}"#,
+        r#"{"carrier":"ZZ","s":1}"#,
+    ];
     assert_eq!(rows.expect("rows"), expected);
 }
 
@@ -41,11 +60,18 @@ fn system_tables_are_made_only_when_they_are_read() {
     let lake = lake();
     let engine = lake.engine(1, 100 << 20);
     let made = Arc::new(AtomicUsize::new(0));
-    let (rows, _) = lines_of(&engine, question("SELECT 1 AS x", vec![facts(Arc::clone(&made))])).expect("rows");
-    assert_eq!((rows, made.load(Ordering::Relaxed)), (vec![r#"{"x":1}"#.to_owned()], 0));
+    let (rows, _) =
+        lines_of(&engine, question("SELECT 1 AS x", vec![facts(Arc::clone(&made))])).expect("rows");
+    assert_eq!(
+        (rows, made.load(Ordering::Relaxed)),
+        (vec![r#"{"x":1}"#.to_owned()], 0)
+    );
     let sql = "SELECT n FROM system.facts WHERE seq > 1 ORDER BY n";
     let (rows, answer) = lines_of(&engine, question(sql, vec![facts(Arc::clone(&made))])).expect("rows");
-    assert_eq!((rows, made.load(Ordering::Relaxed)), (vec![r#"{"n":8}"#.to_owned(), r#"{"n":9}"#.to_owned()], 1));
+    assert_eq!(
+        (rows, made.load(Ordering::Relaxed)),
+        (vec![r#"{"n":8}"#.to_owned(), r#"{"n":9}"#.to_owned()], 1)
+    );
     assert_eq!(answer.schema.fields().len(), 1);
 }
 
@@ -53,16 +79,36 @@ fn system_tables_are_made_only_when_they_are_read() {
 fn an_answer_without_rows_has_columns() {
     let lake = lake();
     let sql = "SELECT seq, n FROM system.facts WHERE seq > 100";
-    let (rows, answer) = lines_of(&lake.engine(1, 100 << 20), question(sql, vec![facts(Arc::default())])).expect("rows");
+    let (rows, answer) = lines_of(
+        &lake.engine(1, 100 << 20),
+        question(sql, vec![facts(Arc::default())]),
+    )
+    .expect("rows");
     assert!(rows.is_empty());
-    assert_eq!(answer.schema.fields().iter().map(|f| f.name().as_str()).collect::<Vec<_>>(), ["seq", "n"]);
+    assert_eq!(
+        answer
+            .schema
+            .fields()
+            .iter()
+            .map(|f| f.name().as_str())
+            .collect::<Vec<_>>(),
+        ["seq", "n"]
+    );
 }
 
 #[test]
 fn mistakes_are_said_in_words() {
     let lake = lake();
-    let e = ask(&lake.engine(1, 100 << 20), &[flights(&lake)], "SELECT carier FROM air.flights").expect_err("no such column");
-    assert!(e.message.contains("carier") && e.message.contains("carrier"), "{e}");
+    let e = ask(
+        &lake.engine(1, 100 << 20),
+        &[flights(&lake)],
+        "SELECT carier FROM air.flights",
+    )
+    .expect_err("no such column");
+    assert!(
+        e.message.contains("carier") && e.message.contains("carrier"),
+        "{e}"
+    );
 }
 
 #[test]

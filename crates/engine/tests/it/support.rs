@@ -8,7 +8,9 @@ use std::time::Duration;
 use arrow::array::RecordBatch;
 use mainstay_base::{Bytes, Timestamp};
 use mainstay_catalog::{Stage, types};
-use mainstay_engine::{Answer, Assignment, CancelToken, Engine, EngineConfig, Error, Finished, Mounted, Output, Question};
+use mainstay_engine::{
+    Answer, Assignment, CancelToken, Engine, EngineConfig, Error, Finished, Mounted, Output, Question,
+};
 use mainstay_model::run::Scope;
 use mainstay_model::spec::{CheckSpec, Rule, Severity};
 use mainstay_model::{Column, DatasetName, Schema, SliceKey, SliceVersion};
@@ -27,12 +29,18 @@ pub const AS_OF: i64 = 1_359_864_245_000_006;
 pub fn lake() -> Lake {
     let dir = tempfile::tempdir().expect("a folder");
     let store = mainstay_storage::open("lake", dir.path()).expect("a store");
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
     Lake { dir, store, runtime }
 }
 
 pub fn schema(columns: &[(&str, &str)]) -> Schema {
-    let column = |(name, t): &(&str, &str)| Column { name: (*name).to_owned(), column_type: t.parse().expect("a type") };
+    let column = |(name, t): &(&str, &str)| Column {
+        name: (*name).to_owned(),
+        column_type: t.parse().expect("a type"),
+    };
     Schema(columns.iter().map(column).collect())
 }
 
@@ -55,7 +63,9 @@ impl Lake {
     pub fn table(&self, dataset: &str, columns: &[(&str, &str)], slices: &[&str], files: &[&str]) -> Mounted {
         let schema = schema(columns);
         let batches = files.iter().map(|text| {
-            let reader = arrow_json::ReaderBuilder::new(types::arrow_schema(&schema)).build(text.as_bytes()).expect("a reader");
+            let reader = arrow_json::ReaderBuilder::new(types::arrow_schema(&schema))
+                .build(text.as_bytes())
+                .expect("a reader");
             reader.collect::<Result<Vec<_>, _>>().expect("rows")
         });
         let batches: Vec<_> = batches.collect();
@@ -63,12 +73,19 @@ impl Lake {
     }
 
     /// Writes batches, one file for each list and slice.
-    pub fn table_of(&self, dataset: &str, schema: &Schema, slices: &[&str], files: &[Vec<RecordBatch>]) -> Mounted {
+    pub fn table_of(
+        &self,
+        dataset: &str,
+        schema: &Schema,
+        slices: &[&str],
+        files: &[Vec<RecordBatch>],
+    ) -> Mounted {
         let slice_columns: Vec<String> = slices.iter().map(|s| (*s).to_owned()).collect();
         let table = dataset.replace('.', "/");
         let mut all: BTreeMap<SliceKey, SliceVersion> = BTreeMap::new();
         for (i, batches) in files.iter().enumerate() {
-            let stage = Stage::new(&self.store, &table, &format!("in-{i}"), schema, &slice_columns).expect("a stage");
+            let stage =
+                Stage::new(&self.store, &table, &format!("in-{i}"), schema, &slice_columns).expect("a stage");
             let written = self.runtime.block_on(async {
                 let mut writer = stage.table();
                 for batch in batches {
@@ -81,10 +98,23 @@ impl Lake {
             }
         }
         let slices = all.into_iter().collect();
-        Mounted { name: name(dataset), store: self.store.clone(), table, schema: schema.clone(), slice_columns, slices }
+        Mounted {
+            name: name(dataset),
+            store: self.store.clone(),
+            table,
+            schema: schema.clone(),
+            slice_columns,
+            slices,
+        }
     }
 
-    pub fn job(&self, query: &str, inputs: &[&Mounted], columns: &[(&str, &str)], slices: &[&str]) -> Assignment {
+    pub fn job(
+        &self,
+        query: &str,
+        inputs: &[&Mounted],
+        columns: &[(&str, &str)],
+        slices: &[&str],
+    ) -> Assignment {
         Assignment {
             query: query.to_owned(),
             label: "job air.out".to_owned(),
@@ -125,7 +155,12 @@ impl Lake {
     pub fn rows(&self, assignment: &Assignment, finished: &Finished, order: &str) -> Vec<String> {
         let out = mounted(assignment, finished);
         let engine = self.engine(2, 100 << 20);
-        ask(&engine, &[out], &format!("SELECT * FROM air.out ORDER BY {order}")).expect("read back")
+        ask(
+            &engine,
+            &[out],
+            &format!("SELECT * FROM air.out ORDER BY {order}"),
+        )
+        .expect("read back")
     }
 }
 
@@ -171,12 +206,24 @@ pub fn lines_of(engine: &Engine, question: Question) -> Result<(Vec<String>, Ans
 }
 
 pub fn check(rule: Rule, severity: Severity) -> (String, CheckSpec) {
-    ("it".to_owned(), CheckSpec { dataset: name("air.out"), rule, severity })
+    (
+        "it".to_owned(),
+        CheckSpec {
+            dataset: name("air.out"),
+            rule,
+            severity,
+        },
+    )
 }
 
 /// Some days of flights: two files, three days and one flight without a day.
 pub fn flights(lake: &Lake) -> Mounted {
-    let columns = [("day", "date"), ("carrier", "string"), ("delay", "double"), ("seats", "integer")];
+    let columns = [
+        ("day", "date"),
+        ("carrier", "string"),
+        ("delay", "double"),
+        ("seats", "integer"),
+    ];
     lake.table(
         "air.flights",
         &columns,
@@ -195,7 +242,12 @@ pub fn flights(lake: &Lake) -> Mounted {
 /// A table of `rows` rows: `id`, `grp` (of `groups`), `x` (a double), `text` (some 40 bytes); cut into `files` files.
 pub fn numbers(lake: &Lake, dataset: &str, rows: usize, groups: usize, files: usize) -> Mounted {
     use arrow::array::{ArrayRef, Float64Array, Int64Array, StringArray};
-    let schema = schema(&[("id", "long"), ("grp", "long"), ("x", "double"), ("text", "string")]);
+    let schema = schema(&[
+        ("id", "long"),
+        ("grp", "long"),
+        ("x", "double"),
+        ("text", "string"),
+    ]);
     let per_file = rows.div_ceil(files.max(1));
     let lists: Vec<Vec<RecordBatch>> = (0..files)
         .map(|f| {
@@ -203,9 +255,15 @@ pub fn numbers(lake: &Lake, dataset: &str, rows: usize, groups: usize, files: us
             let mix = |i: usize| (i as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 11;
             let columns: Vec<ArrayRef> = vec![
                 Arc::new(Int64Array::from_iter_values(ids.iter().map(|i| *i as i64))),
-                Arc::new(Int64Array::from_iter_values(ids.iter().map(|i| (mix(*i) % groups as u64) as i64))),
-                Arc::new(Float64Array::from_iter_values(ids.iter().map(|i| mix(*i) as f64 / 1e9 - 4e6 + 0.1))),
-                Arc::new(StringArray::from_iter_values(ids.iter().map(|i| format!("{:040x}", mix(*i))))),
+                Arc::new(Int64Array::from_iter_values(
+                    ids.iter().map(|i| (mix(*i) % groups as u64) as i64),
+                )),
+                Arc::new(Float64Array::from_iter_values(
+                    ids.iter().map(|i| mix(*i) as f64 / 1e9 - 4e6 + 0.1),
+                )),
+                Arc::new(StringArray::from_iter_values(
+                    ids.iter().map(|i| format!("{:040x}", mix(*i))),
+                )),
             ];
             vec![RecordBatch::try_new(types::arrow_schema(&schema), columns).expect("a batch")]
         })

@@ -38,7 +38,11 @@ pub(super) fn carry_out(
     loop {
         instance.submit(Command::StartAttempt { run: work.run })?;
         step::at("attempt.started");
-        let (number, finish, usage, checks) = attempt(instance, work, cancel, watch)?;
+        let (number, mut finish, usage, checks) = attempt(instance, work, cancel, watch)?;
+        let files = staged_files(&finish);
+        if let Err(e) = instance.persist(&work.job.dataset, &files) {
+            finish = Finish::Failed(not_durable(e));
+        }
         step::at("attempt.staged");
         let command = Command::FinishAttempt {
             run: work.run,
@@ -49,6 +53,8 @@ pub(super) fn carry_out(
         };
         let recorded = instance.submit(command)?;
         step::at("publish.recorded");
+        // What came out as it was, or failed a check, is not referred to.
+        instance.discard(&work.job.dataset, &files);
         if recorded
             .iter()
             .any(|(_, fact)| matches!(fact, Fact::Published(_)))
@@ -59,6 +65,32 @@ pub(super) fn carry_out(
             return Ok(outcome);
         }
         wait_for_retry(instance, work.run, cancel);
+    }
+}
+
+/// Returns the paths of the files that an attempt staged, relative to its table.
+fn staged_files(finish: &Finish) -> Vec<String> {
+    let Finish::Computed(staged) = finish else {
+        return Vec::new();
+    };
+    let contents: Vec<&SliceVersion> = match &staged.slices {
+        StagedSlices::Whole { slices, .. } => slices.values().collect(),
+        StagedSlices::Some(slices) => slices.values().map(|(_, content)| content).collect(),
+    };
+    contents
+        .iter()
+        .flat_map(|c| c.files.iter().map(|f| f.path.clone()))
+        .collect()
+}
+
+/// The error of an attempt whose files could not be made to survive a power cut.
+fn not_durable(e: Error) -> RunError {
+    let cause = e.causes.first().map(|c| format!(": {c}")).unwrap_or_default();
+    RunError {
+        code: e.code,
+        message: format!("{}{cause}", e.message),
+        help: e.help,
+        transient: true,
     }
 }
 

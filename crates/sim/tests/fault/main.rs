@@ -3,6 +3,8 @@
 //!
 //! `MAINSTAY_FAULT_SEED` and `MAINSTAY_FAULT_ROUNDS` choose the random part; a failure prints the seed that repeats it.
 
+#![expect(clippy::expect_used, reason = "a test whose set-up fails can only end")]
+
 use std::time::{Duration, Instant};
 
 use mainstay_server::step::STEPS;

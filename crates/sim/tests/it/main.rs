@@ -1,5 +1,12 @@
 //! The real binary, as a user has it.
 
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test whose set-up fails can only end, and a skip is said aloud"
+)]
+
 mod bad_input;
 mod cancel;
 mod delta;

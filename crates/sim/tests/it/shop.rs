@@ -39,13 +39,8 @@ fn the_first_minutes() {
         s.run(["run", "--json"]).expect_status(0).json()["runs"],
         json!([])
     );
-    assert_eq!(
-        s.run(["plan", "--exit-code"])
-            .expect_status(0)
-            .stdout
-            .contains("nothing to do"),
-        true
-    );
+    let out = s.run(["plan", "--exit-code"]).expect_status(0).stdout;
+    assert!(out.contains("nothing to do"), "{out}");
 }
 
 #[test]

@@ -33,10 +33,41 @@ pub(crate) fn rewrite(old: Window, problems: &mut Vec<Problem>) -> Result<Transf
         return Ok(Transformed::no(LogicalPlan::Window(old)));
     }
     let inputs = old.input.schema().fields().len();
-    let new = Window::try_new(unique, Arc::clone(&old.input))?;
-    let columns = aggregate::restored(&new.schema, &old.schema, inputs, &places);
-    let projection = Projection::try_new(columns, Arc::new(LogicalPlan::Window(new)))?;
+    let (plan, order) = by_sort_key(&unique, old.input)?;
+    let moved: Vec<usize> = places
+        .iter()
+        .filter_map(|at| order.iter().position(|o| o == at))
+        .collect();
+    let columns = aggregate::restored(plan.schema(), &old.schema, inputs, &moved);
+    let projection = Projection::try_new(columns, Arc::new(plan))?;
     Ok(Transformed::yes(LogicalPlan::Projection(projection)))
+}
+
+/// Puts window functions over a plan, one node for those that are partitioned and ordered alike: what was alike may no longer
+/// be, and the engine sorts once for each node. Also returns which function stands where.
+fn by_sort_key(functions: &[Expr], input: Arc<LogicalPlan>) -> Result<(LogicalPlan, Vec<usize>)> {
+    let key = |e: &Expr| match e.clone().unalias() {
+        Expr::WindowFunction(call) => Some((call.params.partition_by, call.params.order_by)),
+        _ => None,
+    };
+    let mut groups: Vec<Vec<usize>> = Vec::new();
+    for (i, expr) in functions.iter().enumerate() {
+        let alike = |g: &&mut Vec<usize>| {
+            g.first()
+                .and_then(|f| functions.get(*f))
+                .is_some_and(|f| key(f) == key(expr))
+        };
+        match groups.iter_mut().find(alike) {
+            Some(group) => group.push(i),
+            None => groups.push(vec![i]),
+        }
+    }
+    let mut plan = Arc::unwrap_or_clone(input);
+    for group in &groups {
+        let functions = group.iter().filter_map(|i| functions.get(*i).cloned()).collect();
+        plan = LogicalPlan::Window(Window::try_new(functions, Arc::new(plan))?);
+    }
+    Ok((plan, groups.concat()))
 }
 
 fn function(expr: Expr, rows: &DFSchema, problems: &mut Vec<Problem>) -> Expr {

@@ -39,6 +39,7 @@ const QUERIES: &[&str] = &[
     "SELECT ds, cust, array_agg(id ORDER BY ts) AS ids, grouping(cust) AS g FROM shop.orders GROUP BY ROLLUP (ds, cust)",
     "SELECT cust, first_value(id ORDER BY ts) AS f FROM shop.orders GROUP BY cust HAVING first_value(id ORDER BY ts) >= 0 ORDER BY first_value(id ORDER BY ts) LIMIT 2",
     "SELECT id, row_number() OVER () AS a, row_number() OVER (ORDER BY id, cust, amount, ts, items, ds) AS b, ntile(2) OVER (ORDER BY ds) AS c FROM shop.orders",
+    "SELECT id, rank() OVER (ORDER BY ds) AS r, ntile(4) OVER (ORDER BY ds) AS t, row_number() OVER (ORDER BY ds) AS n, count(*) OVER (ORDER BY ds) AS c FROM shop.orders",
     "SELECT ds, cust, sum(id) AS s, row_number() OVER (PARTITION BY ds) AS n, grouping(cust) AS g FROM shop.orders GROUP BY ROLLUP (ds, cust)",
     "SELECT ds FROM shop.orders UNION ALL SELECT ds FROM shop.clicks ORDER BY ds LIMIT 4",
 ];

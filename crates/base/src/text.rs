@@ -2,9 +2,9 @@
 
 /// Returns the candidate that is nearest to `word`, if one is near enough to be a slip of the fingers.
 pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    // A slip in a word of one or two letters leaves nothing to recognise it by.
+    // A slip in a word of one letter leaves nothing to recognise it by.
     let letters = word.chars().count();
-    let limit = if letters < 3 { 0 } else { 1 + letters / 4 };
+    let limit = if letters < 2 { 0 } else { 1 + letters / 4 };
     candidates
         .into_iter()
         .map(|c| (distance(&word.to_lowercase(), &c.to_lowercase()), c))

@@ -19,7 +19,7 @@ pub(crate) fn rewrite(old: Window, problems: &mut Vec<Problem>) -> Result<Transf
     let mut unique: Vec<Expr> = Vec::new();
     let mut places = Vec::new();
     for expr in &old.window_expr {
-        let new = function(expr.clone(), old.input.schema(), problems);
+        let new = function(expr.clone(), below(&old.input).schema(), problems);
         changed |= new != *expr;
         places.push(match unique.iter().position(|u| *u == new) {
             Some(at) => at,
@@ -41,6 +41,15 @@ pub(crate) fn rewrite(old: Window, problems: &mut Vec<Problem>) -> Result<Transf
     let columns = aggregate::restored(plan.schema(), &old.schema, inputs, &moved);
     let projection = Projection::try_new(columns, Arc::new(plan))?;
     Ok(Transformed::yes(LogicalPlan::Projection(projection)))
+}
+
+/// The rows that windows over windows are about: what the functions below compute follows from them, and breaks no tie.
+fn below(input: &LogicalPlan) -> &LogicalPlan {
+    let mut rows = input;
+    while let LogicalPlan::Window(window) = rows {
+        rows = &window.input;
+    }
+    rows
 }
 
 /// Puts window functions over a plan, one node for those that are partitioned and ordered alike: what was alike may no longer

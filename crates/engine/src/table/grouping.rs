@@ -49,7 +49,7 @@ mod tests {
             let share = sizes.iter().map(|s| s + 16_384).sum::<u64>() / groups.min(sizes.len().max(1)) as u64;
             let largest = sizes.iter().max().copied().unwrap_or(0) + 16_384;
             for g in &cut {
-                prop_assert!(g.len() > 0);
+                prop_assert!(!g.is_empty());
                 let bytes: u64 = g.iter().map(|f| f.object_meta.size + 16_384).sum();
                 prop_assert!(bytes <= share + largest + 1, "{} > {} + {}", bytes, share, largest);
             }

@@ -18,15 +18,15 @@ use mainstay_storage::Store;
 use tempfile::TempDir;
 
 /// A folder with a store and a place to spill to.
-pub struct Lake {
-    pub dir: TempDir,
-    pub store: Store,
+pub(crate) struct Lake {
+    pub(crate) dir: TempDir,
+    pub(crate) store: Store,
     runtime: tokio::runtime::Runtime,
 }
 
-pub const AS_OF: i64 = 1_359_864_245_000_006;
+pub(crate) const AS_OF: i64 = 1_359_864_245_000_006;
 
-pub fn lake() -> Lake {
+pub(crate) fn lake() -> Lake {
     let dir = tempfile::tempdir().expect("a folder");
     let store = mainstay_storage::open("lake", dir.path()).expect("a store");
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -36,7 +36,7 @@ pub fn lake() -> Lake {
     Lake { dir, store, runtime }
 }
 
-pub fn schema(columns: &[(&str, &str)]) -> Schema {
+pub(crate) fn schema(columns: &[(&str, &str)]) -> Schema {
     let column = |(name, t): &(&str, &str)| Column {
         name: (*name).to_owned(),
         column_type: t.parse().expect("a type"),
@@ -44,12 +44,12 @@ pub fn schema(columns: &[(&str, &str)]) -> Schema {
     Schema(columns.iter().map(column).collect())
 }
 
-pub fn name(text: &str) -> DatasetName {
+pub(crate) fn name(text: &str) -> DatasetName {
     text.parse().expect("a name")
 }
 
 impl Lake {
-    pub fn engine(&self, threads: usize, memory: u64) -> Engine {
+    pub(crate) fn engine(&self, threads: usize, memory: u64) -> Engine {
         Engine::new(EngineConfig {
             memory_limit: Bytes(memory),
             spill_dir: self.dir.path().join("spill"),
@@ -60,7 +60,13 @@ impl Lake {
     }
 
     /// Writes rows, given as JSON lines, one file for each text; the rows of a file are sorted out by slice.
-    pub fn table(&self, dataset: &str, columns: &[(&str, &str)], slices: &[&str], files: &[&str]) -> Mounted {
+    pub(crate) fn table(
+        &self,
+        dataset: &str,
+        columns: &[(&str, &str)],
+        slices: &[&str],
+        files: &[&str],
+    ) -> Mounted {
         let schema = schema(columns);
         let batches = files.iter().map(|text| {
             let reader = arrow_json::ReaderBuilder::new(types::arrow_schema(&schema))
@@ -73,7 +79,7 @@ impl Lake {
     }
 
     /// Writes batches, one file for each list and slice.
-    pub fn table_of(
+    pub(crate) fn table_of(
         &self,
         dataset: &str,
         schema: &Schema,
@@ -108,7 +114,7 @@ impl Lake {
         }
     }
 
-    pub fn job(
+    pub(crate) fn job(
         &self,
         query: &str,
         inputs: &[&Mounted],
@@ -137,7 +143,7 @@ impl Lake {
     }
 
     /// The files of the output's attempt that are there.
-    pub fn staged(&self) -> Vec<String> {
+    pub(crate) fn staged(&self) -> Vec<String> {
         fn walk(dir: &Path, into: &mut Vec<String>) {
             for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
                 match entry.path().is_dir() {
@@ -152,7 +158,7 @@ impl Lake {
     }
 
     /// The rows of finished slices as JSON lines, in the order of `columns` of the output.
-    pub fn rows(&self, assignment: &Assignment, finished: &Finished, order: &str) -> Vec<String> {
+    pub(crate) fn rows(&self, assignment: &Assignment, finished: &Finished, order: &str) -> Vec<String> {
         let out = mounted(assignment, finished);
         let engine = self.engine(2, 100 << 20);
         ask(
@@ -165,7 +171,7 @@ impl Lake {
 }
 
 /// What a run finished, as an input of another.
-pub fn mounted(assignment: &Assignment, finished: &Finished) -> Mounted {
+pub(crate) fn mounted(assignment: &Assignment, finished: &Finished) -> Mounted {
     let output = &assignment.output;
     Mounted {
         name: output.dataset.clone(),
@@ -177,11 +183,11 @@ pub fn mounted(assignment: &Assignment, finished: &Finished) -> Mounted {
     }
 }
 
-pub fn run(engine: &Engine, assignment: &Assignment) -> Result<Finished, Error> {
+pub(crate) fn run(engine: &Engine, assignment: &Assignment) -> Result<Finished, Error> {
     engine.run(assignment.clone(), &CancelToken::new(), &|_| {})
 }
 
-pub fn ask(engine: &Engine, inputs: &[Mounted], sql: &str) -> Result<Vec<String>, Error> {
+pub(crate) fn ask(engine: &Engine, inputs: &[Mounted], sql: &str) -> Result<Vec<String>, Error> {
     let question = Question {
         sql: sql.to_owned(),
         inputs: inputs.to_vec(),
@@ -192,7 +198,7 @@ pub fn ask(engine: &Engine, inputs: &[Mounted], sql: &str) -> Result<Vec<String>
     lines_of(engine, question).map(|(lines, _)| lines)
 }
 
-pub fn lines_of(engine: &Engine, question: Question) -> Result<(Vec<String>, Answer), Error> {
+pub(crate) fn lines_of(engine: &Engine, question: Question) -> Result<(Vec<String>, Answer), Error> {
     let mut batches = Vec::new();
     let answer = engine.query(question, &CancelToken::new(), &mut |batch| {
         batches.push(batch);
@@ -205,7 +211,7 @@ pub fn lines_of(engine: &Engine, question: Question) -> Result<(Vec<String>, Ans
     Ok((text.lines().map(str::to_owned).collect(), answer))
 }
 
-pub fn check(rule: Rule, severity: Severity) -> (String, CheckSpec) {
+pub(crate) fn check(rule: Rule, severity: Severity) -> (String, CheckSpec) {
     (
         "it".to_owned(),
         CheckSpec {
@@ -217,7 +223,7 @@ pub fn check(rule: Rule, severity: Severity) -> (String, CheckSpec) {
 }
 
 /// Some days of flights: two files, three days and one flight without a day.
-pub fn flights(lake: &Lake) -> Mounted {
+pub(crate) fn flights(lake: &Lake) -> Mounted {
     let columns = [
         ("day", "date"),
         ("carrier", "string"),
@@ -240,7 +246,7 @@ pub fn flights(lake: &Lake) -> Mounted {
 }
 
 /// A table of `rows` rows: `id`, `grp` (of `groups`), `x` (a double), `text` (some 40 bytes); cut into `files` files.
-pub fn numbers(lake: &Lake, dataset: &str, rows: usize, groups: usize, files: usize) -> Mounted {
+pub(crate) fn numbers(lake: &Lake, dataset: &str, rows: usize, groups: usize, files: usize) -> Mounted {
     use arrow::array::{ArrayRef, Float64Array, Int64Array, StringArray};
     let schema = schema(&[
         ("id", "long"),

@@ -152,7 +152,8 @@ impl Measured {
         for (s, name) in self.systems.iter().enumerate() {
             eprintln!("  [{s}] {name}");
         }
-        let times: [(&str, fn(&Spent) -> f64); 2] = [("elapsed", |s| s.wall), ("processor", |s| s.cpu)];
+        type Time = fn(&Spent) -> f64;
+        let times: [(&str, Time); 2] = [("elapsed", |s| s.wall), ("processor", |s| s.cpu)];
         for (what, value) in times {
             let heads = (0..self.systems.len()).map(|s| format!("{:>8}", format!("[{s}]")));
             eprintln!("{what:<10}{}", heads.collect::<String>());

@@ -3,7 +3,7 @@
 //! DataFusion adds doubles in the order in which they arrive, so threads, batches and files show in the last bits of
 //! `sum`, `avg`, `var`, `stddev`, `covar`, `corr` and `regr_*`. The functions here have the same names and take their
 //! place: they keep exact sums and round once, at the end. Equal rows give equal bits, at any number of threads, and
-//! every result is the exact value rounded to the nearest double ([`moments`] has the formulas). `min`, `max` and
+//! every result is the exact value rounded to the nearest double (`moments.rs` has the formulas). `min`, `max` and
 //! `median` of floats are here as well, because DataFusion's let the order decide between zeros and about NaN.
 //!
 //! Owns the replaced functions and their registration. Refuses to know tables, plans and runs. Invariant: apart from

@@ -16,11 +16,12 @@ pub trait Datasets {
     /// Returns the digest of one slice, if it is there.
     fn slice(&self, name: &DatasetName, slice: &SliceKey) -> Option<MultisetHash>;
 
-    /// Returns the slices of a dataset that were computed, with what from; also those that came out empty.
-    fn computed(&self, name: &DatasetName) -> Box<dyn Iterator<Item = (&SliceKey, Hash)> + '_>;
+    /// Returns the slices of a dataset that were computed, with what their content is known to come from; also those that came
+    /// out empty.
+    fn computed(&self, name: &DatasetName) -> Box<dyn Iterator<Item = (&SliceKey, &[Hash])> + '_>;
 
-    /// Returns what a dataset was computed from, if it was computed whole.
-    fn whole(&self, name: &DatasetName) -> Option<Hash>;
+    /// Returns what a dataset is known to come from, if it was computed whole.
+    fn whole(&self, name: &DatasetName) -> &[Hash];
 }
 
 /// What the planner needs to know of a job.
@@ -104,10 +105,10 @@ fn stale_whole(
         .collect();
     let wanted = whole_fingerprint(job.code, &job.slice_columns, &inputs);
     let held = datasets.whole(&job.dataset);
-    (held != Some(wanted)).then(|| Stale {
+    (!held.contains(&wanted)).then(|| Stale {
         dataset: job.dataset.clone(),
         slices: StaleSlices::Whole,
-        because: if held.is_none() {
+        because: if held.is_empty() {
             Because::New
         } else {
             Because::Changed
@@ -120,7 +121,7 @@ fn stale_slices(
     datasets: &dyn Datasets,
     all: &BTreeMap<&DatasetName, MultisetHash>,
 ) -> Option<Stale> {
-    let held: BTreeMap<&SliceKey, Hash> = datasets.computed(&job.dataset).collect();
+    let held: BTreeMap<&SliceKey, &[Hash]> = datasets.computed(&job.dataset).collect();
     let mut candidates: BTreeSet<&SliceKey> = held.keys().copied().collect();
     for name in job
         .reads
@@ -133,7 +134,10 @@ fn stale_slices(
     let slices: Vec<SliceKey> = candidates
         .into_iter()
         .filter(|slice| slice.0.len() == job.slice_columns.len())
-        .filter(|slice| held.get(slice) != Some(&slice_fingerprint_now(job, datasets, all, slice)))
+        .filter(|slice| {
+            let wanted = slice_fingerprint_now(job, datasets, all, slice);
+            !held.get(slice).is_some_and(|known| known.contains(&wanted))
+        })
         .cloned()
         .collect();
     (!slices.is_empty()).then(|| Stale {

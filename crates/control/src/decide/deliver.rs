@@ -5,13 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use mainstay_base::Hash;
 use mainstay_model::dataset::{DataFile, SliceVersion};
 use mainstay_model::delivery::{Delivery, Outcome};
-use mainstay_model::fact::{Delivered, Fact, Published, PublishedDataset, PublishedSlice};
+use mainstay_model::fact::{Delivered, Fact, Layer, Published, PublishedDataset, PublishedSlice};
 use mainstay_model::id::DeliveryId;
 use mainstay_model::schema::Schema;
 use mainstay_model::{DatasetName, SliceKey};
 
-use crate::command::{DeliveredFile, Taken};
-use crate::state::State;
+use super::publish::{after, layered};
+use crate::command::{DeliveredFile, Overlaid, Refusal, Taken};
+use crate::state::Dataset;
+use crate::view::Sight;
 
 /// What the source holds while the files are decided one after the other.
 struct Source {
@@ -25,18 +27,16 @@ struct Source {
 }
 
 impl Source {
-    fn new(state: &State, name: &DatasetName) -> Self {
-        let files = state.sources.get(name).into_iter().flatten();
+    fn new(sight: &Sight<'_>, name: &DatasetName) -> Self {
+        let files = sight.state.sources.get(name).into_iter().flatten();
         let active: BTreeMap<_, _> = files.filter_map(|(f, s)| Some((f.clone(), s.active?))).collect();
-        let held = state.datasets.get(name).into_iter().flat_map(|d| &d.slices);
+        let held = sight.datasets.get(name).into_iter().flat_map(|d| d.base().newest());
         Self {
             by_content: active
                 .iter()
                 .map(|(f, (id, content))| (*content, (f.clone(), *id)))
                 .collect(),
-            slices: held
-                .filter_map(|(k, h)| Some((k.clone(), h.newest()?.files.clone())))
-                .collect(),
+            slices: held.map(|(k, v)| (k.clone(), v.files.clone())).collect(),
             touched: BTreeSet::new(),
             active,
         }
@@ -66,17 +66,66 @@ impl Source {
     }
 }
 
+/// What a delivery means: what is recorded of its files, and what its source publishes, before amendments.
+struct Meaning {
+    delivered: Vec<Fact>,
+    taken: Vec<DeliveryId>,
+    publish: Option<PublishedDataset>,
+}
+
+/// Returns what a source holds, before amendments, once these files are taken in.
+pub fn base_after_delivery(
+    sight: &Sight<'_>,
+    name: &DatasetName,
+    schema: &Schema,
+    slice_columns: &[String],
+    files: &[DeliveredFile],
+) -> BTreeMap<SliceKey, SliceVersion> {
+    let empty = Dataset::default();
+    let held = sight.datasets.get(name).map_or(&empty, |d| d.base());
+    let meaning = decided(sight, name, schema.clone(), slice_columns.to_vec(), files.to_vec());
+    match meaning.publish {
+        Some(publish) => after(held, &publish),
+        None => held.newest().map(|(k, v)| (k.clone(), v.clone())).collect(),
+    }
+}
+
 pub(super) fn deliver(
-    state: &State,
+    sight: &Sight<'_>,
     name: &DatasetName,
     schema: Schema,
     slice_columns: Vec<String>,
     files: Vec<DeliveredFile>,
-) -> Vec<Fact> {
-    let mut source = Source::new(state, name);
+    overlaid: Option<Overlaid>,
+) -> Result<Vec<Fact>, Refusal> {
+    let meaning = decided(sight, name, schema, slice_columns, files);
+    let mut facts = meaning.delivered;
+    if let Some(base) = meaning.publish {
+        let held = sight.datasets.get(name).map(|d| &**d);
+        let published = Published {
+            run: None,
+            deliveries: meaning.taken,
+            datasets: layered(held, base, overlaid)?,
+            branch: None,
+            amendment: None,
+            promotes: None,
+        };
+        facts.push(published.into());
+    }
+    Ok(facts)
+}
+
+fn decided(
+    sight: &Sight<'_>,
+    name: &DatasetName,
+    schema: Schema,
+    slice_columns: Vec<String>,
+    files: Vec<DeliveredFile>,
+) -> Meaning {
+    let mut source = Source::new(sight, name);
     let mut facts: Vec<Fact> = Vec::new();
     let mut taken_ids = Vec::new();
-    let mut next = state.last_delivery;
+    let mut next = sight.state.last_delivery;
     for f in files {
         next += 1;
         let id = DeliveryId(next);
@@ -118,19 +167,23 @@ pub(super) fn deliver(
         };
         facts.push(Delivered { delivery }.into());
     }
-    facts.extend(publish(state, name, schema, slice_columns, source, taken_ids));
-    facts
+    let publish = publish(sight, name, schema, slice_columns, source, &taken_ids);
+    Meaning {
+        delivered: facts,
+        taken: taken_ids,
+        publish,
+    }
 }
 
 fn publish(
-    state: &State,
+    sight: &Sight<'_>,
     name: &DatasetName,
     schema: Schema,
     slice_columns: Vec<String>,
     mut source: Source,
-    deliveries: Vec<DeliveryId>,
-) -> Option<Fact> {
-    let held = state.datasets.get(name);
+    deliveries: &[DeliveryId],
+) -> Option<PublishedDataset> {
+    let held = sight.datasets.get(name).map(|d| d.base());
     let (mut slices, mut removed) = (Vec::new(), Vec::new());
     for slice in source.touched {
         let mut files = source.slices.remove(&slice).unwrap_or_default();
@@ -147,6 +200,7 @@ fn publish(
                 slice,
                 fingerprint: None,
                 content: Some(content),
+                run: None,
             });
         }
     }
@@ -158,7 +212,7 @@ fn publish(
         return None;
     }
     let version = held.map_or(0, |d| d.version()) + 1;
-    let dataset = PublishedDataset {
+    Some(PublishedDataset {
         dataset: name.clone(),
         version,
         schema,
@@ -166,13 +220,7 @@ fn publish(
         slices,
         removed,
         whole: None,
-    };
-    Some(
-        Published {
-            run: None,
-            deliveries,
-            datasets: vec![dataset],
-        }
-        .into(),
-    )
+        layer: Layer::Shown,
+        overlay: None,
+    })
 }

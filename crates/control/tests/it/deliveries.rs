@@ -23,7 +23,7 @@ fn the_same_content_changes_nothing_under_any_name() {
     w.deliver(&[("a", "X", Some(&[("1", 7)]))]);
     let facts = w.deliver(&[("a", "X", Some(&[("1", 7)])), ("b", "X", Some(&[("1", 7)]))]);
     assert_eq!(outcomes(&facts), ["duplicate", "duplicate"]);
-    assert_eq!(w.state.datasets[&name("air.flights")].version(), 1);
+    assert_eq!(w.state.main.datasets[&name("air.flights")].version(), 1);
     assert_eq!(w.slices("air.flights")["1"], digest(7));
 }
 
@@ -68,5 +68,5 @@ fn only_bad_files_publish_nothing() {
     let mut w = World::default();
     let facts = w.deliver(&[("a", "broken", None)]);
     assert_eq!(facts.len(), 1);
-    assert!(w.state.datasets.is_empty());
+    assert!(w.state.main.datasets.is_empty());
 }

@@ -89,7 +89,7 @@ proptest! {
         let active: Vec<_> = files.filter_map(|f| f.active).collect();
         let contents: std::collections::BTreeSet<_> = active.iter().map(|(_, c)| *c).collect();
         prop_assert_eq!(contents.len(), active.len(), "a content is in the dataset once");
-        let staged: usize = w.state.datasets.values().flat_map(|d| d.slices.values()).filter_map(|h| h.newest()).map(|c| c.files.len()).sum();
+        let staged: usize = w.state.main.datasets.values().flat_map(|d| d.slices.values()).filter_map(|h| h.newest()).map(|c| c.files.len()).sum();
         prop_assert_eq!(staged, active.len(), "every active file here has one staged file");
     }
 

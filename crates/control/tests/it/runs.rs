@@ -58,6 +58,7 @@ fn finish(w: &mut World, attempt: u32, finish: Finish, checks: Vec<CheckOutcome>
         finish,
         usage: Usage::default(),
         checks,
+        overlaid: None,
     })
     .expect("accepted")
 }
@@ -81,9 +82,9 @@ fn the_publish_and_the_end_are_one_frame() {
         1,
         "a slice without rows is not there"
     );
-    let held = &w.state.datasets[&name("air.daily")];
+    let held = &w.state.main.datasets[&name("air.daily")];
     assert!(
-        held.slices[&SliceKey::of("2")].fingerprint.is_some(),
+        held.slices[&SliceKey::of("2")].fingerprint().is_some(),
         "but it is known to have been computed"
     );
 }
@@ -94,10 +95,10 @@ fn a_recomputation_that_changes_nothing_confirms() {
     finish(&mut w, 1, computed(&[("1", Some(1)), ("2", Some(2))]), vec![]);
     start(&mut w, &["1"]);
     finish(&mut w, 1, computed(&[("1", Some(1))]), vec![]);
-    assert_eq!(w.state.datasets[&name("air.daily")].version(), 1);
+    assert_eq!(w.state.main.datasets[&name("air.daily")].version(), 1);
     start(&mut w, &["1"]);
     finish(&mut w, 1, computed(&[("1", Some(9))]), vec![]);
-    assert_eq!(w.state.datasets[&name("air.daily")].version(), 2);
+    assert_eq!(w.state.main.datasets[&name("air.daily")].version(), 2);
 }
 
 #[test]
@@ -163,6 +164,7 @@ fn a_result_of_another_attempt_is_not_accepted() {
         finish: computed(&[("1", Some(1))]),
         usage: Usage::default(),
         checks: vec![],
+        overlaid: None,
     };
     assert_eq!(w.submit(late).expect_err("stale").kind, RefusalKind::OutOfDate);
     w.submit(Command::AbandonRun {
@@ -181,6 +183,7 @@ fn a_result_of_another_attempt_is_not_accepted() {
         finish: computed(&[("1", Some(1))]),
         usage: Usage::default(),
         checks: vec![],
+        overlaid: None,
     };
     assert_eq!(w.submit(late).expect_err("stale").kind, RefusalKind::OutOfDate);
     assert!(w.slices("air.daily").is_empty());

@@ -25,7 +25,7 @@ impl World {
     pub(crate) fn submit(&mut self, command: Command) -> Result<Vec<Fact>, Refusal> {
         self.now += 1_000_000;
         let now = Timestamp::from_micros(self.now);
-        let facts = decide(&self.state, command, now)?;
+        let facts = decide(&self.state, None, command, now)?;
         for fact in &facts {
             self.log.push((now, fact.clone()));
             self.state
@@ -76,6 +76,7 @@ impl World {
             schema: schema(),
             slice_columns: vec!["day".into()],
             files,
+            overlaid: None,
         };
         self.submit(command).expect("deliveries are never refused")
     }
@@ -83,8 +84,7 @@ impl World {
     /// Returns the slices of a dataset with their digests.
     pub(crate) fn slices(&self, dataset: &str) -> BTreeMap<String, MultisetHash> {
         let held = self
-            .state
-            .datasets
+            .state.main.datasets
             .get(&name(dataset))
             .into_iter()
             .flat_map(|d| &d.slices);
@@ -166,6 +166,7 @@ pub(crate) fn job(sql: &str, code: &str) -> Resource {
 pub(crate) fn pinned(slices: &[&str]) -> Pinned {
     Pinned {
         job: name("air.daily"),
+        branch: None,
         generation: 1,
         code: Hash::of(b"code"),
         scope: Scope::Slices(slices.iter().map(|s| SliceKey::of(*s)).collect()),

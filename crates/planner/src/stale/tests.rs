@@ -5,8 +5,8 @@ use super::*;
 #[derive(Default)]
 struct World {
     data: BTreeMap<DatasetName, BTreeMap<SliceKey, MultisetHash>>,
-    computed: BTreeMap<DatasetName, BTreeMap<SliceKey, Hash>>,
-    whole: BTreeMap<DatasetName, Hash>,
+    computed: BTreeMap<DatasetName, BTreeMap<SliceKey, Vec<Hash>>>,
+    whole: BTreeMap<DatasetName, Vec<Hash>>,
 }
 
 impl World {
@@ -23,8 +23,9 @@ impl World {
         let Some(s) = stale(job, self) else { return };
         let (whole, each) = fingerprints(job, self, &s.slices);
         if let Some(w) = whole {
-            self.whole.insert(job.dataset.clone(), w);
+            self.whole.insert(job.dataset.clone(), vec![w]);
         }
+        let each = each.into_iter().map(|(k, fp)| (k, vec![fp]));
         self.computed.entry(job.dataset.clone()).or_default().extend(each);
     }
 }
@@ -36,17 +37,17 @@ impl Datasets for World {
     fn slice(&self, name: &DatasetName, slice: &SliceKey) -> Option<MultisetHash> {
         self.data.get(name)?.get(slice).copied()
     }
-    fn computed(&self, name: &DatasetName) -> Box<dyn Iterator<Item = (&SliceKey, Hash)> + '_> {
+    fn computed(&self, name: &DatasetName) -> Box<dyn Iterator<Item = (&SliceKey, &[Hash])> + '_> {
         Box::new(
             self.computed
                 .get(name)
                 .into_iter()
                 .flatten()
-                .map(|(k, v)| (k, *v)),
+                .map(|(k, v)| (k, v.as_slice())),
         )
     }
-    fn whole(&self, name: &DatasetName) -> Option<Hash> {
-        self.whole.get(name).copied()
+    fn whole(&self, name: &DatasetName) -> &[Hash] {
+        self.whole.get(name).map(Vec::as_slice).unwrap_or_default()
     }
 }
 

@@ -3,12 +3,14 @@
 //! The documents of `--json`, and later of the HTTP API: plain data with stable keys in snake_case. No handlers, no rules,
 //! no defaults that change behaviour.
 
+mod amend;
 mod data;
 mod error;
 mod journal;
 mod project;
 mod run;
 
+pub use amend::{AmendReport, BranchDataset, BranchReport, EffortReport, ReachReport, RowChange};
 pub use data::{
     DatasetReport, DeliverReport, DeliveryReport, DependenciesReport, Fallback, ListReport, SliceReport,
     SlicesReport,

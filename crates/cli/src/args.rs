@@ -36,6 +36,9 @@ pub(crate) struct Global {
     /// As part of which account
     #[arg(long, global = true, value_name = "NAME", env = "MAINSTAY_ACCOUNT")]
     pub(crate) account: Option<String>,
+    /// In which branch; the live side if left out
+    #[arg(long, global = true, value_name = "NAME", env = "MAINSTAY_BRANCH")]
+    pub(crate) branch: Option<String>,
     /// Why; recorded with every change
     #[arg(long, global = true, value_name = "TEXT")]
     pub(crate) reason: Option<String>,

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use mainstay_base::{Hash, Rows};
+use mainstay_model::amendment::{Consequences, Edit, Overlay};
 use mainstay_model::dataset::SliceVersion;
 use mainstay_model::delivery::{FileError, Observed};
-use mainstay_model::amendment::{Consequences, Edit, Overlay};
 use mainstay_model::id::{AmendmentId, ApplyId, PlanId, RunId};
 use mainstay_model::resource::Resource;
 use mainstay_model::run::{CheckOutcome, Pinned, RunError, RunOutcome, Usage};

@@ -11,8 +11,8 @@ pub use deliver::base_after_delivery;
 pub use publish::base_after_run;
 
 use mainstay_base::Timestamp;
-use mainstay_model::fact::{CancelRequested, Fact, Planned, Projected};
 use mainstay_model::BranchName;
+use mainstay_model::fact::{CancelRequested, Fact, Planned, Projected};
 use mainstay_model::id::PlanId;
 
 use crate::command::{Command, Refusal, RefusalKind};

@@ -2,7 +2,7 @@
 //!
 //! It is serialised as a snapshot; [`State::FOLD_VERSION`] changes whenever the same facts would fold into something else.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use mainstay_base::{Hash, Timestamp};
 use mainstay_model::change::Change;
@@ -127,6 +127,23 @@ impl State {
                 .filter(|b| b.about.status != BranchStatus::Dropped)
                 .map(|b| &b.line),
         }
+    }
+
+    /// Returns the paths of all files of a dataset that anything refers to: any version on any side, what lies under
+    /// amendments, and the rows that amendments bring.
+    pub fn files_of(&self, name: &DatasetName) -> BTreeSet<String> {
+        let lines = self.branches.values().flat_map(|b| [&b.line, &b.former]);
+        let held = lines
+            .chain([&self.main])
+            .filter_map(|line| line.dataset(name))
+            .flat_map(|d| [Some(d), d.base.as_deref()].into_iter().flatten());
+        let contents = held.flat_map(|d| d.slices.values().flat_map(|h| &h.contents));
+        let published = contents.flat_map(|c| c.files.iter().flat_map(|v| &v.files));
+        let amendments = self.amendments.values().filter(|a| a.dataset == *name);
+        let brought = amendments
+            .filter_map(|a| a.edit.brought())
+            .flat_map(|b| b.files.iter().map(|(_, f)| f));
+        published.chain(brought).map(|f| f.path.clone()).collect()
     }
 
     /// Serialises the state for a snapshot.

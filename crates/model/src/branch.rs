@@ -37,7 +37,9 @@ impl fmt::Display for BranchName {
 
 /// What is wrong with a text that should be a branch's name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` cannot name a branch: lower-case letters, digits, `-` and `_`, beginning with a letter; `main` is the live side")]
+#[error(
+    "`{0}` cannot name a branch: lower-case letters, digits, `-` and `_`, beginning with a letter; `main` is the live side"
+)]
 pub struct BadBranch(pub String);
 
 impl FromStr for BranchName {
@@ -53,7 +55,11 @@ impl FromStr for BranchName {
             && chars.all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_')
             && s.len() <= 60
             && s != "main";
-        if ok { Ok(Self(s.to_owned())) } else { Err(BadBranch(s.to_owned())) }
+        if ok {
+            Ok(Self(s.to_owned()))
+        } else {
+            Err(BadBranch(s.to_owned()))
+        }
     }
 }
 

@@ -123,6 +123,7 @@ impl Instance {
             schema,
             slice_columns,
             files,
+            overlaid: None,
         })?;
         step::at("deliver.recorded");
         self.project(name)?;
@@ -169,7 +170,11 @@ impl Instance {
     /// Says whether a file is not as it was seen last.
     fn is_new(&self, source: &DatasetName, found: &Found) -> bool {
         self.with(|state| {
-            let last = state.sources.get(source).and_then(|files| files.get(&found.file));
+            let last = state
+                .state
+                .sources
+                .get(source)
+                .and_then(|files| files.get(&found.file));
             last.is_none_or(|f| f.last.observed != found.observed)
         })
     }
@@ -218,7 +223,7 @@ impl<'a> Round<'a> {
                 .get(name)
                 .into_iter()
                 .flat_map(|files| files.values());
-            let known = state.datasets.get(name).and_then(|d| d.schema()).cloned();
+            let known = state.main.dataset(name).and_then(|d| d.base().schema()).cloned();
             let epoch = ledger.journal().head().epoch;
             let held = files
                 .filter_map(|f| f.active.map(|(_, content)| content))

@@ -34,6 +34,7 @@ pub(crate) fn refusal(r: Refusal) -> Error {
     let kind = match r.kind {
         RefusalKind::NotFound => ErrorKind::NotFound,
         RefusalKind::OutOfDate => ErrorKind::OutOfDate,
+        RefusalKind::Refused => ErrorKind::Refused,
         RefusalKind::Conflict => ErrorKind::Refused,
         RefusalKind::Invalid => ErrorKind::Invalid,
     };

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use mainstay_api::{
     ApplyReport, ChangeReport, CheckReport, Error, ErrorKind, Estimate, PlanReport, StaleReport,
 };
-use mainstay_control::{At, Command, State, diff, job_of};
+use mainstay_control::{At, Command, Sight, diff, job_of};
 use mainstay_model::change::Change;
 use mainstay_model::fact::{Applied, Fact};
 use mainstay_model::id::{ApplyId, PlanId};
@@ -171,7 +171,7 @@ pub(crate) fn jobs_in_order(resources: &[Resource]) -> Vec<Job> {
 }
 
 /// Says what would have to be computed if these were the resources, and what that costs by the last runs.
-pub(crate) fn stale_after(state: &State, resources: &[Resource]) -> (Vec<StaleReport>, Estimate) {
+pub(crate) fn stale_after(state: &Sight<'_>, resources: &[Resource]) -> (Vec<StaleReport>, Estimate) {
     let now = At::now(state);
     let mut reports: BTreeMap<DatasetName, StaleReport> = BTreeMap::new();
     let mut estimate = Estimator::default();
@@ -238,11 +238,11 @@ fn follows(job: &Job, stale: &BTreeMap<DatasetName, StaleReport>) -> Option<Stal
 }
 
 /// Says in words why a job is stale, from its last good run.
-pub(crate) fn because(state: &State, job: &Job) -> String {
+pub(crate) fn because(state: &Sight<'_>, job: &Job) -> String {
     let Some(run) = state
         .last_good
         .get(&job.dataset)
-        .and_then(|id| state.runs.get(id))
+        .and_then(|id| state.state.runs.get(id))
     else {
         return "never computed".to_owned();
     };
@@ -277,13 +277,17 @@ struct Estimator {
 }
 
 impl Estimator {
-    fn add(&mut self, state: &State, dataset: &DatasetName, slices: &[String]) {
+    fn add(&mut self, state: &Sight<'_>, dataset: &DatasetName, slices: &[String]) {
         self.runs += 1;
         let whole = slices == ["all"];
         let held = state.datasets.get(dataset).map_or(0, |d| d.slices.len() as u64);
         let count = if whole { held.max(1) } else { slices.len() as u64 };
         self.slices += count;
-        let Some(run) = state.last_good.get(dataset).and_then(|id| state.runs.get(id)) else {
+        let Some(run) = state
+            .last_good
+            .get(dataset)
+            .and_then(|id| state.state.runs.get(id))
+        else {
             return;
         };
         let share = count as f64 / (run.slices.len().max(1)) as f64;

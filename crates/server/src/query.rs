@@ -69,7 +69,7 @@ impl Instance {
             .collect();
         let store = self.store()?;
         let version = self.versions(&read, options.when)?;
-        let inputs = self.with(|state| self.mount_all(state, &store, |n| version(state.datasets.get(n))))?;
+        let inputs = self.with(|state| self.mount_all(state, &store, |n| version(state.dataset(n))))?;
         let question = Question {
             sql: sql.to_owned(),
             inputs,

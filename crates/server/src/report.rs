@@ -1,12 +1,16 @@
 //! From the state to what people see.
 
+mod amend;
+
 use mainstay_api::{DeliveryReport, Mistake, RunReport, UsageReport};
 use mainstay_base::Timestamp;
-use mainstay_control::{Run, RunStatus, SourceFile, State};
+use mainstay_control::{Run, RunStatus, Sight, SourceFile};
 use mainstay_model::delivery::{Delivery, Outcome};
 use mainstay_model::id::RunId;
 use mainstay_model::run::{RunOutcome, Scope, Usage};
 use mainstay_model::{DatasetName, SliceKey};
+
+pub(crate) use amend::{amendment, branch, edit, effort, reach};
 
 pub(crate) fn mistakes(found: &[mainstay_project::Mistake]) -> Vec<Mistake> {
     let each = |m: &mainstay_project::Mistake| Mistake {
@@ -21,7 +25,7 @@ pub(crate) fn mistakes(found: &[mainstay_project::Mistake]) -> Vec<Mistake> {
 }
 
 /// Writes slices as people see them.
-pub(crate) fn slice_texts(state: &State, dataset: &DatasetName, slices: &[SliceKey]) -> Vec<String> {
+pub(crate) fn slice_texts(state: &Sight<'_>, dataset: &DatasetName, slices: &[SliceKey]) -> Vec<String> {
     let columns = state
         .datasets
         .get(dataset)
@@ -30,7 +34,7 @@ pub(crate) fn slice_texts(state: &State, dataset: &DatasetName, slices: &[SliceK
     slices.iter().map(|s| s.text(&columns)).collect()
 }
 
-pub(crate) fn delivery(state: &State, d: &Delivery, time: Timestamp) -> DeliveryReport {
+pub(crate) fn delivery(state: &Sight<'_>, d: &Delivery, time: Timestamp) -> DeliveryReport {
     let mut report = DeliveryReport {
         id: d.id.to_string(),
         source: d.source.to_string(),
@@ -66,7 +70,7 @@ pub(crate) fn delivery(state: &State, d: &Delivery, time: Timestamp) -> Delivery
     report
 }
 
-pub(crate) fn source_file(state: &State, file: &SourceFile) -> DeliveryReport {
+pub(crate) fn source_file(state: &Sight<'_>, file: &SourceFile) -> DeliveryReport {
     delivery(state, &file.last, file.time)
 }
 
@@ -94,7 +98,7 @@ pub(crate) fn usage(u: &Usage) -> UsageReport {
     }
 }
 
-pub(crate) fn run(state: &State, id: RunId, run: &Run, now: Timestamp) -> RunReport {
+pub(crate) fn run(state: &Sight<'_>, id: RunId, run: &Run, now: Timestamp) -> RunReport {
     let used = run.usage();
     let slices = if run.slices.is_empty() {
         match &run.pinned.scope {
@@ -111,7 +115,7 @@ pub(crate) fn run(state: &State, id: RunId, run: &Run, now: Timestamp) -> RunRep
             .iter()
             .filter_map(|s| dataset.and_then(|d| d.slices.get(s)));
         histories
-            .filter(|h| h.contents.iter().any(|(v, _)| *v == version))
+            .filter(|h| h.contents.iter().any(|c| c.version == version))
             .count()
     });
     RunReport {

@@ -55,7 +55,7 @@ impl Instance {
         let runs = schedule::run_all(self, jobs, request, cancel, watch)?;
         let now = self.clock.now();
         let runs = self.with(|state| {
-            let known = runs.iter().filter_map(|id| Some((id, state.runs.get(id)?)));
+            let known = runs.iter().filter_map(|id| Some((id, state.state.runs.get(id)?)));
             known.map(|(id, r)| report::run(state, *id, r, now)).collect()
         });
         Ok((delivered, RunsReport { runs }))

@@ -6,7 +6,7 @@ use mainstay_api::{
     DatasetReport, DependenciesReport, Error, ErrorKind, Fallback, HistoryEntry, HistoryReport, ListReport,
     RunsReport, SliceReport, SlicesReport,
 };
-use mainstay_control::{At, Dataset, State, field_changes, job_of};
+use mainstay_control::{At, Dataset, Sight, field_changes, job_of};
 use mainstay_model::address::Selection;
 use mainstay_model::resource::{Kind, Resource, ResourceKey};
 use mainstay_model::spec::Reads;
@@ -50,16 +50,16 @@ impl Instance {
                 names.iter().filter_map(|n| self.dataset(n).ok()).map(|d| to_value(&d)).collect()
             }
             "delivery" => self.with(|state| {
-                let mut files: Vec<_> = state.sources.values().flat_map(BTreeMap::values).collect();
+                let mut files: Vec<_> = state.state.sources.values().flat_map(BTreeMap::values).collect();
                 files.sort_by_key(|f| f.last.id);
                 files.iter().map(|f| to_value(&report::source_file(state, f))).collect()
             }),
             "run" => self.runs().runs.iter().map(to_value).collect(),
             "plan" => self.with(|state| {
                 let each = |(id, p): (&mainstay_model::PlanId, &mainstay_control::PlanEntry)| {
-                    json!({ "plan": id.to_string(), "time": p.time, "changes": p.changes.len(), "current": p.base == state.last_apply() })
+                    json!({ "plan": id.to_string(), "time": p.time, "changes": p.changes.len(), "current": p.base == state.last_apply })
                 };
-                state.plans.iter().map(each).collect()
+                state.state.plans.iter().map(each).collect()
             }),
             "apply" => self.with(|state| {
                 let each = |(id, a): (&mainstay_model::ApplyId, &mainstay_control::AppliedEntry)| {
@@ -67,7 +67,7 @@ impl Instance {
                     json!({ "apply": id.0, "time": a.time, "who": a.actor, "reason": a.reason, "changed": changed, "seq": a.seq,
                         "plan": a.plan.map(|p| p.to_string()), "reverts": a.reverts.map(|r| r.0) })
                 };
-                state.applies.iter().map(each).collect()
+                state.state.applies.iter().map(each).collect()
             }),
             _ => {
                 let wanted: Kind = kind.parse().map_err(|k: String| {
@@ -96,21 +96,29 @@ impl Instance {
         let found = match address {
             Address::Dataset(name, Selection::All) => return self.dataset(name).map(|d| to_value(&d)),
             Address::Dataset(name, selection) => return self.slices(name, selection).map(|s| to_value(&s)),
-            Address::Run(id) => self.with(|s| s.runs.get(id).map(|r| to_value(&report::run(s, *id, r, now)))),
+            Address::Run(id) => self.with(|s| s.state.runs.get(id).map(|r| to_value(&report::run(s, *id, r, now)))),
             Address::Plan(id) => self.with(|s| {
-                let p = s.plans.get(id)?;
+                let p = s.state.plans.get(id)?;
                 Some(json!({ "plan": id.to_string(), "time": p.time, "base": p.base.map(|b| b.0),
-                    "current": p.base == s.last_apply(), "changes": p.changes }))
+                    "current": p.base == s.last_apply, "changes": p.changes }))
             }),
             Address::Apply(id) => self.with(|s| {
-                let a = s.applies.get(id)?;
+                let a = s.state.applies.get(id)?;
                 let changed: Vec<String> = a.changed.iter().map(|(k, _)| k.to_string()).collect();
                 Some(json!({ "apply": id.0, "time": a.time, "who": a.actor, "reason": a.reason, "seq": a.seq,
                     "plan": a.plan.map(|p| p.to_string()), "reverts": a.reverts.map(|r| r.0), "changed": changed }))
             }),
             Address::Delivery(id) => self.with(|s| {
-                let file = s.sources.values().flat_map(BTreeMap::values).find(|f| f.last.id == *id)?;
+                let file = s.state.sources.values().flat_map(BTreeMap::values).find(|f| f.last.id == *id)?;
                 Some(to_value(&report::source_file(s, file)))
+            }),
+            Address::Amendment(id) => self.with(|s| {
+                let amendment = s.state.amendments.get(id)?;
+                Some(to_value(&report::amendment(s, *id, amendment)))
+            }),
+            Address::Branch(name) => self.with(|s| {
+                let branch = s.state.branches.get(name)?;
+                Some(to_value(&report::branch(name, branch)))
             }),
             Address::Resource(key) => self.with(|s| {
                 let generation = s.resources.get(key)?.newest()?;
@@ -128,7 +136,7 @@ impl Instance {
     pub fn dataset(&self, name: &DatasetName) -> Result<DatasetReport, Error> {
         let store = self.store()?;
         let found = self.with(|state| {
-            let held = state.datasets.get(name);
+            let held = state.dataset(name);
             let is = |kind| {
                 state
                     .resources
@@ -183,7 +191,7 @@ impl Instance {
         self.dataset(name)?;
         let slices = self.with(|state| {
             let empty = Dataset::default();
-            let d = state.datasets.get(name).unwrap_or(&empty);
+            let d = state.dataset(name).unwrap_or(&empty);
             let (columns, stale) = stale_slices(state, name);
             let columns = if d.slice_columns.is_empty() {
                 columns
@@ -242,6 +250,7 @@ impl Instance {
         let now = self.clock.now();
         self.with(|state| RunsReport {
             runs: state
+                .state
                 .runs
                 .iter()
                 .map(|(id, r)| report::run(state, *id, r, now))
@@ -347,7 +356,7 @@ impl Instance {
     }
 }
 
-pub(crate) fn datasets(state: &State) -> BTreeSet<DatasetName> {
+pub(crate) fn datasets(state: &Sight<'_>) -> BTreeSet<DatasetName> {
     let declared = state
         .declared()
         .filter(|(k, ..)| matches!(k.kind, Kind::Source | Kind::Job));
@@ -357,7 +366,7 @@ pub(crate) fn datasets(state: &State) -> BTreeSet<DatasetName> {
         .collect()
 }
 
-fn things(state: &State) -> BTreeSet<String> {
+fn things(state: &Sight<'_>) -> BTreeSet<String> {
     let names = datasets(state).into_iter().map(|n| n.to_string());
     names
         .chain(state.resources.keys().map(ToString::to_string))
@@ -365,7 +374,7 @@ fn things(state: &State) -> BTreeSet<String> {
 }
 
 /// Says which slices of a job's dataset are stale, with its slice columns; none for sources.
-fn stale_slices(state: &State, name: &DatasetName) -> (Vec<String>, Option<StaleSlices>) {
+fn stale_slices(state: &Sight<'_>, name: &DatasetName) -> (Vec<String>, Option<StaleSlices>) {
     let job = state
         .resources
         .get(&ResourceKey::new(Kind::Job, name))
@@ -381,7 +390,7 @@ fn stale_slices(state: &State, name: &DatasetName) -> (Vec<String>, Option<Stale
 }
 
 /// Says whether a dataset is what it should be, and all that it is computed from, too.
-fn fresh(state: &State, name: &DatasetName) -> bool {
+fn fresh(state: &Sight<'_>, name: &DatasetName) -> bool {
     let mut left = vec![name.clone()];
     let mut seen = BTreeSet::new();
     while let Some(name) = left.pop() {
@@ -401,7 +410,7 @@ fn fresh(state: &State, name: &DatasetName) -> bool {
     true
 }
 
-fn resource_history(state: &State, key: &ResourceKey) -> Vec<HistoryEntry> {
+fn resource_history(state: &Sight<'_>, key: &ResourceKey) -> Vec<HistoryEntry> {
     let Some(held) = state.resources.get(key) else {
         return Vec::new();
     };
@@ -429,16 +438,16 @@ fn resource_history(state: &State, key: &ResourceKey) -> Vec<HistoryEntry> {
     entries
 }
 
-fn publish_history(state: &State, name: &DatasetName) -> Vec<HistoryEntry> {
+fn publish_history(state: &Sight<'_>, name: &DatasetName) -> Vec<HistoryEntry> {
     let Some(held) = state.datasets.get(name) else {
         return Vec::new();
     };
     let each = |v: &mainstay_control::VersionEntry| {
-        let run = v.run.and_then(|id| state.runs.get(&id));
+        let run = v.run.and_then(|id| state.state.runs.get(&id));
         let changed = held
             .slices
             .values()
-            .filter(|h| h.contents.iter().any(|(at, _)| *at == v.version))
+            .filter(|h| h.contents.iter().any(|c| c.version == v.version))
             .count() as u64;
         HistoryEntry {
             seq: v.seq,

@@ -6,7 +6,7 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use mainstay_api::{Error, ErrorKind};
 use mainstay_base::text;
-use mainstay_control::State;
+use mainstay_control::Sight;
 use mainstay_engine::SystemTable;
 use mainstay_model::DatasetName;
 use mainstay_model::delivery::Outcome;
@@ -218,7 +218,7 @@ fn batches(schema: &SchemaRef, rows: &[Value]) -> Result<Vec<RecordBatch>, Error
     Ok(out)
 }
 
-fn run_rows(state: &State) -> Vec<Value> {
+fn run_rows(state: &Sight<'_>) -> Vec<Value> {
     let each = |(id, r): (&mainstay_model::RunId, &mainstay_control::Run)| {
         let used = r.usage();
         let report = report::run(state, *id, r, r.ended.unwrap_or(r.recorded));
@@ -229,10 +229,10 @@ fn run_rows(state: &State) -> Vec<Value> {
             "engine": r.pinned.engine, "version": r.published, "error_code": r.error.as_ref().map(|e| &e.code),
             "error": r.error.as_ref().map(|e| &e.message), "seq": r.seq })
     };
-    state.runs.iter().map(each).collect()
+    state.state.runs.iter().map(each).collect()
 }
 
-fn slice_rows(state: &State) -> Vec<Value> {
+fn slice_rows(state: &Sight<'_>) -> Vec<Value> {
     let mut rows = Vec::new();
     for (name, d) in &state.datasets {
         for (key, history) in &d.slices {
@@ -241,7 +241,7 @@ fn slice_rows(state: &State) -> Vec<Value> {
             rows.push(
                 json!({ "dataset": name, "slice": key.text(&d.slice_columns), "rows": content.rows().0,
                 "bytes": content.bytes().0, "files": content.files.len(), "digest": content.digest(),
-                "fingerprint": history.fingerprint, "version": history.since(),
+                "fingerprint": history.fingerprint(), "version": history.since(),
                 "run": entry.and_then(|v| v.run), "published": entry.map(|v| v.time) }),
             );
         }
@@ -249,7 +249,7 @@ fn slice_rows(state: &State) -> Vec<Value> {
     rows
 }
 
-fn resource_rows(state: &State) -> Vec<Value> {
+fn resource_rows(state: &Sight<'_>) -> Vec<Value> {
     let each = |(key, g, r): (
         &mainstay_model::ResourceKey,
         &mainstay_control::Generation,
@@ -263,7 +263,7 @@ fn resource_rows(state: &State) -> Vec<Value> {
     state.declared().map(each).collect()
 }
 
-fn delivery_rows(state: &State) -> Vec<Value> {
+fn delivery_rows(state: &Sight<'_>) -> Vec<Value> {
     let each = |f: &mainstay_control::SourceFile| {
         let d = &f.last;
         let (outcome, rows, error) = match &d.outcome {
@@ -277,6 +277,7 @@ fn delivery_rows(state: &State) -> Vec<Value> {
             "error_column": error.and_then(|e| e.column.as_ref()), "seq": f.seq })
     };
     state
+        .state
         .sources
         .values()
         .flat_map(|files| files.values())
@@ -285,9 +286,9 @@ fn delivery_rows(state: &State) -> Vec<Value> {
 }
 
 /// One line for each dataset that an attempt read or wrote, and one for the attempt itself.
-fn usage_rows(state: &State) -> Vec<Value> {
+fn usage_rows(state: &Sight<'_>) -> Vec<Value> {
     let mut rows = Vec::new();
-    for (id, run) in &state.runs {
+    for (id, run) in &state.state.runs {
         for a in &run.attempts {
             let u = &a.usage;
             rows.push(

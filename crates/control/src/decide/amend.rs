@@ -53,7 +53,10 @@ pub(super) fn propose(
         let target = known(sight.state, *amendment)?;
         if target.status != AmendmentStatus::Applied {
             return Err(invalid(
-                format!("amendment {amendment} {}: there is nothing to take back", stands(target.status)),
+                format!(
+                    "amendment {amendment} {}: there is nothing to take back",
+                    stands(target.status)
+                ),
                 Some("mainstay list amendment shows those that hold".to_owned()),
             ));
         }
@@ -79,7 +82,10 @@ pub(super) fn propose(
 pub(super) fn approve(state: &State, id: AmendmentId, approver: &str) -> Result<Vec<Fact>, Refusal> {
     let amendment = known(state, id)?;
     if amendment.status != AmendmentStatus::Waiting {
-        return Err(invalid(format!("amendment {id} {}", stands(amendment.status)), None));
+        return Err(invalid(
+            format!("amendment {id} {}", stands(amendment.status)),
+            None,
+        ));
     }
     let refused = |message: String| Refusal {
         kind: RefusalKind::Refused,
@@ -88,7 +94,9 @@ pub(super) fn approve(state: &State, id: AmendmentId, approver: &str) -> Result<
         help: Some("somebody else has to approve it".to_owned()),
     };
     if amendment.proposed.actor == approver {
-        return Err(refused(format!("{approver} proposed amendment {id} and cannot approve it")));
+        return Err(refused(format!(
+            "{approver} proposed amendment {id} and cannot approve it"
+        )));
     }
     if amendment.approved.iter().any(|s| s.actor == approver) {
         return Err(refused(format!("{approver} approved amendment {id} already")));

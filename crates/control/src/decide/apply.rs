@@ -10,7 +10,12 @@ use crate::command::{Refusal, RefusalKind};
 use crate::diff::{change_of, diff};
 use crate::view::Sight;
 
-fn applied(sight: &Sight<'_>, plan: Option<PlanId>, reverts: Option<ApplyId>, changes: Vec<Change>) -> Vec<Fact> {
+fn applied(
+    sight: &Sight<'_>,
+    plan: Option<PlanId>,
+    reverts: Option<ApplyId>,
+    changes: Vec<Change>,
+) -> Vec<Fact> {
     if changes.is_empty() {
         return Vec::new();
     }

@@ -30,7 +30,11 @@ impl Source {
     fn new(sight: &Sight<'_>, name: &DatasetName) -> Self {
         let files = sight.state.sources.get(name).into_iter().flatten();
         let active: BTreeMap<_, _> = files.filter_map(|(f, s)| Some((f.clone(), s.active?))).collect();
-        let held = sight.datasets.get(name).into_iter().flat_map(|d| d.base().newest());
+        let held = sight
+            .datasets
+            .get(name)
+            .into_iter()
+            .flat_map(|d| d.base().newest());
         Self {
             by_content: active
                 .iter()
@@ -83,7 +87,13 @@ pub fn base_after_delivery(
 ) -> BTreeMap<SliceKey, SliceVersion> {
     let empty = Dataset::default();
     let held = sight.datasets.get(name).map_or(&empty, |d| d.base());
-    let meaning = decided(sight, name, schema.clone(), slice_columns.to_vec(), files.to_vec());
+    let meaning = decided(
+        sight,
+        name,
+        schema.clone(),
+        slice_columns.to_vec(),
+        files.to_vec(),
+    );
     match meaning.publish {
         Some(publish) => after(held, &publish),
         None => held.newest().map(|(k, v)| (k.clone(), v.clone())).collect(),

@@ -211,4 +211,3 @@ fn failed_checks(checks: &[CheckOutcome]) -> Option<RunError> {
         transient: false,
     })
 }
-

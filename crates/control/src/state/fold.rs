@@ -10,7 +10,9 @@ use mainstay_model::run::RunOutcome;
 
 use std::sync::Arc;
 
-use super::{AppliedEntry, Attempt, BranchStatus, Generation, Line, PlanEntry, Run, RunStatus, SourceFile, State};
+use super::{
+    AppliedEntry, Attempt, BranchStatus, Generation, Line, PlanEntry, Run, RunStatus, SourceFile, State,
+};
 
 mod amend;
 mod publish;

@@ -72,6 +72,11 @@ impl Line {
             .filter_map(|(k, h)| Some((k, h.newest()?, h.resource()?)))
     }
 
+    /// Returns a dataset; none if nothing of it was ever published.
+    pub fn dataset(&self, name: &DatasetName) -> Option<&Dataset> {
+        self.datasets.get(name).map(|d| &**d)
+    }
+
     /// Returns what a resource says; none if it is not declared.
     pub fn resource(&self, key: &ResourceKey) -> Option<&Resource> {
         self.resources.get(key)?.resource()

@@ -84,7 +84,9 @@ impl World {
     /// Returns the slices of a dataset with their digests.
     pub(crate) fn slices(&self, dataset: &str) -> BTreeMap<String, MultisetHash> {
         let held = self
-            .state.main.datasets
+            .state
+            .main
+            .datasets
             .get(&name(dataset))
             .into_iter()
             .flat_map(|d| &d.slices);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use mainstay_api::{Error, Progress};
-use mainstay_control::{At, Command, Finish, Run, RunStatus, StagedDataset, StagedSlices, State};
+use mainstay_control::{At, Command, Finish, Run, RunStatus, Sight, StagedDataset, StagedSlices};
 use mainstay_engine::{Assignment, CancelToken, Finished, Mounted, Output};
 use mainstay_model::fact::Fact;
 use mainstay_model::resource::{Kind, ResourceKey, Spec};
@@ -50,6 +50,7 @@ pub(super) fn carry_out(
             finish,
             usage,
             checks,
+            overlaid: None,
         };
         let recorded = instance.submit(command)?;
         step::at("publish.recorded");
@@ -97,7 +98,7 @@ fn not_durable(e: Error) -> RunError {
 /// Returns how the run ended; none if it is to be tried again.
 fn ended(instance: &Instance, work: &Work, watch: Watch<'_>) -> Option<RunOutcome> {
     let (status, message) = instance.with(|state| {
-        let run = state.runs.get(&work.run);
+        let run = state.state.runs.get(&work.run);
         (run.map(|r| r.status), run.map(summary).unwrap_or_default())
     });
     match status {
@@ -130,7 +131,7 @@ fn summary(run: &Run) -> String {
 
 /// Waits until the next attempt may start, or the run is stopped.
 fn wait_for_retry(instance: &Instance, run: RunId, cancel: &CancelToken) {
-    let from = instance.with(|state| match state.runs.get(&run).map(|r| r.status) {
+    let from = instance.with(|state| match state.state.runs.get(&run).map(|r| r.status) {
         Some(RunStatus::Waiting { from }) => Some(from),
         _ => None,
     });
@@ -230,8 +231,8 @@ struct Prepared {
 
 impl Prepared {
     /// Mounts exactly what the run's record pins; none if the job is not declared any more.
-    fn new(instance: &Instance, state: &State, store: &Store, work: &Work) -> Option<Self> {
-        let run = state.runs.get(&work.run)?;
+    fn new(instance: &Instance, state: &Sight<'_>, store: &Store, work: &Work) -> Option<Self> {
+        let run = state.state.runs.get(&work.run)?;
         let number = run.attempts.last()?.number;
         let spec = job_spec(state, &work.job.dataset)?;
         let pinned = &run.pinned;
@@ -274,7 +275,7 @@ impl Prepared {
     }
 }
 
-fn job_spec<'a>(state: &'a State, name: &DatasetName) -> Option<&'a JobSpec> {
+fn job_spec<'a>(state: &'a Sight<'a>, name: &DatasetName) -> Option<&'a JobSpec> {
     match state
         .resources
         .get(&ResourceKey::new(Kind::Job, name))?
@@ -287,7 +288,7 @@ fn job_spec<'a>(state: &'a State, name: &DatasetName) -> Option<&'a JobSpec> {
 }
 
 /// Returns the checks of a dataset, with their names.
-pub(crate) fn checks_of(state: &State, dataset: &DatasetName) -> Vec<(String, CheckSpec)> {
+pub(crate) fn checks_of(state: &Sight<'_>, dataset: &DatasetName) -> Vec<(String, CheckSpec)> {
     let declared = state.declared().filter(|(k, ..)| k.kind == Kind::Check);
     declared
         .filter_map(|(key, _, r)| match &r.spec {
@@ -300,7 +301,7 @@ pub(crate) fn checks_of(state: &State, dataset: &DatasetName) -> Vec<(String, Ch
 /// Mounts what checks read besides the dataset itself, as it is now.
 fn check_inputs(
     instance: &Instance,
-    state: &State,
+    state: &Sight<'_>,
     store: &Store,
     checks: &[(String, CheckSpec)],
     own: &DatasetName,
@@ -328,7 +329,7 @@ fn check_inputs(
 }
 
 /// Returns the slices that stay as they are when the scope is computed anew.
-fn previous(state: &State, dataset: &DatasetName, scope: &Scope) -> Vec<(SliceKey, SliceVersion)> {
+fn previous(state: &Sight<'_>, dataset: &DatasetName, scope: &Scope) -> Vec<(SliceKey, SliceVersion)> {
     let Scope::Slices(computed) = scope else {
         return Vec::new();
     };

@@ -5,7 +5,7 @@ use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
 use mainstay_api::{Error, Progress};
-use mainstay_control::{At, Command};
+use mainstay_control::{At, Command, Sight};
 use mainstay_engine::CancelToken;
 use mainstay_model::fact::Fact;
 use mainstay_model::run::{Input, Pinned, RunError, RunOutcome, Scope};
@@ -179,12 +179,9 @@ impl<'a> Schedule<'a> {
     fn pin(&self, job: &Job, slices: &StaleSlices) -> Result<Pinned, Error> {
         let engine = self.instance.engine()?;
         let as_of = self.instance.clock.now();
-        let input = |state: &mainstay_control::State, (name, reads): (&DatasetName, &Reads)| Input {
+        let input = |state: &Sight<'_>, (name, reads): (&DatasetName, &Reads)| Input {
             dataset: name.clone(),
-            version: state
-                .datasets
-                .get(name)
-                .map_or(0, mainstay_control::Dataset::version),
+            version: state.dataset(name).map_or(0, mainstay_control::Dataset::version),
             reads: if matches!(slices, StaleSlices::Whole) {
                 Reads::All
             } else {
@@ -193,6 +190,7 @@ impl<'a> Schedule<'a> {
         };
         Ok(self.instance.with(|state| Pinned {
             job: job.dataset.clone(),
+            branch: state.branch.cloned(),
             generation: generation(state, &job.dataset),
             code: job.code,
             scope: match slices {
@@ -287,7 +285,7 @@ fn all_of(job: &Job, datasets: &dyn Datasets) -> StaleSlices {
     StaleSlices::Some(all.into_iter().collect())
 }
 
-fn generation(state: &mainstay_control::State, job: &DatasetName) -> u64 {
+fn generation(state: &Sight<'_>, job: &DatasetName) -> u64 {
     use mainstay_model::resource::{Kind, ResourceKey};
     state
         .resources

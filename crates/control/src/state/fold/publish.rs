@@ -98,7 +98,11 @@ impl Dataset {
         }
         for removed in d.removed {
             if let Some(history) = self.slices.get_mut(&removed) {
-                history.publish(d.version, maker.run, Some(mainstay_model::SliceVersion::default()));
+                history.publish(
+                    d.version,
+                    maker.run,
+                    Some(mainstay_model::SliceVersion::default()),
+                );
             }
         }
         if let (Some(whole), Some(newest)) = (d.whole, self.versions.last_mut())

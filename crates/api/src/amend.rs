@@ -34,13 +34,30 @@ pub struct EffortReport {
     pub seconds: Option<f64>,
 }
 
+/// A row: values by column, in the order of the columns.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Row(pub Vec<(String, Value)>);
+
+impl Serialize for Row {
+    fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.collect_map(self.0.iter().map(|(c, v)| (c, v)))
+    }
+}
+
+impl<'de> Deserialize<'de> for Row {
+    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        let map = serde_json::Map::deserialize(d)?;
+        Ok(Self(map.into_iter().collect()))
+    }
+}
+
 /// A row that an amendment changes, as it is and as it will be.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RowChange {
     /// As it is; none for a row that comes.
-    pub before: Option<Value>,
+    pub before: Option<Row>,
     /// As it will be; none for a row that goes.
-    pub after: Option<Value>,
+    pub after: Option<Row>,
 }
 
 /// The answer of `amend`, and of `revert` and `show` of an amendment.

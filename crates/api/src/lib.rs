@@ -10,7 +10,7 @@ mod journal;
 mod project;
 mod run;
 
-pub use amend::{AmendReport, BranchDataset, BranchReport, EffortReport, ReachReport, RowChange};
+pub use amend::{AmendReport, BranchDataset, BranchReport, EffortReport, ReachReport, Row, RowChange};
 pub use data::{
     DatasetReport, DeliverReport, DeliveryReport, DependenciesReport, Fallback, ListReport, SliceReport,
     SlicesReport,

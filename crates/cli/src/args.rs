@@ -195,11 +195,44 @@ pub(crate) enum Command {
         /// A dataset, with slices if not all
         address: String,
     },
-    /// Undo an apply, as a new change
-    #[command(after_help = "Example:\n  mainstay revert apply/41 --reason \"wrong join\"")]
+    /// Correct published data, everywhere at once
+    #[command(
+        after_help = "Examples:\n  mainstay amend air.flights@2013-01-09 --where \"dep_delay > 1300\" --set \"dep_delay = NULL\" --dry-run\n  mainstay amend air.flights --where \"carrier = 'XX'\" --delete --reason \"test flights\"\n  mainstay amend air.weather@2013-12-31 --insert late.csv --reason \"station was offline\""
+    )]
+    Amend(AmendArgs),
+    /// Undo an amendment or an apply, as a new change
+    #[command(
+        after_help = "Examples:\n  mainstay revert amendment/A-7 --reason \"the value was right\"\n  mainstay revert apply/41 --reason \"wrong join\""
+    )]
     Revert {
-        /// The apply
+        /// The amendment or the apply
         thing: String,
+        /// Only show what it would do
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Release what waits for a second person
+    Approve {
+        /// The amendment
+        thing: String,
+    },
+    /// Try an amendment again that failed
+    Retry {
+        /// The amendment
+        thing: String,
+    },
+    /// Give an amendment up that does not hold
+    Drop {
+        /// The amendment
+        thing: String,
+    },
+    /// Work beside the live side, and take it over when it is right
+    #[command(
+        after_help = "Examples:\n  mainstay branch create fix\n  mainstay apply --branch fix && mainstay run --branch fix\n  mainstay branch diff fix\n  mainstay branch promote fix"
+    )]
+    Branch {
+        #[command(subcommand)]
+        action: BranchAction,
     },
     /// Show what happened; verify and prove it
     #[command(args_conflicts_with_subcommands = true)]
@@ -219,6 +252,59 @@ pub(crate) enum Command {
     },
     /// Print the version
     Version,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AmendArgs {
+    /// The dataset, with slices if not all: air.flights@2013-01-09
+    pub(crate) address: String,
+    /// Which rows: an SQL condition over the dataset's columns
+    #[arg(long = "where", value_name = "CONDITION")]
+    pub(crate) condition: Option<String>,
+    /// Give a column another value: an SQL expression over the row as it is
+    #[arg(long, value_name = "COLUMN = EXPRESSION")]
+    pub(crate) set: Vec<String>,
+    /// Take the rows away
+    #[arg(long)]
+    pub(crate) delete: bool,
+    /// Add the rows of a file (Parquet, CSV, NDJSON)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) insert: Option<PathBuf>,
+    /// Take the rows away and add those of a file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) replace: Option<PathBuf>,
+    /// Only show what it would do
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum BranchAction {
+    /// Make a branch that begins as the live side is now
+    Create {
+        /// Its name
+        name: String,
+    },
+    /// Show in what a branch differs
+    Diff {
+        /// Its name
+        name: String,
+    },
+    /// Begin a branch anew as the live side is now; what it declares stays
+    Rebase {
+        /// Its name
+        name: String,
+    },
+    /// Make a branch the live side, in one step
+    Promote {
+        /// Its name
+        name: String,
+    },
+    /// Give a branch up
+    Drop {
+        /// Its name
+        name: String,
+    },
 }
 
 #[derive(Debug, Args)]

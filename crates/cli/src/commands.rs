@@ -1,5 +1,7 @@
 //! What each command does: it opens what it needs, asks the server crate, and shows the answer.
 
+mod amend;
+mod branch;
 mod data;
 mod demo;
 mod generate;
@@ -30,7 +32,15 @@ pub(crate) fn run(cli: &Cli, output: &Output) -> Result<Done, Error> {
         Command::Check => project::check(global, output),
         Command::Plan { exit_code, full } => project::plan(global, *exit_code, *full, output),
         Command::Apply { plan } => project::apply(global, plan.as_deref(), output),
-        Command::Revert { thing } => project::revert(global, thing, output),
+        Command::Amend(args) => amend::amend(global, args, output),
+        Command::Revert { thing, dry_run } => match address(thing)? {
+            Address::Amendment(id) => amend::revert(global, id, *dry_run, output),
+            _ => project::revert(global, thing, output),
+        },
+        Command::Approve { thing } => amend::approve(global, thing, output),
+        Command::Retry { thing } => amend::retry(global, thing, output),
+        Command::Drop { thing } => amend::drop_(global, thing, output),
+        Command::Branch { action } => branch::branch(global, action, output),
         Command::Deliver { sources } => data::deliver(global, sources, output),
         Command::Run { addresses, force } => run::run(global, addresses, *force, output),
         Command::Query {

@@ -93,7 +93,7 @@ pub(crate) fn open_at(
     let branch = match &global.branch {
         None => None,
         Some(name) => Some(name.parse::<BranchName>().map_err(|e| {
-            Error::new(ErrorKind::Invalid, "MS0002", e.to_string())
+            Error::new(ErrorKind::Invalid, "MS0411", e.to_string())
                 .help("mainstay list branch shows those there are")
         })?),
     };

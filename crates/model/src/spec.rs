@@ -90,6 +90,41 @@ pub struct SourceSpec {
     /// What happens when a file's columns differ.
     #[serde(default)]
     pub on_schema_change: OnSchemaChange,
+    /// How many others have to approve an amendment of its data.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub approve: u32,
+    /// What happens to a delivery after which an amendment would change other rows than it did.
+    #[serde(default, skip_serializing_if = "OnRedelivery::is_apply")]
+    pub on_redelivery: OnRedelivery,
+}
+
+/// What a source does when its amendments meet other rows after a delivery than before.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OnRedelivery {
+    /// The amendments are applied, and it is said.
+    #[default]
+    Apply,
+    /// The files are set aside until somebody agrees.
+    Ask,
+}
+
+impl OnRedelivery {
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "serde calls it with a reference"
+    )]
+    const fn is_apply(&self) -> bool {
+        matches!(self, Self::Apply)
+    }
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde calls it with a reference"
+)]
+const fn is_zero(n: &u32) -> bool {
+    *n == 0
 }
 
 /// How often and how patiently a job is tried again.

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use mainstay_model::DatasetName;
 use mainstay_model::schema::ColumnType;
-use mainstay_model::spec::{Format, OnSchemaChange};
+use mainstay_model::spec::{Format, OnRedelivery, OnSchemaChange};
 use schemars::generate::SchemaSettings;
 use schemars::transform::RecursiveTransform;
 use schemars::{JsonSchema, Schema};
@@ -120,6 +120,12 @@ pub struct Source {
     pub columns: Option<BTreeMap<Named, ColumnType>>,
     /// What is done with a file whose columns are others; `refuse` if left out.
     pub on_schema_change: Option<OnSchemaChange>,
+    /// How many others have to approve an amendment of its data; none if left out.
+    #[schemars(range(min = 0, max = 10))]
+    pub approve: Option<u32>,
+    /// What is done with a delivery after which amendments would change other rows than before: `apply`, which is what holds
+    /// if left out, changes them and says so; `ask` sets its files aside until somebody agrees.
+    pub on_redelivery: Option<OnRedelivery>,
     /// What a CSV file writes for NULL, besides nothing.
     #[schemars(length(min = 1))]
     pub null: Option<Vec<String>>,

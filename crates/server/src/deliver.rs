@@ -8,7 +8,8 @@ use arrow::array::RecordBatch;
 use mainstay_api::{DeliverReport, DeliveryReport, Error, ErrorKind, Progress};
 use mainstay_base::{Hash, text};
 use mainstay_catalog::Stage;
-use mainstay_control::{Command, DeliveredFile, Taken};
+use mainstay_control::{Command, DeliveredFile, Taken, base_after_delivery};
+use mainstay_engine::CancelToken;
 use mainstay_ingest::{Arrival, Found, Intake, Taking, Watch};
 use mainstay_model::delivery::FileError;
 use mainstay_model::fact::Fact;
@@ -17,6 +18,7 @@ use mainstay_model::spec::SourceSpec;
 use mainstay_model::{DataFile, DatasetName, Schema, SliceKey};
 use mainstay_storage::Store;
 
+use crate::amend::{Ground, Laid};
 use crate::error;
 use crate::instance::{Instance, Watch as Watcher};
 use crate::ledger::Recorded;
@@ -34,6 +36,16 @@ impl Instance {
             let declared = state.declared().filter(|(k, ..)| k.kind == Kind::Source);
             declared.filter_map(|(k, ..)| k.name.parse().ok()).collect()
         });
+        if let Some(branch) = &self.branch {
+            return Err(Error::new(
+                ErrorKind::Invalid,
+                "MS0412",
+                format!("files are delivered to the live side, not to branch `{branch}`"),
+            )
+            .help(format!(
+                "mainstay deliver, then mainstay branch rebase {branch} takes over what came"
+            )));
+        }
         if sources.is_empty() {
             return Err(Error::new(
                 ErrorKind::NotFound,
@@ -116,14 +128,15 @@ impl Instance {
             .collect();
         self.persist(name, &staged)?;
         step::at("deliver.staged");
-        let schema = unlocked(round.schema).unwrap_or_default();
-        let slice_columns = spec.slice.iter().map(|s| s.name.clone()).collect();
+        let schema = round.known().unwrap_or_default();
+        let slice_columns: Vec<String> = spec.slice.iter().map(|s| s.name.clone()).collect();
+        let laid = self.lay_over_delivery(name, (&schema, &slice_columns), &files, &round.prefix)?;
         let recorded = self.submit(Command::Deliver {
             source: name.clone(),
             schema,
             slice_columns,
             files,
-            overlaid: None,
+            overlaid: laid.map(|l| l.overlaid),
         })?;
         step::at("deliver.recorded");
         self.project(name)?;
@@ -144,6 +157,27 @@ impl Instance {
             message,
         });
         Ok(())
+    }
+
+    /// Lays the amendments of a source over what it holds with newly delivered files; none if it has none.
+    fn lay_over_delivery(
+        &self,
+        name: &DatasetName,
+        about: (&Schema, &[String]),
+        files: &[DeliveredFile],
+        prefix: &str,
+    ) -> Result<Option<Laid>, Error> {
+        let ground = self.with(|sight| {
+            let held = sight.dataset(name).filter(|d| !d.overlay.amendments.is_empty())?;
+            let base = base_after_delivery(sight, name, about.0, about.1, files);
+            Some(Ground::new(sight, name, about, base, &held.overlay.amendments))
+        });
+        let Some(ground) = ground else {
+            return Ok(None);
+        };
+        let laid = self.lay(&ground, &format!("{prefix}-a"), &CancelToken::new())?;
+        self.persist(name, &laid.files())?;
+        Ok(Some(laid))
     }
 
     /// Makes sure that files staged for a dataset survive a power cut, before anything refers to them.

@@ -4,6 +4,8 @@
 //! world, asks `control` to decide, records the facts, and then does in the world what they say. It decides nothing by itself
 //! and prints nothing; what people see is data of `mainstay_api`.
 
+mod amend;
+mod branch;
 mod cancel;
 mod compile;
 mod deliver;
@@ -23,6 +25,7 @@ mod show;
 pub mod step;
 mod system;
 
+pub use amend::{AmendChange, AmendRequest};
 pub use compile::Compiled;
 pub use facts::JournalFilter;
 pub use instance::{Access, Instance, Options};

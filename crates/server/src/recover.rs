@@ -34,6 +34,7 @@ impl Instance {
             };
             self.submit(Command::AbandonRun { run, error })?;
         }
+        self.end_lost_amendments()?;
         for name in self.with(unprojected) {
             self.project(&name)?;
         }
@@ -125,6 +126,8 @@ fn unfinished(state: &Sight<'_>) -> Vec<RunId> {
 
 fn unprojected(state: &Sight<'_>) -> Vec<DatasetName> {
     let behind = state
+        .state
+        .main
         .datasets
         .iter()
         .filter(|(_, d)| d.projected.map_or(0, |(v, _)| v) < d.version());

@@ -6,6 +6,9 @@
 mod attempt;
 mod schedule;
 
+pub(crate) use attempt::checks_of;
+pub(crate) use schedule::run_all;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use mainstay_api::{DeliverReport, Error, ErrorKind, RunsReport};
@@ -42,7 +45,8 @@ impl Instance {
         watch: Watch<'_>,
     ) -> Result<(DeliverReport, RunsReport), Error> {
         let (jobs, wanted) = self.jobs_for(request)?;
-        let delivered = if request.without_deliveries {
+        // What is delivered is delivered to the live side.
+        let delivered = if request.without_deliveries || self.branch.is_some() {
             DeliverReport {
                 deliveries: Vec::new(),
                 unchanged: 0,
@@ -52,7 +56,7 @@ impl Instance {
             let sources = self.sources_for(&wanted);
             self.deliver_to(&sources, watch)?
         };
-        let runs = schedule::run_all(self, jobs, request, cancel, watch)?;
+        let runs = run_all(self, jobs, request, cancel, watch)?;
         let now = self.clock.now();
         let runs = self.with(|state| {
             let known = runs.iter().filter_map(|id| Some((id, state.state.runs.get(id)?)));

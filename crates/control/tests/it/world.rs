@@ -133,6 +133,8 @@ pub(crate) fn source() -> Resource {
         columns: None,
         slice: vec![],
         on_schema_change: OnSchemaChange::Refuse,
+        approve: 0,
+        on_redelivery: mainstay_model::spec::OnRedelivery::Apply,
     };
     Resource {
         name: "air.flights".into(),

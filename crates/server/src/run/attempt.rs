@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use mainstay_api::{Error, Progress};
-use mainstay_control::{At, Command, Finish, Run, RunStatus, Sight, StagedDataset, StagedSlices};
+use mainstay_control::{
+    At, Command, Finish, Run, RunStatus, Sight, StagedDataset, StagedSlices, base_after_run,
+};
 use mainstay_engine::{Assignment, CancelToken, Finished, Mounted, Output};
-use mainstay_model::fact::Fact;
 use mainstay_model::resource::{Kind, ResourceKey, Spec};
 use mainstay_model::run::{RunError, RunOutcome, Scope, Usage};
 use mainstay_model::spec::{CheckSpec, JobSpec, Reads, Rule};
@@ -14,6 +15,7 @@ use mainstay_model::{DatasetName, RunId, SliceKey, SliceVersion};
 use mainstay_planner::{Job, StaleSlices, fingerprints};
 use mainstay_storage::Store;
 
+use crate::amend::{Ground, Laid};
 use crate::instance::{Instance, Watch};
 use crate::mount::Part;
 use crate::step;
@@ -39,7 +41,16 @@ pub(super) fn carry_out(
         instance.submit(Command::StartAttempt { run: work.run })?;
         step::at("attempt.started");
         let (number, mut finish, usage, checks) = attempt(instance, work, cancel, watch)?;
-        let files = staged_files(&finish);
+        let mut files = staged_files(&finish);
+        let mut overlaid = None;
+        match lay(instance, work, number, &finish, cancel) {
+            Ok(Some(laid)) => {
+                files.extend(laid.files());
+                overlaid = Some(laid.overlaid);
+            }
+            Ok(None) => {}
+            Err(e) => finish = Finish::Failed(not_durable(e)),
+        }
         if let Err(e) = instance.persist(&work.job.dataset, &files) {
             finish = Finish::Failed(not_durable(e));
         }
@@ -50,23 +61,40 @@ pub(super) fn carry_out(
             finish,
             usage,
             checks,
-            overlaid: None,
+            overlaid,
         };
         let recorded = instance.submit(command)?;
         step::at("publish.recorded");
         // What came out as it was, or failed a check, is not referred to.
         instance.discard(&work.job.dataset, &files);
-        if recorded
-            .iter()
-            .any(|(_, fact)| matches!(fact, Fact::Published(_)))
-        {
-            instance.project(&work.job.dataset)?;
-        }
+        instance.project_published(&recorded)?;
         if let Some(outcome) = ended(instance, work, watch) {
             return Ok(outcome);
         }
         wait_for_retry(instance, work.run, cancel);
     }
+}
+
+/// Lays the amendments of the job's dataset over what was computed; none if it has none.
+fn lay(
+    instance: &Instance,
+    work: &Work,
+    attempt: u32,
+    finish: &Finish,
+    cancel: &CancelToken,
+) -> Result<Option<Laid>, Error> {
+    let Finish::Computed(staged) = finish else {
+        return Ok(None);
+    };
+    let name = &work.job.dataset;
+    let ground = instance.with(|sight| {
+        let held = sight.dataset(name).filter(|d| !d.overlay.amendments.is_empty())?;
+        let base = base_after_run(Some(held), name, staged);
+        let about = (&staged.schema, staged.slice_columns.as_slice());
+        Some(Ground::new(sight, name, about, base, &held.overlay.amendments))
+    });
+    let prefix = format!("r{}-{attempt}-a", work.run.0);
+    ground.map(|g| instance.lay(&g, &prefix, cancel)).transpose()
 }
 
 /// Returns the paths of the files that an attempt staged, relative to its table.
@@ -296,6 +324,17 @@ pub(crate) fn checks_of(state: &Sight<'_>, dataset: &DatasetName) -> Vec<(String
             _ => None,
         })
         .collect()
+}
+
+impl Instance {
+    /// Mounts what the checks of a dataset read besides it, as it is now.
+    pub(crate) fn check_inputs(&self, dataset: &DatasetName) -> Result<Vec<Mounted>, Error> {
+        let store = self.store()?;
+        Ok(self.with(|sight| {
+            let checks = checks_of(sight, dataset);
+            check_inputs(self, sight, &store, &checks, dataset)
+        }))
+    }
 }
 
 /// Mounts what checks read besides the dataset itself, as it is now.

@@ -42,7 +42,7 @@ struct Schedule<'a> {
 }
 
 /// Runs jobs; they are in an order in which each stands after what it reads. Returns the runs, in the order of their records.
-pub(super) fn run_all(
+pub(crate) fn run_all(
     instance: &Instance,
     jobs: Vec<Job>,
     request: &RunRequest,

@@ -72,6 +72,8 @@ pub enum Command {
         usage: Usage,
         /// How its checks ended.
         checks: Vec<CheckOutcome>,
+        /// The slices whose results were known, with the runs that computed them.
+        reused: BTreeMap<SliceKey, RunId>,
         /// What the dataset's amendments make of its output; none if it has none.
         overlaid: Option<Overlaid>,
     },

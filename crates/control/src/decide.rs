@@ -64,12 +64,14 @@ pub fn decide(
             finish,
             usage,
             checks,
+            reused,
             overlaid,
         } => {
             let ending = run::Ending {
                 finish,
                 usage,
                 checks,
+                reused,
                 overlaid,
             };
             run::finish(state, run, attempt, ending, now)

@@ -18,7 +18,7 @@ use mainstay_engine::CancelToken;
 use mainstay_model::amendment::{Edit, Target};
 use mainstay_model::fact::Fact;
 use mainstay_model::id::AmendmentId;
-use mainstay_model::{BranchName, DatasetName, Selection};
+use mainstay_model::{DatasetName, Selection};
 
 use crate::instance::{Instance, Watch};
 use crate::ledger::Recorded;
@@ -250,11 +250,10 @@ impl Instance {
     /// Ends amendments that were being made when the process died.
     pub(crate) fn end_lost_amendments(&self) -> Result<(), Error> {
         let lost: Vec<AmendmentId> = self.with(|s| {
-            let ready = s.state.amendments.iter().filter(|(id, a)| {
-                let branch = s.state.line(Some(&BranchName::of_amendment(**id)));
-                a.status == AmendmentStatus::Ready && branch.is_some()
-            });
-            ready.map(|(id, _)| *id).collect()
+            let all = s.state.amendments.iter();
+            all.filter(|(_, a)| a.status == AmendmentStatus::Ready)
+                .map(|(id, _)| *id)
+                .collect()
         });
         for id in lost {
             let error = mainstay_model::run::RunError {

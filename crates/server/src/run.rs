@@ -4,6 +4,7 @@
 //! job when everything that it reads is done, so that a job whose inputs came out as they were is not run.
 
 mod attempt;
+mod reuse;
 mod schedule;
 
 pub(crate) use attempt::checks_of;

@@ -1,12 +1,14 @@
 //! Runs: recorded before they start, published in the same frame in which they end.
 
+use std::collections::BTreeMap;
+
 use mainstay_base::Timestamp;
-use mainstay_model::DatasetName;
 use mainstay_model::fact::{AttemptFailed, AttemptStarted, Fact, Published, RunFinished, RunRecorded};
 use mainstay_model::id::RunId;
 use mainstay_model::resource::{Kind, ResourceKey, Spec};
 use mainstay_model::run::{CheckOutcome, Pinned, RunError, RunOutcome, Usage};
 use mainstay_model::spec::{Retries, Severity};
+use mainstay_model::{DatasetName, SliceKey};
 
 use super::{branch, not_found, publish};
 use crate::command::{Finish, Overlaid, Refusal, RefusalKind, outcome_of};
@@ -92,6 +94,7 @@ pub(super) struct Ending {
     pub(super) finish: Finish,
     pub(super) usage: Usage,
     pub(super) checks: Vec<CheckOutcome>,
+    pub(super) reused: BTreeMap<SliceKey, RunId>,
     pub(super) overlaid: Option<Overlaid>,
 }
 
@@ -106,8 +109,10 @@ pub(super) fn finish(
         finish,
         usage,
         checks,
+        reused,
         overlaid,
     } = ending;
+    let mut reused_from = None;
     let held = state
         .runs
         .get(&run)
@@ -144,7 +149,14 @@ pub(super) fn finish(
     let error = match finish {
         Finish::Computed(staged) => {
             let dataset = line.datasets.get(&held.pinned.job);
-            let datasets = publish::output(dataset.map(|d| &**d), &held.pinned.job, staged, overlaid)?;
+            let mut datasets = publish::output(dataset.map(|d| &**d), &held.pinned.job, staged, overlaid)?;
+            if let Some(computed) = datasets.first_mut() {
+                for slice in &mut computed.slices {
+                    slice.run = reused.get(&slice.slice).copied();
+                }
+                let all = computed.slices.iter().all(|s| s.run.is_some());
+                reused_from = reused.values().max().copied().filter(|_| all);
+            }
             facts.push(
                 Published {
                     run: Some(run),
@@ -169,7 +181,7 @@ pub(super) fn finish(
             error,
             usage,
             checks,
-            reused_from: None,
+            reused_from,
         }
         .into(),
     );

@@ -58,6 +58,7 @@ fn finish(w: &mut World, attempt: u32, finish: Finish, checks: Vec<CheckOutcome>
         finish,
         usage: Usage::default(),
         checks,
+        reused: std::collections::BTreeMap::new(),
         overlaid: None,
     })
     .expect("accepted")

@@ -18,6 +18,7 @@ use mainstay_storage::Store;
 use crate::amend::{Ground, Laid};
 use crate::instance::{Instance, Watch};
 use crate::mount::Part;
+use crate::run::reuse::{self, Known};
 use crate::step;
 
 /// How long an attempt may take if its job does not say.
@@ -28,6 +29,8 @@ pub(super) struct Work {
     pub(super) run: RunId,
     pub(super) job: Job,
     pub(super) slices: StaleSlices,
+    /// Whether it is computed even if the result is known.
+    pub(super) anew: bool,
 }
 
 /// Carries out a run to its end.
@@ -40,8 +43,14 @@ pub(super) fn carry_out(
     loop {
         instance.submit(Command::StartAttempt { run: work.run })?;
         step::at("attempt.started");
-        let (number, mut finish, usage, checks) = attempt(instance, work, cancel, watch)?;
-        let mut files = staged_files(&finish);
+        let Ended {
+            number,
+            mut finish,
+            usage,
+            checks,
+            reused,
+        } = attempt(instance, work, cancel, watch)?;
+        let mut files = staged_files(&finish, &format!("r{}-{number}/", work.run.0));
         let mut overlaid = None;
         match lay(instance, work, number, &finish, cancel) {
             Ok(Some(laid)) => {
@@ -61,6 +70,7 @@ pub(super) fn carry_out(
             finish,
             usage,
             checks,
+            reused,
             overlaid,
         };
         let recorded = instance.submit(command)?;
@@ -98,7 +108,7 @@ fn lay(
 }
 
 /// Returns the paths of the files that an attempt staged, relative to its table.
-fn staged_files(finish: &Finish) -> Vec<String> {
+fn staged_files(finish: &Finish, prefix: &str) -> Vec<String> {
     let Finish::Computed(staged) = finish else {
         return Vec::new();
     };
@@ -109,6 +119,7 @@ fn staged_files(finish: &Finish) -> Vec<String> {
     contents
         .iter()
         .flat_map(|c| c.files.iter().map(|f| f.path.clone()))
+        .filter(|path| path.starts_with(prefix))
         .collect()
 }
 
@@ -174,7 +185,26 @@ fn wait_for_retry(instance: &Instance, run: RunId, cancel: &CancelToken) {
     });
 }
 
-type Ended = (u32, Finish, Usage, Vec<mainstay_model::run::CheckOutcome>);
+/// How an attempt ended.
+struct Ended {
+    number: u32,
+    finish: Finish,
+    usage: Usage,
+    checks: Vec<mainstay_model::run::CheckOutcome>,
+    reused: BTreeMap<SliceKey, RunId>,
+}
+
+impl Ended {
+    fn new(number: u32, finish: Finish, usage: Usage) -> Self {
+        Self {
+            number,
+            finish,
+            usage,
+            checks: Vec::new(),
+            reused: BTreeMap::new(),
+        }
+    }
+}
 
 fn attempt(instance: &Instance, work: &Work, cancel: &CancelToken, watch: Watch<'_>) -> Result<Ended, Error> {
     let store = instance.store()?;
@@ -186,13 +216,39 @@ fn attempt(instance: &Instance, work: &Work, cancel: &CancelToken, watch: Watch<
             help: None,
             transient: false,
         };
-        return Ok((1, Finish::Failed(error), Usage::default(), Vec::new()));
+        return Ok(Ended::new(1, Finish::Failed(error), Usage::default()));
     };
-    let (number, assignment, fingerprint) = (prepared.number, prepared.assignment, prepared.fingerprint);
+    let Prepared {
+        number,
+        assignment,
+        fingerprint,
+        known,
+    } = prepared;
     let (schema, slice_columns) = (
         assignment.output.schema.clone(),
         assignment.output.slice_columns.clone(),
     );
+    let reused: BTreeMap<SliceKey, RunId> = known
+        .iter()
+        .filter_map(|(slice, known)| Some((slice.clone(), known.run?)))
+        .collect();
+    let complete = |slices: Vec<(SliceKey, SliceVersion)>| {
+        let taken = known
+            .iter()
+            .map(|(slice, known)| (slice.clone(), known.content.clone()));
+        let staged = StagedDataset {
+            schema: schema.clone(),
+            slice_columns: slice_columns.clone(),
+            slices: staged(fingerprint.clone(), slices.into_iter().chain(taken)),
+        };
+        Finish::Computed(staged)
+    };
+    if matches!(&assignment.scope, Scope::Slices(none) if none.is_empty()) {
+        return Ok(Ended {
+            reused,
+            ..Ended::new(number, complete(Vec::new()), Usage::default())
+        });
+    }
     let what = work.job.dataset.to_string();
     let progress = |p: mainstay_engine::Progress| {
         watch(Progress::At {
@@ -205,16 +261,13 @@ fn attempt(instance: &Instance, work: &Work, cancel: &CancelToken, watch: Watch<
             slices,
             checks,
             usage,
-        }) => {
-            let staged = StagedDataset {
-                schema,
-                slice_columns,
-                slices: staged(fingerprint, slices),
-            };
-            Ok((number, Finish::Computed(staged), usage, checks))
-        }
+        }) => Ok(Ended {
+            checks,
+            reused,
+            ..Ended::new(number, complete(slices), usage)
+        }),
         Err(e) if e.kind == mainstay_engine::Kind::Cancelled => {
-            Ok((number, Finish::Cancelled, *e.usage, Vec::new()))
+            Ok(Ended::new(number, Finish::Cancelled, *e.usage))
         }
         Err(e) => {
             let error = RunError {
@@ -223,7 +276,7 @@ fn attempt(instance: &Instance, work: &Work, cancel: &CancelToken, watch: Watch<
                 help: e.help,
                 transient: e.transient,
             };
-            Ok((number, Finish::Failed(error), *e.usage, Vec::new()))
+            Ok(Ended::new(number, Finish::Failed(error), *e.usage))
         }
     }
 }
@@ -234,14 +287,17 @@ type Fingerprint = (
     BTreeMap<SliceKey, mainstay_base::Hash>,
 );
 
-fn staged((whole, each): Fingerprint, slices: Vec<(SliceKey, SliceVersion)>) -> StagedSlices {
+fn staged(
+    (whole, each): Fingerprint,
+    slices: impl Iterator<Item = (SliceKey, SliceVersion)>,
+) -> StagedSlices {
     match whole {
         Some(fingerprint) => StagedSlices::Whole {
             fingerprint,
-            slices: slices.into_iter().collect(),
+            slices: slices.collect(),
         },
         None => {
-            let mut computed: BTreeMap<SliceKey, SliceVersion> = slices.into_iter().collect();
+            let mut computed: BTreeMap<SliceKey, SliceVersion> = slices.collect();
             let with_content = |(slice, fp)| {
                 let content = computed.remove(&slice).unwrap_or_default();
                 (slice, (fp, content))
@@ -255,6 +311,8 @@ struct Prepared {
     number: u32,
     assignment: Assignment,
     fingerprint: Fingerprint,
+    /// The slices whose results are known; of a whole dataset, all or none.
+    known: BTreeMap<SliceKey, Known>,
 }
 
 impl Prepared {
@@ -264,8 +322,11 @@ impl Prepared {
         let number = run.attempts.last()?.number;
         let spec = job_spec(state, &work.job.dataset)?;
         let pinned = &run.pinned;
+        let versions = pinned.inputs.iter().map(|i| (&i.dataset, i.version));
+        let fingerprint = fingerprints(&work.job, &At::pinned(state, versions), &work.slices);
+        let (known, scope) = known(state, work, &fingerprint, &pinned.scope);
         let mount = |i: &mainstay_model::run::Input| {
-            let part = match (&pinned.scope, i.reads) {
+            let part = match (&scope, i.reads) {
                 (Scope::Slices(list), Reads::Same) => Part::Slices(list),
                 _ => Part::All,
             };
@@ -281,25 +342,48 @@ impl Prepared {
             slice_columns: spec.slice.clone(),
             attempt_prefix: format!("r{}-{number}", work.run.0),
         };
-        let versions = pinned.inputs.iter().map(|i| (&i.dataset, i.version));
-        let fingerprint = fingerprints(&work.job, &At::pinned(state, versions), &work.slices);
         let assignment = Assignment {
             query: spec.sql.clone(),
             label: work.job.dataset.to_string(),
             check_inputs: check_inputs(instance, state, store, &checks, &work.job.dataset),
             inputs,
             output,
-            scope: pinned.scope.clone(),
+            scope: scope.clone(),
             as_of: pinned.as_of,
             checks,
-            previous: previous(state, &work.job.dataset, &pinned.scope),
+            previous: previous(state, &work.job.dataset, &pinned.scope, &known),
             time_limit: Some(spec.time_limit_ms.map_or(TIME_LIMIT, Duration::from_millis)),
         };
         Some(Self {
             number,
             assignment,
             fingerprint,
+            known,
         })
+    }
+}
+
+/// Returns what of a run's result is known already, and what is left to compute.
+fn known(
+    sight: &Sight<'_>,
+    work: &Work,
+    fingerprint: &Fingerprint,
+    scope: &Scope,
+) -> (BTreeMap<SliceKey, Known>, Scope) {
+    let name = &work.job.dataset;
+    match (scope, fingerprint.0) {
+        _ if work.anew => (BTreeMap::new(), scope.clone()),
+        (Scope::Whole, Some(wanted)) => match reuse::whole(sight, name, wanted) {
+            Some(known) => (known, Scope::Slices(Vec::new())),
+            None => (BTreeMap::new(), Scope::Whole),
+        },
+        (Scope::Slices(list), _) => {
+            let known = reuse::slices(sight, name, &fingerprint.1);
+            let left = list.iter().filter(|s| !known.contains_key(*s)).cloned();
+            let left = Scope::Slices(left.collect());
+            (known, left)
+        }
+        (Scope::Whole, None) => (BTreeMap::new(), Scope::Whole),
     }
 }
 
@@ -367,14 +451,19 @@ fn check_inputs(
         .collect()
 }
 
-/// Returns the slices that stay as they are when the scope is computed anew.
-fn previous(state: &Sight<'_>, dataset: &DatasetName, scope: &Scope) -> Vec<(SliceKey, SliceVersion)> {
+/// Returns what the output's dataset holds besides what is computed anew: the slices that stay, and those that are known.
+fn previous(
+    sight: &Sight<'_>,
+    dataset: &DatasetName,
+    scope: &Scope,
+    known: &BTreeMap<SliceKey, Known>,
+) -> Vec<(SliceKey, SliceVersion)> {
+    let taken = known.iter().map(|(k, v)| (k.clone(), v.content.clone()));
     let Scope::Slices(computed) = scope else {
-        return Vec::new();
+        return taken.collect();
     };
     let computed: std::collections::BTreeSet<&SliceKey> = computed.iter().collect();
-    let held = state.datasets.get(dataset).into_iter().flat_map(|d| &d.slices);
-    let kept = held.filter(|(k, _)| !computed.contains(k));
-    kept.filter_map(|(k, h)| Some((k.clone(), h.newest()?.clone())))
-        .collect()
+    let held = sight.dataset(dataset).map(|d| d.base().newest());
+    let kept = held.into_iter().flatten().filter(|(k, _)| !computed.contains(k));
+    kept.map(|(k, v)| (k.clone(), v.clone())).chain(taken).collect()
 }

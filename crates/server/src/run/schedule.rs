@@ -258,9 +258,20 @@ impl<'a> Schedule<'a> {
         let token = CancelToken::new();
         self.running.insert(run, (job.dataset.clone(), token.clone()));
         let (instance, watch, done) = (self.instance, self.watch, done.clone());
+        let anew = self.request.force;
         threads.spawn(move || {
             let name = job.dataset.clone();
-            let result = attempt::carry_out(instance, &Work { run, job, slices }, &token, watch);
+            let result = attempt::carry_out(
+                instance,
+                &Work {
+                    run,
+                    job,
+                    slices,
+                    anew,
+                },
+                &token,
+                watch,
+            );
             // The receiver outlives all senders; a failed send could only mean that nobody waits any more.
             let _ = done.send((run, name, result));
         });

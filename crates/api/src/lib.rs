@@ -8,6 +8,7 @@ mod data;
 mod error;
 mod journal;
 mod project;
+mod replay;
 mod run;
 
 pub use amend::{AmendReport, BranchDataset, BranchReport, EffortReport, ReachReport, Row, RowChange};
@@ -21,4 +22,5 @@ pub use project::{
     ApplyReport, ChangeReport, CheckReport, Estimate, HistoryEntry, HistoryReport, Mistake, PlanReport,
     StaleReport,
 };
+pub use replay::{DiffReport, ReplayReport, ReplayedSlice, ReplaysReport, RowDifference};
 pub use run::{Progress, RunReport, RunsReport, UsageReport};

@@ -226,6 +226,21 @@ pub(crate) enum Command {
         /// The amendment
         thing: String,
     },
+    /// Compute recorded runs again, aside, and compare
+    #[command(after_help = "Examples:\n  mainstay replay R-12\n  mainstay replay --all --threads 1")]
+    Replay {
+        /// The runs
+        runs: Vec<String>,
+        /// All runs that succeeded
+        #[arg(long, conflicts_with = "runs")]
+        all: bool,
+        /// With so many threads; results do not depend on it
+        #[arg(long, value_name = "N")]
+        threads: Option<usize>,
+    },
+    /// Show the rows in which two versions of a dataset differ
+    #[command(after_help = "Example:\n  mainstay diff air.daily_delays --from 1 --to 2 --key day,carrier")]
+    Diff(DiffArgs),
     /// Work beside the live side, and take it over when it is right
     #[command(
         after_help = "Examples:\n  mainstay branch create fix\n  mainstay apply --branch fix && mainstay run --branch fix\n  mainstay branch diff fix\n  mainstay branch promote fix"
@@ -276,6 +291,27 @@ pub(crate) struct AmendArgs {
     /// Only show what it would do
     #[arg(long)]
     pub(crate) dry_run: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DiffArgs {
+    /// The dataset
+    pub(crate) dataset: String,
+    /// The earlier version
+    #[arg(long, value_name = "N")]
+    pub(crate) from: u64,
+    /// The later version; the newest if left out
+    #[arg(long, value_name = "N")]
+    pub(crate) to: Option<u64>,
+    /// The columns that tell rows apart: a row with the same key and other values has changed
+    #[arg(long, value_name = "COLUMN,…")]
+    pub(crate) key: Vec<String>,
+    /// Show at most so many rows
+    #[arg(long, short = 'n', default_value_t = 20)]
+    pub(crate) limit: usize,
+    /// Write all of them to a file, one JSON object a line
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -9,6 +9,7 @@ mod init;
 mod journal;
 mod project;
 mod query;
+mod replay;
 mod run;
 mod show;
 
@@ -40,6 +41,8 @@ pub(crate) fn run(cli: &Cli, output: &Output) -> Result<Done, Error> {
         Command::Approve { thing } => amend::approve(global, thing, output),
         Command::Retry { thing } => amend::retry(global, thing, output),
         Command::Drop { thing } => amend::drop_(global, thing, output),
+        Command::Replay { runs, all, threads } => replay::replay(global, runs, *all, *threads, output),
+        Command::Diff(args) => replay::diff(global, args, output),
         Command::Branch { action } => branch::branch(global, action, output),
         Command::Deliver { sources } => data::deliver(global, sources, output),
         Command::Run { addresses, force } => run::run(global, addresses, *force, output),

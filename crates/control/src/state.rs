@@ -121,11 +121,12 @@ impl State {
     pub fn line(&self, branch: Option<&BranchName>) -> Option<&Line> {
         match branch {
             None => Some(&self.main),
-            Some(name) => self
-                .branches
-                .get(name)
-                .filter(|b| b.about.status != BranchStatus::Dropped)
-                .map(|b| &b.line),
+            Some(name) => match self.branches.get(name)? {
+                b if b.about.status == BranchStatus::Dropped => None,
+                // An amendment publishes each dataset once, so that its branch's versions are the live side's.
+                b if b.about.status == BranchStatus::Promoted && name.is_of_amendment() => Some(&self.main),
+                b => Some(&b.line),
+            },
         }
     }
 

@@ -24,7 +24,7 @@ use crate::instance::{Instance, Watch};
 use crate::ledger::Recorded;
 use crate::report;
 
-pub(crate) use overlay::{Ground, Laid};
+pub(crate) use overlay::{Ground, Laid, engine_error};
 
 /// What is to be corrected, and how.
 #[derive(Clone, Debug)]

@@ -272,15 +272,22 @@ impl Instance {
         if let Some(engine) = self.engine.get() {
             return Ok(engine);
         }
+        let engine = self.engine_with(cores())?;
+        Ok(self.engine.get_or_init(|| engine))
+    }
+}
+
+impl Instance {
+    /// Makes an engine that computes with so many threads.
+    pub(crate) fn engine_with(&self, threads: usize) -> Result<Engine, Error> {
         let settings = self.settings();
         let config = EngineConfig {
             memory_limit: Bytes(settings.memory.unwrap_or_else(memory_default)),
             spill_dir: self.options.home.join("spill"),
             spill_limit: Bytes(settings.spill.unwrap_or(100_000_000_000)),
-            threads: cores(),
+            threads: threads.max(1),
         };
-        let engine = Engine::new(config).map_err(|e| error::defect("start the engine", &e))?;
-        Ok(self.engine.get_or_init(|| engine))
+        Engine::new(config).map_err(|e| error::defect("start the engine", &e))
     }
 }
 

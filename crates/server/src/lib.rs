@@ -9,6 +9,7 @@ mod branch;
 mod cancel;
 mod compile;
 mod deliver;
+mod diff;
 mod error;
 mod facts;
 mod instance;
@@ -19,6 +20,7 @@ mod project;
 mod projection;
 mod query;
 mod recover;
+mod replay;
 mod report;
 mod run;
 mod show;
@@ -27,11 +29,13 @@ mod system;
 
 pub use amend::{AmendChange, AmendRequest};
 pub use compile::Compiled;
+pub use diff::DiffRequest;
 pub use facts::JournalFilter;
 pub use instance::{Access, Instance, Options};
 pub use ledger::Context;
 pub use mainstay_engine::CancelToken;
 pub use query::{QueryOptions, QueryResult, When};
+pub use replay::ReplayRequest;
 pub use run::RunRequest;
 
 /// The file that marks a project's folder.

@@ -33,7 +33,7 @@ enum Type {
 
 use Type::{Double, Flag, Long, Text, Time};
 
-const TABLES: [Table; 6] = [
+const TABLES: [Table; 7] = [
     Table {
         name: "facts",
         columns: &[
@@ -124,6 +124,28 @@ const TABLES: [Table; 6] = [
         ],
     },
     Table {
+        name: "amendments",
+        columns: &[
+            ("amendment", Text),
+            ("dataset", Text),
+            ("edit", Text),
+            ("status", Text),
+            ("actor", Text),
+            ("time", Time),
+            ("reason", Text),
+            ("branch", Text),
+            ("rows_changed", Long),
+            ("rows_deleted", Long),
+            ("rows_inserted", Long),
+            ("runs", Long),
+            ("cpu_seconds", Double),
+            ("seconds", Double),
+            ("error_code", Text),
+            ("error", Text),
+            ("seq", Long),
+        ],
+    },
+    Table {
         name: "usage",
         columns: &[
             ("run", Text),
@@ -165,6 +187,7 @@ impl Instance {
                 "slices" => self.with(slice_rows),
                 "resources" => self.with(resource_rows),
                 "deliveries" => self.with(delivery_rows),
+                "amendments" => self.with(amendment_rows),
                 _ => self.with(usage_rows),
             };
             let schema = schema(table);
@@ -286,6 +309,22 @@ fn delivery_rows(state: &Sight<'_>) -> Vec<Value> {
 }
 
 /// One line for each dataset that an attempt read or wrote, and one for the attempt itself.
+fn amendment_rows(sight: &Sight<'_>) -> Vec<Value> {
+    let all = sight.state.amendments.iter();
+    all.map(|(id, a)| {
+        let r = report::amendment(sight, *id, a);
+        let took = r.took.as_ref();
+        json!({
+            "amendment": r.amendment, "dataset": r.dataset, "edit": r.edit, "status": r.status, "actor": r.who,
+            "time": r.time, "reason": r.reason, "branch": a.branch, "rows_changed": r.rows.changed,
+            "rows_deleted": r.rows.deleted, "rows_inserted": r.rows.inserted, "runs": r.runs.len(),
+            "cpu_seconds": took.and_then(|t| t.cpu_seconds), "seconds": took.and_then(|t| t.seconds),
+            "error_code": a.error.as_ref().map(|e| &e.code), "error": a.error.as_ref().map(|e| &e.message), "seq": r.seq,
+        })
+    })
+    .collect()
+}
+
 fn usage_rows(state: &Sight<'_>) -> Vec<Value> {
     let mut rows = Vec::new();
     for (id, run) in &state.state.runs {

@@ -141,9 +141,9 @@ pub(super) fn show(report: &AmendReport, output: &Output) {
     output.line(format!("  {}", rows(report)));
     show_sample(&report.sample, output);
     let heading = if report.took.is_some() {
-        "REACHED"
+        "reached"
     } else {
-        "MAY REACH"
+        "may reach"
     };
     let lines: Vec<Vec<String>> = report
         .datasets
@@ -157,7 +157,7 @@ pub(super) fn show(report: &AmendReport, output: &Output) {
             vec![d.name.clone(), slices(&d.slices), unchanged, stops]
         })
         .collect();
-    output.line(table(&[heading, "SLICES", "UNCHANGED", "STOPS"], &lines));
+    output.raw(table(&[heading, "slices", "unchanged", "stops"], &lines).as_bytes());
     let estimate = &report.estimate;
     let seconds = |s: Option<f64>| s.map_or_else(|| "not measured yet".to_owned(), |s| format!("{s:.2} s"));
     output.line(format!(

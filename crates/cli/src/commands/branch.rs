@@ -76,6 +76,6 @@ pub(super) fn show(report: &BranchReport, output: &Output) {
         })
         .collect();
     if !rows.is_empty() {
-        output.line(table(&["DATASET", "DIFFERS IN", "LIVE", "BRANCH"], &rows));
+        output.raw(table(&["dataset", "differs in", "live", "branch"], &rows).as_bytes());
     }
 }

@@ -149,7 +149,7 @@ pub(super) fn runs(global: &Global, job: Option<&str>, limit: usize, output: &Ou
     })
 }
 
-fn run_id(text: &str) -> Result<RunId, Error> {
+pub(super) fn run_id(text: &str) -> Result<RunId, Error> {
     match address(text)? {
         Address::Run(id) => Ok(id),
         other => Err(

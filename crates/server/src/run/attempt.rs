@@ -326,11 +326,7 @@ impl Prepared {
         let fingerprint = fingerprints(&work.job, &At::pinned(state, versions), &work.slices);
         let (known, scope) = known(state, work, &fingerprint, &pinned.scope);
         let mount = |i: &mainstay_model::run::Input| {
-            let part = match (&scope, i.reads) {
-                (Scope::Slices(list), Reads::Same) => Part::Slices(list),
-                _ => Part::All,
-            };
-            instance.mount(state, store, &i.dataset, i.version, part)
+            instance.mount(state, store, &i.dataset, i.version, part_of(&scope, i))
         };
         let inputs: Vec<Mounted> = pinned.inputs.iter().filter_map(mount).collect();
         let checks = checks_of(state, &work.job.dataset);
@@ -360,6 +356,14 @@ impl Prepared {
             fingerprint,
             known,
         })
+    }
+}
+
+/// Says which part of an input a run reads.
+pub(crate) fn part_of<'a>(scope: &'a Scope, input: &mainstay_model::run::Input) -> Part<'a> {
+    match (scope, input.reads) {
+        (Scope::Slices(list), Reads::Same) => Part::Slices(list),
+        _ => Part::All,
     }
 }
 

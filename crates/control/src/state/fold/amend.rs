@@ -59,7 +59,7 @@ impl State {
             branch.about.status = status;
             branch.fork = Line::default();
             branch.former = Line::default();
-            if status == BranchStatus::Dropped {
+            if status == BranchStatus::Dropped || name.is_of_amendment() {
                 branch.line = Line::default();
             }
         }

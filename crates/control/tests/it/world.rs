@@ -134,6 +134,7 @@ pub(crate) fn source() -> Resource {
         slice: vec![],
         on_schema_change: OnSchemaChange::Refuse,
         approve: 0,
+        retain: None,
         on_redelivery: mainstay_model::spec::OnRedelivery::Apply,
     };
     Resource {
@@ -158,6 +159,7 @@ pub(crate) fn job(sql: &str, code: &str) -> Resource {
             pause_ms: 1000,
         },
         time_limit_ms: None,
+        retain: None,
         compiled,
     };
     Resource {

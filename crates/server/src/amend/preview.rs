@@ -219,6 +219,7 @@ impl Instance {
             slice: slice.collect(),
             on_schema_change: OnSchemaChange::Refuse,
             approve: 0,
+            retain: None,
             on_redelivery: mainstay_model::spec::OnRedelivery::Apply,
         };
         let stage = BroughtStage {

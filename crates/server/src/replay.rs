@@ -342,6 +342,8 @@ fn side<'a>(sight: &Sight<'a>, run: &Run) -> Result<&'a Line, String> {
     let branch: Option<&Branch> = sight.state.branches.get(name);
     match (branch, sight.state.line(Some(name))) {
         (Some(branch), Some(line)) if run.seq > branch.about.forked => Ok(line),
+        // Before it was begun anew for the last time.
+        (Some(branch), Some(_)) if !branch.former.datasets.is_empty() => Ok(&branch.former),
         (Some(_), Some(_)) => Err(format!("branch {name} was begun anew since")),
         _ => Err(format!("it ran in branch {name}, which was dropped")),
     }

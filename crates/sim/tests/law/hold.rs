@@ -1,0 +1,325 @@
+//! Carries a case out and holds mainstay to the law: after every run, every dataset that was to be brought up to date is what a
+//! full recomputation gives.
+//!
+//! Besides: what is recorded as a digest is the digest of the rows; a second run does nothing; what a check refuses is not
+//! published, and what was there before stays; sources hold what was delivered.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use mainstay_api::RunReport;
+
+use crate::case::{Case, Step, Wanted};
+use crate::compare;
+use crate::ledger::Ledger;
+use crate::oracle::{Answer, Expected, Oracle, Rows};
+use crate::subject::{Subject, words};
+use crate::world::Project;
+
+/// What was seen while cases were carried out.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Seen {
+    pub(crate) cases: u64,
+    pub(crate) steps: u64,
+    pub(crate) runs: u64,
+    pub(crate) too_large: u64,
+    /// By code, the queries that were refused.
+    pub(crate) refused: BTreeMap<String, u64>,
+    /// Slices that were computed, of jobs that are computed by slice and had been computed before.
+    pub(crate) recomputed: u64,
+    /// Those of them whose rows were then others.
+    pub(crate) changed: u64,
+    pub(crate) compared: u64,
+    pub(crate) in_mainstay: Duration,
+    pub(crate) in_oracle: Duration,
+}
+
+impl Seen {
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.cases += other.cases;
+        self.steps += other.steps;
+        self.runs += other.runs;
+        self.too_large += other.too_large;
+        for (code, n) in &other.refused {
+            *self.refused.entry(code.clone()).or_default() += n;
+        }
+        self.recomputed += other.recomputed;
+        self.changed += other.changed;
+        self.compared += other.compared;
+        self.in_mainstay += other.in_mainstay;
+        self.in_oracle += other.in_oracle;
+    }
+}
+
+/// Where the law did not hold.
+#[derive(Clone, Debug)]
+pub(crate) struct Broken {
+    /// The number of the step after which it was seen, from 0.
+    pub(crate) step: usize,
+    pub(crate) what: String,
+}
+
+/// Why a case ended.
+enum End {
+    Broken(String),
+    /// It cannot go on, and nothing is wrong.
+    Over,
+}
+
+impl From<String> for End {
+    fn from(what: String) -> Self {
+        Self::Broken(what)
+    }
+}
+
+impl From<mainstay_api::Error> for End {
+    fn from(e: mainstay_api::Error) -> Self {
+        Self::Broken(words(&e))
+    }
+}
+
+struct Holding<'a> {
+    subject: Subject,
+    oracle: &'a mut Oracle,
+    ledger: Ledger,
+    project: Project,
+    /// What the last answers of the oracle were, by dataset.
+    before: BTreeMap<String, Rows>,
+    /// The jobs that could not be brought up to date.
+    held_back: BTreeSet<String>,
+    seen: Seen,
+}
+
+/// Carries a case out.
+pub(crate) fn hold(case: &Case, oracle: &mut Oracle) -> (Seen, Option<Broken>) {
+    oracle.forget();
+    let mut holding = Holding {
+        subject: Subject::new(),
+        oracle,
+        ledger: Ledger::default(),
+        project: Project {
+            sources: Vec::new(),
+            jobs: Vec::new(),
+            remark: 0,
+        },
+        before: BTreeMap::new(),
+        held_back: BTreeSet::new(),
+        seen: Seen {
+            cases: 1,
+            ..Seen::default()
+        },
+    };
+    for (at, step) in case.steps.iter().enumerate() {
+        holding.seen.steps += 1;
+        match holding.step(step) {
+            Ok(()) => {}
+            Err(End::Over) => break,
+            Err(End::Broken(what)) => return (holding.seen, Some(Broken { step: at, what })),
+        }
+    }
+    (holding.seen, None)
+}
+
+impl Holding<'_> {
+    fn step(&mut self, step: &Step) -> Result<(), End> {
+        match step {
+            Step::Write { source, file, content } => {
+                let text = self.project.source(source).written(content);
+                self.subject.write(file, &text);
+                self.ledger.write(source, file, content);
+            }
+            Step::Remove { source, file } => {
+                self.subject.remove(file);
+                self.ledger.remove(source, file);
+            }
+            Step::Deliver => {
+                self.timed(Subject::deliver)?;
+                self.delivered(&self.project.names());
+            }
+            Step::Apply(project) => self.apply(project)?,
+            Step::RevertApply(project) => {
+                if self.timed(|s| s.revert_apply(project))? {
+                    self.project = project.clone();
+                } else {
+                    self.apply(project)?;
+                }
+            }
+            Step::Reopen { cleanly } => self.timed(|s| s.end(*cleanly))?,
+            Step::Interrupted(at) => {
+                self.delivered(&self.project.names());
+                self.timed(|s| s.run_until(*at))?;
+            }
+            Step::Run(wanted) => self.run(wanted)?,
+        }
+        Ok(())
+    }
+
+    fn timed<T>(&mut self, work: impl FnOnce(&mut Subject) -> T) -> T {
+        let began = Instant::now();
+        let done = work(&mut self.subject);
+        self.seen.in_mainstay += began.elapsed();
+        done
+    }
+
+    fn delivered(&mut self, names: &[String]) {
+        for source in self.project.sources.iter().filter(|s| names.contains(&s.name)) {
+            self.ledger.deliver(source);
+        }
+    }
+
+    fn apply(&mut self, project: &Project) -> Result<(), End> {
+        let done = self.timed(|s| s.apply(project));
+        if let Err(e) = &done
+            && let Some(mistake) = e.mistakes.first()
+        {
+            *self.seen.refused.entry(mistake.code.clone()).or_default() += 1;
+            if KNOWN_REFUSALS.contains(&mistake.code.as_str()) {
+                return Err(End::Over);
+            }
+        }
+        done?;
+        self.project = project.clone();
+        Ok(())
+    }
+
+    fn expected(&mut self) -> Result<Expected, End> {
+        let began = Instant::now();
+        let answer = self.oracle.compute(&self.project, &self.ledger);
+        self.seen.in_oracle += began.elapsed();
+        match answer {
+            Answer::Is(expected) => Ok(expected),
+            Answer::TooLarge => {
+                self.seen.too_large += 1;
+                Err(End::Over)
+            }
+            Answer::Refused(why) => Err(End::Broken(format!("the oracle: {why}"))),
+        }
+    }
+
+    fn run(&mut self, wanted: &Wanted) -> Result<(), End> {
+        let all = self.project.names();
+        let targets: Vec<String> = wanted.targets.iter().map(|(n, _)| n.clone()).collect();
+        let names = if targets.is_empty() { all } else { self.project.closure(&targets) };
+        self.delivered(&names);
+        let expected = self.expected()?;
+        let runs = self.timed(|s| s.run(wanted))?;
+        self.seen.runs += runs.len() as u64;
+        self.count(&runs, &expected);
+        let failed = self.failures(&runs, &expected)?;
+        for name in &names {
+            self.compare(name, wanted, &expected, &failed)?;
+        }
+        self.before = expected.tables;
+        if failed.is_empty() && wanted.targets.iter().all(|(_, slice)| slice.is_none()) {
+            let again = Wanted {
+                force: false,
+                ..wanted.clone()
+            };
+            let runs = self.timed(|s| s.run(&again))?;
+            if let Some(run) = runs.first() {
+                let what = format!("a second run computes {} again: {} ({})", run.job, run.slices.join(", "), run.because);
+                return Err(what.into());
+            }
+        }
+        Ok(())
+    }
+
+    /// Counts what was computed, and what of it changed.
+    fn count(&mut self, runs: &[RunReport], expected: &Expected) {
+        for run in runs {
+            let job = self.project.jobs.iter().find(|j| j.name == run.job);
+            let (Some(job), Some(before), Some(now)) =
+                (job, self.before.get(&run.job), expected.tables.get(&run.job))
+            else {
+                continue;
+            };
+            let [slice] = &job.slice[..] else { continue };
+            let Some(at) = job.columns.iter().position(|c| c.name == *slice) else {
+                continue;
+            };
+            if run.slices.iter().any(|s| s == "all") || run.outcome != "succeeded" {
+                continue;
+            }
+            let by_slice = |rows: &Rows| {
+                let mut slices: BTreeMap<Option<String>, Rows> = BTreeMap::new();
+                for row in rows {
+                    slices.entry(row.get(at).cloned().flatten()).or_default().push(row.clone());
+                }
+                slices
+            };
+            let (before, now) = (by_slice(before), by_slice(now));
+            let keys: BTreeSet<_> = before.keys().chain(now.keys()).collect();
+            self.seen.recomputed += run.slices.len() as u64;
+            self.seen.changed += keys.iter().filter(|k| before.get(**k) != now.get(**k)).count() as u64;
+        }
+    }
+
+    /// Returns the datasets that were not brought up to date; each must have a check that its rows fail, or read one that has.
+    fn failures(&mut self, runs: &[RunReport], expected: &Expected) -> Result<BTreeSet<String>, End> {
+        let mut failed = BTreeSet::new();
+        for run in runs.iter().filter(|r| r.outcome != "succeeded") {
+            let error = run.error.as_ref().map(|e| format!("{} {}", e.code, e.message)).unwrap_or_default();
+            let job = self.project.jobs.iter().find(|j| j.name == run.job);
+            let allowed = match run.outcome.as_str() {
+                "failed" => expected.violated.contains(&run.job) && error.starts_with("MS0501"),
+                "skipped" => job.is_some_and(|j| j.reads.iter().any(|r| failed.contains(r))),
+                _ => false,
+            };
+            if !allowed {
+                return Err(format!("the run of {} {}: {error}", run.job, run.outcome).into());
+            }
+            failed.insert(run.job.clone());
+        }
+        for run in runs.iter().filter(|r| r.outcome == "succeeded") {
+            if expected.violated.contains(&run.job) {
+                return Err(format!("{} was published although its check finds rows", run.job).into());
+            }
+        }
+        // What reads one that failed and was not even asked for is held back all the same.
+        for job in &self.project.jobs {
+            if job.reads.iter().any(|r| failed.contains(r)) {
+                failed.insert(job.name.clone());
+            }
+        }
+        self.held_back.clone_from(&failed);
+        Ok(failed)
+    }
+
+    fn compare(
+        &mut self,
+        name: &str,
+        wanted: &Wanted,
+        expected: &Expected,
+        failed: &BTreeSet<String>,
+    ) -> Result<(), End> {
+        let began = Instant::now();
+        let (mut is, digests) = self.subject.rows(name)?;
+        self.seen.in_mainstay += began.elapsed();
+        self.seen.compared += 1;
+        if let Some(digests) = digests
+            && digests.recorded != digests.own
+        {
+            return Err(format!("{name}: its slices' digests are not those of its rows").into());
+        }
+        if failed.contains(name) {
+            return Ok(());
+        }
+        let mut should = expected.tables.get(name).cloned().unwrap_or_default();
+        let target = wanted.targets.iter().find(|(n, _)| n == name);
+        if let Some((_, Some(value))) = target
+            && let Some(job) = self.project.jobs.iter().find(|j| j.name == name)
+            && let Some(at) = job.columns.iter().position(|c| Some(&c.name) == job.slice.first())
+        {
+            let of_slice = |row: &Vec<Option<String>>| row.get(at).is_some_and(|v| v.as_deref() == Some(value));
+            is.retain(of_slice);
+            should.retain(of_slice);
+        }
+        match compare::difference(&is, &should) {
+            None => Ok(()),
+            Some(how) => Err(format!("{name} is not what a full recomputation gives: {how}").into()),
+        }
+    }
+}
+
+/// Codes of queries that are refused for a reason that stands on the code's page.
+const KNOWN_REFUSALS: &[&str] = &[];

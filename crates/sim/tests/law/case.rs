@@ -1,7 +1,5 @@
 //! A case: a project, and what happens to it, step by step. Made from choices alone, before anything is carried out.
 
-use std::collections::BTreeMap;
-
 use crate::choices::Choices;
 use crate::grammar::Grammar;
 use crate::value::{DAYS, Type};
@@ -333,7 +331,10 @@ impl Job {
 fn job(c: &mut Choices, at: usize, known: &[Relation]) -> Job {
     let mut grammar = Grammar::new(c, known);
     let rel = grammar.query();
-    let reads: BTreeMap<String, ()> = grammar.reads.iter().map(|r| (r.clone(), ())).collect();
+    let sql = rel.query();
+    // Relations that were looked at and then not used are not in the text.
+    let used = |name: &String| sql.split(' ').any(|word| word.trim_end_matches(')') == *name);
+    let reads: Vec<String> = known.iter().map(|r| r.name.clone()).filter(used).collect();
     let of = |t: Type| rel.columns.iter().filter(move |c| c.t == t).map(|c| c.name.clone()).collect::<Vec<_>>();
     let (dates, ints, texts) = (of(Type::Date), of(Type::Int), of(Type::Text));
     let mut slice = match c.weighted(&[10, 2, 1, 3]) {
@@ -348,10 +349,12 @@ fn job(c: &mut Choices, at: usize, known: &[Relation]) -> Job {
     {
         slice.push(second.clone());
     }
+    // A table must have a column beside those that slice it.
+    slice.truncate(rel.columns.len() - 1);
     Job {
         name: format!("lab.j{at}"),
-        sql: rel.query(),
-        reads: reads.into_keys().collect(),
+        sql,
+        reads,
         columns: rel.columns,
         slice,
         check: None,

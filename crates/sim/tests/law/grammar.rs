@@ -30,7 +30,6 @@ pub(crate) struct Grammar<'a> {
     pub(crate) c: &'a mut Choices,
     known: &'a [Relation],
     aliases: usize,
-    pub(crate) reads: Vec<String>,
 }
 
 impl Rel {
@@ -89,7 +88,6 @@ impl<'a> Grammar<'a> {
             c,
             known,
             aliases: 0,
-            reads: Vec::new(),
         }
     }
 
@@ -146,7 +144,6 @@ impl<'a> Grammar<'a> {
         let n = self.known.len();
         let at = self.c.below(n * 2);
         let relation = &self.known[if at < n { at } else { n - 1 - (at - n) / 2 }];
-        self.reads.push(relation.name.clone());
         Rel {
             text: relation.name.clone(),
             columns: relation.columns.clone(),

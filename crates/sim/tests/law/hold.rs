@@ -56,25 +56,31 @@ impl Seen {
 pub(crate) struct Broken {
     /// The number of the step after which it was seen, from 0.
     pub(crate) step: usize,
+    /// In which way: a case is made small only as long as it fails in the same way.
+    pub(crate) way: String,
     pub(crate) what: String,
 }
 
 /// Why a case ended.
 enum End {
-    Broken(String),
+    Broken { way: String, what: String },
     /// It cannot go on, and nothing is wrong.
     Over,
 }
 
-impl From<String> for End {
-    fn from(what: String) -> Self {
-        Self::Broken(what)
+impl End {
+    fn broken(way: &str, what: impl Into<String>) -> Self {
+        Self::Broken {
+            way: way.to_owned(),
+            what: what.into(),
+        }
     }
 }
 
 impl From<mainstay_api::Error> for End {
     fn from(e: mainstay_api::Error) -> Self {
-        Self::Broken(words(&e))
+        let way = e.mistakes.first().map_or(&e.code, |m| &m.code);
+        Self::broken(way, words(&e))
     }
 }
 
@@ -114,7 +120,10 @@ pub(crate) fn hold(case: &Case, oracle: &mut Oracle) -> (Seen, Option<Broken>) {
         match holding.step(step) {
             Ok(()) => {}
             Err(End::Over) => break,
-            Err(End::Broken(what)) => return (holding.seen, Some(Broken { step: at, what })),
+            Err(End::Broken { way, what }) => {
+                let broken = Broken { step: at, way, what };
+                return (holding.seen, Some(broken));
+            }
         }
     }
     (holding.seen, None)
@@ -192,7 +201,7 @@ impl Holding<'_> {
                 self.seen.too_large += 1;
                 Err(End::Over)
             }
-            Answer::Refused(why) => Err(End::Broken(format!("the oracle: {why}"))),
+            Answer::Refused(why) => Err(End::broken("oracle", format!("the oracle: {why}"))),
         }
     }
 
@@ -218,7 +227,7 @@ impl Holding<'_> {
             let runs = self.timed(|s| s.run(&again))?;
             if let Some(run) = runs.first() {
                 let what = format!("a second run computes {} again: {} ({})", run.job, run.slices.join(", "), run.because);
-                return Err(what.into());
+                return Err(End::broken("again", what));
             }
         }
         Ok(())
@@ -266,13 +275,15 @@ impl Holding<'_> {
                 _ => false,
             };
             if !allowed {
-                return Err(format!("the run of {} {}: {error}", run.job, run.outcome).into());
+                let way = error.split(' ').next().unwrap_or_default();
+                return Err(End::broken(way, format!("the run of {} {}: {error}", run.job, run.outcome)));
             }
             failed.insert(run.job.clone());
         }
         for run in runs.iter().filter(|r| r.outcome == "succeeded") {
             if expected.violated.contains(&run.job) {
-                return Err(format!("{} was published although its check finds rows", run.job).into());
+                let what = format!("{} was published although its check finds rows", run.job);
+                return Err(End::broken("check", what));
             }
         }
         // What reads one that failed and was not even asked for is held back all the same.
@@ -299,7 +310,8 @@ impl Holding<'_> {
         if let Some(digests) = digests
             && digests.recorded != digests.own
         {
-            return Err(format!("{name}: its slices' digests are not those of its rows").into());
+            let what = format!("{name}: its slices' digests are not those of its rows");
+            return Err(End::broken("digest", what));
         }
         if failed.contains(name) {
             return Ok(());
@@ -316,7 +328,10 @@ impl Holding<'_> {
         }
         match compare::difference(&is, &should) {
             None => Ok(()),
-            Some(how) => Err(format!("{name} is not what a full recomputation gives: {how}").into()),
+            Some(how) => {
+                let what = format!("{name} is not what a full recomputation gives: {how}");
+                Err(End::broken("rows", what))
+            }
         }
     }
 }

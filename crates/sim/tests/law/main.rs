@@ -3,7 +3,8 @@
 //!
 //! Cases are made at random, carried out by mainstay in this process, and compared with DuckDB, which computes everything anew
 //! from the sources after every run. `MAINSTAY_LAW_SEED` is the first case's seed, the next ones follow it; `MAINSTAY_LAW_CASES` is
-//! how many there are (`cargo xtask law --seed N --cases N`). A failing case is made small and printed as a shell script.
+//! how many there are (`cargo xtask law --seed N --cases N`). A failing case is made small
+//! (for `MAINSTAY_LAW_SHRINK` seconds) and printed as a shell script.
 
 #![expect(
     clippy::expect_used,
@@ -28,15 +29,20 @@ mod world;
 use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use case::Case;
 use choices::Choices;
-use hold::{Seen, hold};
+use hold::{Broken, Seen, hold};
 use oracle::Oracle;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// How many cases there are if nobody says.
 const CASES: u64 = 200;
+/// So many cases that fail are enough.
+const ENOUGH: usize = 10;
 /// The first seed if nobody says.
 const SEED: u64 = 1;
 
@@ -54,7 +60,7 @@ fn the_law_holds() {
     let threads = std::thread::available_parallelism().map_or(2, usize::from);
     let next = AtomicU64::new(0);
     let total = Mutex::new(Seen::default());
-    let found: Mutex<Option<u64>> = Mutex::new(None);
+    let found: Mutex<Vec<(u64, Broken)>> = Mutex::default();
     let began = Instant::now();
     std::thread::scope(|scope| {
         for _ in 0..threads {
@@ -62,14 +68,14 @@ fn the_law_holds() {
                 let mut oracle = Oracle::start(&python);
                 loop {
                     let at = next.fetch_add(1, Ordering::SeqCst);
-                    if at >= cases || found.lock().expect("a lock").is_some() {
+                    if at >= cases || found.lock().expect("a lock").len() >= ENOUGH {
                         break;
                     }
                     let of_case = seed.wrapping_add(at);
                     let (seen, broken) = hold(&Case::make(&mut Choices::random(of_case)), &mut oracle);
                     total.lock().expect("a lock").add(&seen);
-                    if broken.is_some() {
-                        found.lock().expect("a lock").get_or_insert(of_case);
+                    if let Some(broken) = broken {
+                        found.lock().expect("a lock").push((of_case, broken));
                     }
                 }
             });
@@ -77,8 +83,12 @@ fn the_law_holds() {
     });
     let seen = total.into_inner().expect("a lock");
     say(&seen, seed, began.elapsed().as_secs_f64());
-    if let Some(of_case) = found.into_inner().expect("a lock") {
-        panic!("{}", smallest(&python, of_case));
+    let found = found.into_inner().expect("a lock");
+    for (of_case, broken) in &found {
+        eprintln!("seed {of_case}, after step {}: {}", broken.step, broken.what);
+    }
+    if let Some((of_case, broken)) = found.first() {
+        panic!("{}", smallest(&python, *of_case, broken));
     }
     let refused: u64 = seen.refused.values().sum();
     assert!(refused * 20 <= seen.cases, "too many cases end with a refused query: {:?}", seen.refused);
@@ -104,21 +114,21 @@ fn say(seen: &Seen, seed: u64, seconds: f64) {
 }
 
 /// Makes a failing case small and says how to replay it.
-fn smallest(python: &Path, seed: u64) -> String {
+fn smallest(python: &Path, seed: u64, first: &Broken) -> String {
     let mut oracle = Oracle::start(python);
+    let time = Duration::from_secs(number("MAINSTAY_LAW_SHRINK", 120));
     let mut choices = Choices::random(seed);
-    let case = Case::make(&mut choices);
-    let Some(first) = hold(&case, &mut oracle).1 else {
-        return format!("seed {seed} failed once and not again: cargo xtask law --seed {seed} --cases 1");
-    };
-    let small = shrink::shrink(choices.taken(), |given| {
+    let _ = Case::make(&mut choices);
+    let small = shrink::shrink(choices.taken(), time, |given| {
         let mut choices = Choices::given(given.to_vec());
         let case = Case::make(&mut choices);
         let broken = hold(&case, &mut oracle).1;
-        (choices.taken(), broken.is_some())
+        (choices.taken(), broken.is_some_and(|b| b.way == first.way))
     });
     let case = Case::make(&mut Choices::given(small.choices));
-    let broken = hold(&case, &mut oracle).1.unwrap_or(first.clone());
+    let Some(broken) = hold(&case, &mut oracle).1 else {
+        return format!("seed {seed} does not fail every time: {}", first.what);
+    };
     format!(
         "the law does not hold (cargo xtask law --seed {seed} --cases 1 repeats it)\nas found, after step {}: {}\n\nmade small, after step {}: {}\n\n{}",
         first.step,

@@ -41,8 +41,8 @@ pub(crate) struct Oracle {
     questions: ChildStdin,
     answers: BufReader<ChildStdout>,
     fresh: bool,
-    /// What the sources' tables hold now.
-    held: BTreeMap<String, Vec<String>>,
+    /// What each table was made from, and its rows: what is made from the same again is the same.
+    held: BTreeMap<String, (String, Rows)>,
 }
 
 impl Oracle {
@@ -80,13 +80,29 @@ impl Oracle {
 
     /// Computes all datasets of a project from what was delivered.
     pub(crate) fn compute(&mut self, project: &Project, ledger: &Ledger) -> Answer {
-        let mut statements = Vec::new();
+        let mut from: BTreeMap<&str, String> = BTreeMap::new();
+        let (mut statements, mut read, mut make) = (Vec::new(), Vec::new(), Vec::new());
+        let held = |name: &str, from: &String| self.held.get(name).is_some_and(|(f, _)| f == from);
         for source in &project.sources {
             let wanted = statements_for(source, ledger);
-            if self.held.get(&source.name) != Some(&wanted) {
-                statements.extend(wanted.clone());
-                self.held.insert(source.name.clone(), wanted);
+            let text = wanted.join("; ");
+            if !held(&source.name, &text) {
+                statements.extend(wanted);
+                read.push(&source.name);
             }
+            from.insert(&source.name, text);
+        }
+        for job in &project.jobs {
+            let mut text = job.sql.clone();
+            for input in &job.reads {
+                text.push_str("; ");
+                text.push_str(from.get(input.as_str()).map_or("", |f| f));
+            }
+            let text = mainstay_base::Hash::of(text.as_bytes()).to_string();
+            if !held(&job.name, &text) {
+                make.push((&job.name, &job.sql));
+            }
+            from.insert(&job.name, text);
         }
         let checked: Vec<(&str, String)> = project
             .jobs
@@ -96,8 +112,8 @@ impl Oracle {
         let answer = self.ask(&json!({
             "fresh": self.fresh,
             "do": statements,
-            "make": project.jobs.iter().map(|j| (&j.name, &j.sql)).collect::<Vec<_>>(),
-            "read": project.names(),
+            "make": make,
+            "read": read,
             "count": checked.iter().map(|(_, sql)| sql).collect::<Vec<_>>(),
             "most": MOST,
         }));
@@ -108,7 +124,13 @@ impl Oracle {
         if !answer["too_large"].is_null() {
             return Answer::TooLarge;
         }
-        let tables = serde_json::from_value(answer["tables"].clone()).expect("tables");
+        let made: BTreeMap<String, Rows> = serde_json::from_value(answer["tables"].clone()).expect("tables");
+        for (name, rows) in made {
+            let text = from.get(name.as_str()).cloned().unwrap_or_default();
+            self.held.insert(name, (text, rows));
+        }
+        let of = |name: String| Some((name.clone(), self.held.get(&name)?.1.clone()));
+        let tables = project.names().into_iter().filter_map(of).collect();
         let found = answer["counts"].as_array().into_iter().flatten();
         let violated = checked.iter().zip(found).filter(|(_, n)| n.as_u64() != Some(0));
         Answer::Is(Expected {

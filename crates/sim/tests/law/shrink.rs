@@ -5,19 +5,20 @@ use std::time::{Duration, Instant};
 
 use crate::choices::Taken;
 
-/// How long a case may be shrunk.
-const TIME: Duration = Duration::from_secs(120);
-
-/// Returns the smallest choices found that still fail. `fails` says what was taken when these were given, and whether the case
-/// fails.
-pub(crate) fn shrink(first: Taken, mut fails: impl FnMut(&[u32]) -> (Taken, bool)) -> Taken {
+/// Returns the smallest choices found within a time that still fail. `fails` says what was taken when these were given, and
+/// whether the case fails.
+pub(crate) fn shrink(
+    first: Taken,
+    time: Duration,
+    mut fails: impl FnMut(&[u32]) -> (Taken, bool),
+) -> Taken {
     let began = Instant::now();
     let mut best = first;
     loop {
         let before = best.choices.len();
         let sum: u64 = best.choices.iter().map(|c| u64::from(*c)).sum();
         let mut try_ = |best: &mut Taken, candidate: Vec<u32>| {
-            if began.elapsed() > TIME || candidate == best.choices {
+            if began.elapsed() > time || candidate == best.choices {
                 return false;
             }
             let (taken, bad) = fails(&candidate);
@@ -32,7 +33,7 @@ pub(crate) fn shrink(first: Taken, mut fails: impl FnMut(&[u32]) -> (Taken, bool
         leave_out_runs(&mut best, &mut try_);
         make_smaller(&mut best, &mut try_);
         let now: u64 = total(&best);
-        if (best.choices.len(), now) == (before, sum) || began.elapsed() > TIME {
+        if (best.choices.len(), now) == (before, sum) || began.elapsed() > time {
             return best;
         }
     }
@@ -106,7 +107,7 @@ fn what_does_not_matter_goes() {
     });
     let mut c = Choices::random(seed.unwrap_or_default());
     c.many(0, 30, |c, _| c.below(10));
-    let small = shrink(c.taken(), run);
+    let small = shrink(c.taken(), Duration::from_secs(20), run);
     let mut c = Choices::given(small.choices);
     assert_eq!(c.many(0, 30, |c, _| c.below(10)), [7]);
 }

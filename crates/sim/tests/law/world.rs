@@ -84,13 +84,14 @@ impl Source {
     /// Chooses a source.
     pub(crate) fn choose(c: &mut Choices, at: usize) -> Self {
         let mut columns = Vec::new();
+        // A table must have a column beside those that slice it.
+        columns.push(Column::new("q", Type::Int));
         let dated = !c.chance(1, if at == 0 { 20 } else { 5 });
         if dated {
             columns.push(Column::new("day", Type::Date));
         }
         columns.push(Column::new("k", Type::Int));
         let more = [
-            ("q", Type::Int),
             ("tag", Type::Text),
             ("amount", Type::Decimal),
             ("x", Type::Double),
@@ -127,15 +128,6 @@ impl Source {
         Relation {
             name: self.name.clone(),
             columns,
-        }
-    }
-
-    /// Returns its slice columns.
-    pub(crate) fn slice(&self) -> Vec<String> {
-        match &self.slicing {
-            Slicing::None => Vec::new(),
-            Slicing::Columns(names) => names.clone(),
-            Slicing::Made(column, _) => vec![column.name.clone()],
         }
     }
 

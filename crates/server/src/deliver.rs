@@ -191,7 +191,9 @@ impl Instance {
             let Some(file) = files.and_then(|files| files.get(&found.file)) else {
                 return true;
             };
-            let held = |content| files.is_some_and(|f| f.values().any(|f| f.active.is_some_and(|(_, c)| c == content)));
+            let held = |content| {
+                files.is_some_and(|f| f.values().any(|f| f.active.is_some_and(|(_, c)| c == content)))
+            };
             let duplicate = matches!(file.last.outcome, Outcome::Duplicate { .. });
             file.last.observed != found.observed || duplicate && !held(file.last.content)
         })

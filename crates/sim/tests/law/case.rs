@@ -17,7 +17,11 @@ pub(crate) struct Wanted {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
     /// A file is there, or is not what it was.
-    Write { source: String, file: String, content: Content },
+    Write {
+        source: String,
+        file: String,
+        content: Content,
+    },
     /// A file is gone from its place; what it brought stays.
     Remove { source: String, file: String },
     /// What the places hold is taken in.
@@ -101,7 +105,10 @@ impl Maker<'_> {
     }
 
     fn step(&mut self) {
-        match self.c.weighted(&[5, 4, 1, 1, 1, 1, 2, 6, 2, 1, 3, 2, 1, 1, 2, 1, 1]) {
+        match self
+            .c
+            .weighted(&[5, 4, 1, 1, 1, 1, 2, 6, 2, 1, 3, 2, 1, 1, 2, 1, 1])
+        {
             0 => self.new_file(),
             1 => self.change_file(),
             2 => self.same_file(),
@@ -175,7 +182,11 @@ impl Maker<'_> {
     fn write(&mut self, source: String, file: String, content: Content) {
         self.files.retain(|(_, f, _)| *f != file);
         self.files.push((source.clone(), file.clone(), content.clone()));
-        self.steps.push(Step::Write { source, file, content });
+        self.steps.push(Step::Write {
+            source,
+            file,
+            content,
+        });
     }
 
     fn name_of_new(&mut self, source: &Source) -> String {
@@ -237,7 +248,13 @@ impl Maker<'_> {
             return self.new_file();
         };
         // Of a content that two files hold, one may be needed when the other changes.
-        if self.files.iter().filter(|(s, _, c)| *s == source && *c == content).count() == 1 {
+        if self
+            .files
+            .iter()
+            .filter(|(s, _, c)| *s == source && *c == content)
+            .count()
+            == 1
+        {
             self.files.retain(|(_, f, _)| *f != file);
             self.steps.push(Step::Remove { source, file });
         }
@@ -257,7 +274,11 @@ impl Maker<'_> {
 
     fn run_some(&mut self, force: bool) {
         let mut targets = Vec::new();
-        if let Some(job) = self.project.jobs.get(self.c.below(self.project.jobs.len().max(1))) {
+        if let Some(job) = self
+            .project
+            .jobs
+            .get(self.c.below(self.project.jobs.len().max(1)))
+        {
             let dated = matches!(&job.slice[..], [one] if job.columns.iter().any(|c| c.name == *one && c.t == Type::Date));
             let slice = (!force && dated && self.c.chance(1, 2)).then(|| (*self.c.pick(&DAYS)).to_owned());
             targets.push((job.name.clone(), slice));
@@ -279,10 +300,16 @@ impl Maker<'_> {
             let names: Vec<&str> = job.columns.iter().map(|c| c.name.as_str()).collect();
             // On top of what was changed before there is only one change.
             let inner = match job.sql.split_once("FROM (\n") {
-                Some((_, rest)) => rest.split_once("\n) AS changed").map_or(rest, |(inner, _)| inner).to_owned(),
+                Some((_, rest)) => rest
+                    .split_once("\n) AS changed")
+                    .map_or(rest, |(inner, _)| inner)
+                    .to_owned(),
                 None => job.sql.clone(),
             };
-            job.sql = format!("SELECT {} FROM (\n{inner}\n) AS changed WHERE {condition}", names.join(", "));
+            job.sql = format!(
+                "SELECT {} FROM (\n{inner}\n) AS changed WHERE {condition}",
+                names.join(", ")
+            );
             self.apply(project);
         }
     }
@@ -335,7 +362,13 @@ fn job(c: &mut Choices, at: usize, known: &[Relation]) -> Job {
     // Relations that were looked at and then not used are not in the text.
     let used = |name: &String| sql.split(' ').any(|word| word.trim_end_matches(')') == *name);
     let reads: Vec<String> = known.iter().map(|r| r.name.clone()).filter(used).collect();
-    let of = |t: Type| rel.columns.iter().filter(move |c| c.t == t).map(|c| c.name.clone()).collect::<Vec<_>>();
+    let of = |t: Type| {
+        rel.columns
+            .iter()
+            .filter(move |c| c.t == t)
+            .map(|c| c.name.clone())
+            .collect::<Vec<_>>()
+    };
     let (dates, ints, texts) = (of(Type::Date), of(Type::Int), of(Type::Text));
     let mut slice = match c.weighted(&[10, 2, 1, 3]) {
         0 if !dates.is_empty() => vec![c.pick(&dates).clone()],
@@ -364,7 +397,11 @@ fn job(c: &mut Choices, at: usize, known: &[Relation]) -> Job {
 
 /// Chooses a condition over plain columns; none if there is none that can be written in a project file.
 fn check(c: &mut Choices, job: &Job) -> Option<Check> {
-    let plain: Vec<_> = job.columns.iter().filter(|c| matches!(c.t, Type::Int | Type::Date)).collect();
+    let plain: Vec<_> = job
+        .columns
+        .iter()
+        .filter(|c| matches!(c.t, Type::Int | Type::Date))
+        .collect();
     if plain.is_empty() {
         return None;
     }

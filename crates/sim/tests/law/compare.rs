@@ -37,7 +37,10 @@ pub(crate) fn difference(is: &Rows, should: &Rows) -> Option<String> {
         return None;
     }
     let mut text = format!("{} rows instead of {}", is.len(), should.len());
-    for (what, rows) in [("too many", missing(is, should)), ("missing", missing(should, is))] {
+    for (what, rows) in [
+        ("too many", missing(is, should)),
+        ("missing", missing(should, is)),
+    ] {
         for row in rows.iter().take(SHOWN) {
             let values: Vec<&str> = row.iter().map(|v| v.as_deref().unwrap_or("NULL")).collect();
             let _ = write!(text, "\n  {what}: {}", values.join(" | "));
@@ -54,5 +57,8 @@ fn rows_count_as_often_as_they_are_there() {
     let rows = |list: &[&str]| list.iter().map(|v| vec![Some((*v).to_owned())]).collect::<Rows>();
     assert_eq!(difference(&rows(&["a", "b"]), &rows(&["a", "b"])), None);
     let said = difference(&rows(&["a", "b", "b"]), &rows(&["a", "b", "c"])).unwrap_or_default();
-    assert!(said.contains("too many: b") && said.contains("missing: c"), "{said}");
+    assert!(
+        said.contains("too many: b") && said.contains("missing: c"),
+        "{said}"
+    );
 }

@@ -84,11 +84,7 @@ fn free(columns: &[Column], wanted: &str) -> String {
 
 impl<'a> Grammar<'a> {
     pub(crate) fn new(c: &'a mut Choices, known: &'a [Relation]) -> Self {
-        Self {
-            c,
-            known,
-            aliases: 0,
-        }
+        Self { c, known, aliases: 0 }
     }
 
     /// Makes a query of up to four operators.
@@ -110,7 +106,10 @@ impl<'a> Grammar<'a> {
 
     /// Puts one more operator on top.
     pub(crate) fn step(&mut self, rel: &Rel) -> Rel {
-        let made = match self.c.weighted(&[4, 4, 5, 1, 3, 6, 3, 2, 4, 2, 2, 6, 2, 1, 1, 1, 1, 2, 1]) {
+        let made = match self
+            .c
+            .weighted(&[4, 4, 5, 1, 3, 6, 3, 2, 4, 2, 2, 6, 2, 1, 1, 1, 1, 2, 1])
+        {
             0 => self.filter(rel),
             1 => self.project(rel),
             2 => self.group(rel),
@@ -141,9 +140,14 @@ impl<'a> Grammar<'a> {
 
     /// Reads a relation; the newest are the likeliest.
     fn scan(&mut self) -> Rel {
-        let n = self.known.len();
-        let at = self.c.below(n * 2);
-        let relation = &self.known[if at < n { at } else { n - 1 - (at - n) / 2 }];
+        // Sources count from the first, jobs from the newest: to leave one out does not change what the others read.
+        let jobs = self.known.iter().filter(|r| r.name.starts_with("lab.j")).count();
+        let sources = self.known.len() - jobs;
+        let relation = if jobs > 0 && self.c.chance(3, 5) {
+            &self.known[self.known.len() - 1 - self.c.below(jobs)]
+        } else {
+            &self.known[self.c.below(sources)]
+        };
         Rel {
             text: relation.name.clone(),
             columns: relation.columns.clone(),

@@ -63,7 +63,10 @@ pub(crate) struct Broken {
 
 /// Why a case ended.
 enum End {
-    Broken { way: String, what: String },
+    Broken {
+        way: String,
+        what: String,
+    },
     /// It cannot go on, and nothing is wrong.
     Over,
 }
@@ -85,7 +88,7 @@ impl From<mainstay_api::Error> for End {
 }
 
 struct Holding<'a> {
-    subject: Subject,
+    subject: &'a mut dyn Subject,
     oracle: &'a mut Oracle,
     ledger: Ledger,
     project: Project,
@@ -97,10 +100,10 @@ struct Holding<'a> {
 }
 
 /// Carries a case out.
-pub(crate) fn hold(case: &Case, oracle: &mut Oracle) -> (Seen, Option<Broken>) {
+pub(crate) fn hold(case: &Case, subject: &mut dyn Subject, oracle: &mut Oracle) -> (Seen, Option<Broken>) {
     oracle.forget();
     let mut holding = Holding {
-        subject: Subject::new(),
+        subject,
         oracle,
         ledger: Ledger::default(),
         project: Project {
@@ -132,22 +135,27 @@ pub(crate) fn hold(case: &Case, oracle: &mut Oracle) -> (Seen, Option<Broken>) {
 impl Holding<'_> {
     fn step(&mut self, step: &Step) -> Result<(), End> {
         match step {
-            Step::Write { source, file, content } => {
+            Step::Write {
+                source,
+                file,
+                content,
+            } => {
                 let text = self.project.source(source).written(content);
-                self.subject.write(file, &text);
+                self.subject.place().write(file, &text);
                 self.ledger.write(source, file, content);
             }
             Step::Remove { source, file } => {
-                self.subject.remove(file);
+                self.subject.place().remove(file);
                 self.ledger.remove(source, file);
             }
             Step::Deliver => {
-                self.timed(Subject::deliver)?;
+                self.timed(|s| s.deliver())?;
                 self.delivered(&self.project.names());
             }
             Step::Apply(project) => self.apply(project)?,
             Step::RevertApply(project) => {
-                if self.timed(|s| s.revert_apply(project))? {
+                if self.timed(|s| s.revert_apply())? {
+                    self.subject.place().put(project);
                     self.project = project.clone();
                 } else {
                     self.apply(project)?;
@@ -163,9 +171,9 @@ impl Holding<'_> {
         Ok(())
     }
 
-    fn timed<T>(&mut self, work: impl FnOnce(&mut Subject) -> T) -> T {
+    fn timed<T>(&mut self, work: impl FnOnce(&mut dyn Subject) -> T) -> T {
         let began = Instant::now();
-        let done = work(&mut self.subject);
+        let done = work(self.subject);
         self.seen.in_mainstay += began.elapsed();
         done
     }
@@ -177,7 +185,8 @@ impl Holding<'_> {
     }
 
     fn apply(&mut self, project: &Project) -> Result<(), End> {
-        let done = self.timed(|s| s.apply(project));
+        self.subject.place().put(project);
+        let done = self.timed(|s| s.apply());
         if let Err(e) = &done
             && let Some(mistake) = e.mistakes.first()
         {
@@ -208,7 +217,11 @@ impl Holding<'_> {
     fn run(&mut self, wanted: &Wanted) -> Result<(), End> {
         let all = self.project.names();
         let targets: Vec<String> = wanted.targets.iter().map(|(n, _)| n.clone()).collect();
-        let names = if targets.is_empty() { all } else { self.project.closure(&targets) };
+        let names = if targets.is_empty() {
+            all
+        } else {
+            self.project.closure(&targets)
+        };
         self.delivered(&names);
         let expected = self.expected()?;
         let runs = self.timed(|s| s.run(wanted))?;
@@ -226,7 +239,12 @@ impl Holding<'_> {
             };
             let runs = self.timed(|s| s.run(&again))?;
             if let Some(run) = runs.first() {
-                let what = format!("a second run computes {} again: {} ({})", run.job, run.slices.join(", "), run.because);
+                let what = format!(
+                    "a second run computes {} again: {} ({})",
+                    run.job,
+                    run.slices.join(", "),
+                    run.because
+                );
                 return Err(End::broken("again", what));
             }
         }
@@ -252,7 +270,10 @@ impl Holding<'_> {
             let by_slice = |rows: &Rows| {
                 let mut slices: BTreeMap<Option<String>, Rows> = BTreeMap::new();
                 for row in rows {
-                    slices.entry(row.get(at).cloned().flatten()).or_default().push(row.clone());
+                    slices
+                        .entry(row.get(at).cloned().flatten())
+                        .or_default()
+                        .push(row.clone());
                 }
                 slices
             };
@@ -267,7 +288,11 @@ impl Holding<'_> {
     fn failures(&mut self, runs: &[RunReport], expected: &Expected) -> Result<BTreeSet<String>, End> {
         let mut failed = BTreeSet::new();
         for run in runs.iter().filter(|r| r.outcome != "succeeded") {
-            let error = run.error.as_ref().map(|e| format!("{} {}", e.code, e.message)).unwrap_or_default();
+            let error = run
+                .error
+                .as_ref()
+                .map(|e| format!("{} {}", e.code, e.message))
+                .unwrap_or_default();
             let job = self.project.jobs.iter().find(|j| j.name == run.job);
             let allowed = match run.outcome.as_str() {
                 "failed" => expected.violated.contains(&run.job) && error.starts_with("MS0501"),
@@ -276,7 +301,10 @@ impl Holding<'_> {
             };
             if !allowed {
                 let way = error.split(' ').next().unwrap_or_default();
-                return Err(End::broken(way, format!("the run of {} {}: {error}", run.job, run.outcome)));
+                return Err(End::broken(
+                    way,
+                    format!("the run of {} {}: {error}", run.job, run.outcome),
+                ));
             }
             failed.insert(run.job.clone());
         }
@@ -320,9 +348,13 @@ impl Holding<'_> {
         let target = wanted.targets.iter().find(|(n, _)| n == name);
         if let Some((_, Some(value))) = target
             && let Some(job) = self.project.jobs.iter().find(|j| j.name == name)
-            && let Some(at) = job.columns.iter().position(|c| Some(&c.name) == job.slice.first())
+            && let Some(at) = job
+                .columns
+                .iter()
+                .position(|c| Some(&c.name) == job.slice.first())
         {
-            let of_slice = |row: &Vec<Option<String>>| row.get(at).is_some_and(|v| v.as_deref() == Some(value));
+            let of_slice =
+                |row: &Vec<Option<String>>| row.get(at).is_some_and(|v| v.as_deref() == Some(value));
             is.retain(of_slice);
             should.retain(of_slice);
         }

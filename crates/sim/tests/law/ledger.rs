@@ -17,7 +17,8 @@ pub(crate) struct Ledger {
 impl Ledger {
     /// A file is written.
     pub(crate) fn write(&mut self, source: &str, file: &str, content: &Content) {
-        self.places.insert((source.to_owned(), file.to_owned()), content.clone());
+        self.places
+            .insert((source.to_owned(), file.to_owned()), content.clone());
     }
 
     /// A file is removed.
@@ -31,7 +32,8 @@ impl Ledger {
             if key.0 == source.name
                 && let Content::Rows(rows) = content
             {
-                self.taken.insert(key.clone(), (source.written(content), rows.clone()));
+                self.taken
+                    .insert(key.clone(), (source.written(content), rows.clone()));
             }
         }
     }
@@ -39,7 +41,8 @@ impl Ledger {
     /// Returns the rows of a source.
     pub(crate) fn rows(&self, source: &str) -> Vec<Row> {
         let of_source = self.taken.iter().filter(|((s, _), _)| s == source);
-        let distinct: BTreeMap<&String, &Vec<Row>> = of_source.map(|(_, (text, rows))| (text, rows)).collect();
+        let distinct: BTreeMap<&String, &Vec<Row>> =
+            of_source.map(|(_, (text, rows))| (text, rows)).collect();
         distinct.into_values().flatten().cloned().collect()
     }
 }

@@ -17,7 +17,9 @@ mod case;
 mod choices;
 mod compare;
 mod grammar;
+mod here;
 mod hold;
+mod killed;
 mod ledger;
 mod oracle;
 mod report;
@@ -33,7 +35,9 @@ use std::time::{Duration, Instant};
 
 use case::Case;
 use choices::Choices;
+use here::Here;
 use hold::{Broken, Seen, hold};
+use killed::Killed;
 use oracle::Oracle;
 
 #[global_allocator]
@@ -41,13 +45,18 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// How many cases there are if nobody says.
 const CASES: u64 = 200;
+/// How many cases there are in which commands are killed, if nobody says.
+const KILLED: u64 = 12;
 /// So many cases that fail are enough.
 const ENOUGH: usize = 10;
 /// The first seed if nobody says.
 const SEED: u64 = 1;
 
 fn number(name: &str, usual: u64) -> u64 {
-    std::env::var(name).ok().and_then(|v| v.parse().ok()).unwrap_or(usual)
+    std::env::var(name)
+        .ok()
+        .and_then(|v| v.parse().ok())
+        .unwrap_or(usual)
 }
 
 #[test]
@@ -56,7 +65,10 @@ fn the_law_holds() {
         eprintln!("SKIPPED: the tests' Python packages are not installed (cargo xtask tools)");
         return;
     };
-    let (seed, cases) = (number("MAINSTAY_LAW_SEED", SEED), number("MAINSTAY_LAW_CASES", CASES));
+    let (seed, cases) = (
+        number("MAINSTAY_LAW_SEED", SEED),
+        number("MAINSTAY_LAW_CASES", CASES),
+    );
     let threads = std::thread::available_parallelism().map_or(2, usize::from);
     let next = AtomicU64::new(0);
     let total = Mutex::new(Seen::default());
@@ -72,7 +84,7 @@ fn the_law_holds() {
                         break;
                     }
                     let of_case = seed.wrapping_add(at);
-                    let (seen, broken) = hold(&Case::make(&mut Choices::random(of_case)), &mut oracle);
+                    let (seen, broken) = hold(&made(of_case), &mut Here::new(), &mut oracle);
                     total.lock().expect("a lock").add(&seen);
                     if let Some(broken) = broken {
                         found.lock().expect("a lock").push((of_case, broken));
@@ -91,8 +103,54 @@ fn the_law_holds() {
         panic!("{}", smallest(&python, *of_case, broken));
     }
     let refused: u64 = seen.refused.values().sum();
-    assert!(refused * 20 <= seen.cases, "too many cases end with a refused query: {:?}", seen.refused);
-    assert!(seen.too_large * 10 <= seen.cases, "too many cases end with too many rows: {}", seen.too_large);
+    assert!(
+        refused * 20 <= seen.cases,
+        "too many cases end with a refused query: {:?}",
+        seen.refused
+    );
+    assert!(
+        seen.too_large * 10 <= seen.cases,
+        "too many cases end with too many rows: {}",
+        seen.too_large
+    );
+}
+
+fn made(seed: u64) -> Case {
+    Case::make(&mut Choices::random(seed))
+}
+
+#[test]
+fn the_law_holds_when_commands_are_killed() {
+    let Some(python) = mainstay_sim::python() else {
+        eprintln!("SKIPPED: the tests' Python packages are not installed (cargo xtask tools)");
+        return;
+    };
+    let (seed, cases) = (
+        number("MAINSTAY_LAW_SEED", SEED),
+        number("MAINSTAY_LAW_KILLED", KILLED),
+    );
+    let mut oracle = Oracle::start(&python);
+    let (mut total, mut times) = (Seen::default(), 0);
+    for of_case in (0..cases).map(|at| seed.wrapping_add(at)) {
+        let case = made(of_case);
+        let mut subject = Killed::new(of_case);
+        let (seen, broken) = hold(&case, &mut subject, &mut oracle);
+        if let Some(broken) = broken {
+            panic!(
+                "seed {of_case}, after step {}: {}\n\n{}",
+                broken.step,
+                broken.what,
+                report::script(&case, &broken)
+            );
+        }
+        total.add(&seen);
+        times += subject.times;
+    }
+    eprintln!("{} cases, {} steps, {times} kills", total.cases, total.steps);
+    assert!(
+        times >= cases,
+        "hardly any command was killed: {times} times in {cases} cases"
+    );
 }
 
 fn say(seen: &Seen, seed: u64, seconds: f64) {
@@ -122,11 +180,11 @@ fn smallest(python: &Path, seed: u64, first: &Broken) -> String {
     let small = shrink::shrink(choices.taken(), time, |given| {
         let mut choices = Choices::given(given.to_vec());
         let case = Case::make(&mut choices);
-        let broken = hold(&case, &mut oracle).1;
+        let broken = hold(&case, &mut Here::new(), &mut oracle).1;
         (choices.taken(), broken.is_some_and(|b| b.way == first.way))
     });
     let case = Case::make(&mut Choices::given(small.choices));
-    let Some(broken) = hold(&case, &mut oracle).1 else {
+    let Some(broken) = hold(&case, &mut Here::new(), &mut oracle).1 else {
         return format!("seed {seed} does not fail every time: {}", first.what);
     };
     format!(

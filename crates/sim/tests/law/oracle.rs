@@ -151,7 +151,11 @@ impl Drop for Oracle {
 /// Makes the statements that fill a source's table with what was delivered.
 fn statements_for(source: &Source, ledger: &Ledger) -> Vec<String> {
     let base = source.name.replace("lab.", "base.");
-    let columns: Vec<String> = source.columns.iter().map(|c| format!("{} {}", c.name, c.t.sql())).collect();
+    let columns: Vec<String> = source
+        .columns
+        .iter()
+        .map(|c| format!("{} {}", c.name, c.t.sql()))
+        .collect();
     let mut statements = vec![format!("CREATE OR REPLACE TABLE {base} ({})", columns.join(", "))];
     let rows: Vec<String> = ledger
         .rows(&source.name)
@@ -168,6 +172,9 @@ fn statements_for(source: &Source, ledger: &Ledger) -> Vec<String> {
         Slicing::Made(column, sql) => format!(", {sql} AS {}", column.name),
         _ => String::new(),
     };
-    statements.push(format!("CREATE OR REPLACE TABLE {} AS SELECT *{made} FROM {base}", source.name));
+    statements.push(format!(
+        "CREATE OR REPLACE TABLE {} AS SELECT *{made} FROM {base}",
+        source.name
+    ));
     statements
 }

@@ -9,8 +9,15 @@ use crate::world::Project;
 
 fn write_file(text: &mut String, name: &str, content: &str) {
     let folder = name.rsplit_once('/').map_or(".", |(folder, _)| folder);
-    let end = if content.is_empty() || content.ends_with('\n') { "" } else { "\n" };
-    let _ = write!(text, "mkdir -p {folder}\ncat > {name} <<'END'\n{content}{end}END\n");
+    let end = if content.is_empty() || content.ends_with('\n') {
+        ""
+    } else {
+        "\n"
+    };
+    let _ = write!(
+        text,
+        "mkdir -p {folder}\ncat > {name} <<'END'\n{content}{end}END\n"
+    );
 }
 
 fn project(text: &mut String, written: &mut BTreeMap<String, String>, project: &Project) {
@@ -51,8 +58,14 @@ pub(crate) fn script(case: &Case, broken: &Broken) -> String {
     for (at, step) in case.steps.iter().take(broken.step + 1).enumerate() {
         let _ = writeln!(text, "# step {at}");
         match step {
-            Step::Write { source, file, content } => {
-                let content = current.map(|p| p.source(source).written(content)).unwrap_or_default();
+            Step::Write {
+                source,
+                file,
+                content,
+            } => {
+                let content = current
+                    .map(|p| p.source(source).written(content))
+                    .unwrap_or_default();
                 write_file(&mut text, file, &content);
             }
             Step::Remove { file, .. } => {

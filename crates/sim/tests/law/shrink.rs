@@ -7,11 +7,7 @@ use crate::choices::Taken;
 
 /// Returns the smallest choices found within a time that still fail. `fails` says what was taken when these were given, and
 /// whether the case fails.
-pub(crate) fn shrink(
-    first: Taken,
-    time: Duration,
-    mut fails: impl FnMut(&[u32]) -> (Taken, bool),
-) -> Taken {
+pub(crate) fn shrink(first: Taken, time: Duration, mut fails: impl FnMut(&[u32]) -> (Taken, bool)) -> Taken {
     let began = Instant::now();
     let mut best = first;
     loop {
@@ -30,6 +26,7 @@ pub(crate) fn shrink(
             false
         };
         leave_out_spans(&mut best, &mut try_);
+        make_simple(&mut best, &mut try_);
         leave_out_runs(&mut best, &mut try_);
         make_smaller(&mut best, &mut try_);
         let now: u64 = total(&best);
@@ -77,6 +74,19 @@ fn leave_out_runs(best: &mut Taken, try_: &mut impl FnMut(&mut Taken, Vec<u32>) 
     }
 }
 
+/// Makes what belongs together as simple as it can be.
+fn make_simple(best: &mut Taken, try_: &mut impl FnMut(&mut Taken, Vec<u32>) -> bool) {
+    let mut at = 0;
+    while let Some((from, to)) = best.spans.get(at).copied() {
+        let mut candidate = best.choices.clone();
+        let keep = from + 1;
+        candidate.get_mut(keep..to).unwrap_or_default().fill(0);
+        if to <= keep || !try_(best, candidate) {
+            at += 1;
+        }
+    }
+}
+
 fn make_smaller(best: &mut Taken, try_: &mut impl FnMut(&mut Taken, Vec<u32>) -> bool) {
     let mut at = 0;
     while at < best.choices.len() {
@@ -103,7 +113,11 @@ fn what_does_not_matter_goes() {
     };
     let seed = (0..).find(|s| {
         let mut c = Choices::random(*s);
-        c.many(0, 30, |c, _| c.below(10)).iter().filter(|t| **t >= 7).count() > 3
+        c.many(0, 30, |c, _| c.below(10))
+            .iter()
+            .filter(|t| **t >= 7)
+            .count()
+            > 3
     });
     let mut c = Choices::random(seed.unwrap_or_default());
     c.many(0, 30, |c, _| c.below(10));

@@ -147,7 +147,10 @@ impl Source {
 
     /// Chooses a row.
     pub(crate) fn row(&self, c: &mut Choices) -> Row {
-        self.columns.iter().map(|column| Value::choose(c, column)).collect()
+        self.columns
+            .iter()
+            .map(|column| Value::choose(c, column))
+            .collect()
     }
 
     /// Writes a file.
@@ -170,7 +173,11 @@ impl Source {
                     .collect(),
                 Format::Ndjson => each
                     .map(|(c, v)| {
-                        let value = if spoilt(c) { "\"three\"".to_owned() } else { v.json() };
+                        let value = if spoilt(c) {
+                            "\"three\"".to_owned()
+                        } else {
+                            v.json()
+                        };
                         format!("\"{}\": {value}", c.name)
                     })
                     .collect(),
@@ -199,7 +206,13 @@ impl Source {
             self.folder(),
             columns.join(", ")
         );
-        let quoted = |names: &[String]| names.iter().map(|n| format!("\"{n}\"")).collect::<Vec<_>>().join(", ");
+        let quoted = |names: &[String]| {
+            names
+                .iter()
+                .map(|n| format!("\"{n}\""))
+                .collect::<Vec<_>>()
+                .join(", ")
+        };
         match &self.slicing {
             Slicing::None => {}
             Slicing::Columns(names) => {
@@ -225,7 +238,10 @@ impl Job {
             settings.push(format!("slice = [{}]", names.join(", ")));
         }
         if let Some(check) = &self.check {
-            settings.push(format!("checks.no_such_row = {{ sql = \"{}\" }}", self.check_sql(check)));
+            settings.push(format!(
+                "checks.no_such_row = {{ sql = \"{}\" }}",
+                self.check_sql(check)
+            ));
         }
         if self.remark > 0 {
             settings.push(format!("description = \"remark {}\"", self.remark));

@@ -72,7 +72,14 @@ impl Grammar<'_> {
                 1 => (format!("CAST(date_trunc('month', {e}) AS DATE)"), Type::Date),
                 2 => (format!("coalesce({e}, {})", self.date()), Type::Date),
                 3 => (format!("CAST(extract(day FROM {e}) AS BIGINT)"), Type::Int),
-                _ => (format!("CASE WHEN {e} < {} THEN {} ELSE {e} END", self.date(), self.date()), Type::Date),
+                _ => (
+                    format!(
+                        "CASE WHEN {e} < {} THEN {} ELSE {e} END",
+                        self.date(),
+                        self.date()
+                    ),
+                    Type::Date,
+                ),
             },
             Type::Text => match self.c.below(3) {
                 0 => (format!("upper({e})"), Type::Text),
@@ -88,9 +95,19 @@ impl Grammar<'_> {
                 _ => (format!("abs({e})"), Type::Double),
             },
         };
-        let sql = if t == Type::Int { format!("CAST({sql} AS BIGINT)") } else { sql };
+        let sql = if t == Type::Int {
+            format!("CAST({sql} AS BIGINT)")
+        } else {
+            sql
+        };
         let exact = column.exact;
-        (sql, Column { exact, ..Column::new("", t) })
+        (
+            sql,
+            Column {
+                exact,
+                ..Column::new("", t)
+            },
+        )
     }
 
     /// Makes an aggregate of the columns of an alias. `over` is what follows it if it is a window.
@@ -103,7 +120,8 @@ impl Grammar<'_> {
         let column = self.c.pick(columns).clone();
         let e = format!("{alias}.{}", column.name);
         let call = |name: &str, argument: &str| format!("{name}({argument}){filter}{over}");
-        let number = matches!(column.t, Type::Int | Type::Decimal) || column.t == Type::Double && column.exact;
+        let number =
+            matches!(column.t, Type::Int | Type::Decimal) || column.t == Type::Double && column.exact;
         let which = self.c.below(7);
         match which {
             1 | 2 if number => (
@@ -112,10 +130,16 @@ impl Grammar<'_> {
             ),
             3 => (call("min", &e), column),
             4 => (call("max", &e), column),
-            5 if over.is_empty() => (call("count", &format!("DISTINCT {e}")), Column::new("", Type::Int)),
+            5 if over.is_empty() => (
+                call("count", &format!("DISTINCT {e}")),
+                Column::new("", Type::Int),
+            ),
             6 if column.t == Type::Int => (
                 call("avg", &e),
-                Column { exact: false, ..Column::new("", Type::Double) },
+                Column {
+                    exact: false,
+                    ..Column::new("", Type::Double)
+                },
             ),
             5 | 6 => (call("count", &e), Column::new("", Type::Int)),
             _ => (call("count", "*"), Column::new("", Type::Int)),

@@ -10,7 +10,10 @@ fn both(a: &str, left: &[Column], b: &str, right: &[Column]) -> (Vec<String>, Ve
     for column in right {
         let name = free(&columns, &column.name);
         items.push(format!("{b}.{} AS {name}", column.name));
-        columns.push(Column { name, ..column.clone() });
+        columns.push(Column {
+            name,
+            ..column.clone()
+        });
     }
     (items, columns)
 }
@@ -142,7 +145,11 @@ impl Grammar<'_> {
                 rel.query()
             )
         } else {
-            format!("SELECT {items} FROM {} {how} {} ON {conditions}", rel.from(&a), rel.from(&b))
+            format!(
+                "SELECT {items} FROM {} {how} {} ON {conditions}",
+                rel.from(&a),
+                rel.from(&b)
+            )
         };
         Rel { text, columns }
     }

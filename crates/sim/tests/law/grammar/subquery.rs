@@ -25,10 +25,18 @@ impl Grammar<'_> {
             if self.c.chance(1, 2) {
                 conditions.extend(self.equality(&a, rel, &b, &other, Type::Int));
             }
-            format!("{not}EXISTS (SELECT 1 FROM {} WHERE {})", other.from(&b), conditions.join(" AND "))
+            format!(
+                "{not}EXISTS (SELECT 1 FROM {} WHERE {})",
+                other.from(&b),
+                conditions.join(" AND ")
+            )
         };
         Rel {
-            text: format!("SELECT {} FROM {} WHERE {condition}", of(&a, &rel.columns), rel.from(&a)),
+            text: format!(
+                "SELECT {} FROM {} WHERE {condition}",
+                of(&a, &rel.columns),
+                rel.from(&a)
+            ),
             columns: rel.columns.clone(),
         }
     }
@@ -60,7 +68,9 @@ impl Grammar<'_> {
     pub(super) fn correlated(&mut self, rel: &Rel) -> Rel {
         let other = self.other();
         let (a, b) = (self.alias(), self.alias());
-        let kinds = *self.c.pick(&[&[Type::Date][..], &[Type::Date, Type::Int], &[Type::Int]]);
+        let kinds = *self
+            .c
+            .pick(&[&[Type::Date][..], &[Type::Date, Type::Int], &[Type::Int]]);
         let mut conditions = Vec::new();
         for t in kinds {
             conditions.extend(self.equality(&a, rel, &b, &other, *t));
@@ -71,7 +81,10 @@ impl Grammar<'_> {
         let (sql, column) = self.aggregate(&b, &other.columns, "");
         let name = free(&rel.columns, "c");
         let mut columns = rel.columns.clone();
-        columns.push(Column { name: name.clone(), ..column });
+        columns.push(Column {
+            name: name.clone(),
+            ..column
+        });
         Rel {
             text: format!(
                 "SELECT {}, (SELECT {sql} FROM {} WHERE {}) AS {name} FROM {}",
@@ -91,7 +104,10 @@ impl Grammar<'_> {
         let (sql, column) = self.aggregate(&b, &other.columns, "");
         let name = free(&rel.columns, "g");
         let mut columns = rel.columns.clone();
-        columns.push(Column { name: name.clone(), ..column });
+        columns.push(Column {
+            name: name.clone(),
+            ..column
+        });
         Rel {
             text: format!(
                 "SELECT {}, {d}.{name} FROM {} CROSS JOIN (SELECT {sql} AS {name} FROM {}) AS {d}",

@@ -11,7 +11,11 @@ impl Grammar<'_> {
         let a = self.alias();
         let condition = self.predicate(&a, &rel.columns);
         Rel {
-            text: format!("SELECT {} FROM {} WHERE {condition}", of(&a, &rel.columns), rel.from(&a)),
+            text: format!(
+                "SELECT {} FROM {} WHERE {condition}",
+                of(&a, &rel.columns),
+                rel.from(&a)
+            ),
             columns: rel.columns.clone(),
         }
     }
@@ -20,7 +24,11 @@ impl Grammar<'_> {
         let a = self.alias();
         let (sql, column) = self.computed(&a, rel);
         // In the place of a column of that type, or beside it.
-        let at = rel.columns.iter().position(|c| c.t == column.t).filter(|_| self.c.chance(1, 2));
+        let at = rel
+            .columns
+            .iter()
+            .position(|c| c.t == column.t)
+            .filter(|_| self.c.chance(1, 2));
         let mut columns = rel.columns.clone();
         let mut items: Vec<String> = columns.iter().map(|c| format!("{a}.{}", c.name)).collect();
         match at {
@@ -48,7 +56,10 @@ impl Grammar<'_> {
         {
             let e = format!("{a}.{}", day.name);
             keys.push(if self.c.chance(1, 4) {
-                (format!("CAST(date_trunc('month', {e}) AS DATE)"), Column::new(MONTH, Type::Date))
+                (
+                    format!("CAST(date_trunc('month', {e}) AS DATE)"),
+                    Column::new(MONTH, Type::Date),
+                )
             } else {
                 (e, day)
             });
@@ -94,7 +105,11 @@ impl Grammar<'_> {
         self.aggregates(&a, rel, &mut items, &mut columns);
         let how = *self.c.pick(&["ROLLUP", "CUBE"]);
         Rel {
-            text: format!("SELECT {} FROM {} GROUP BY {how} ({keys})", items.join(", "), rel.from(&a)),
+            text: format!(
+                "SELECT {} FROM {} GROUP BY {how} ({keys})",
+                items.join(", "),
+                rel.from(&a)
+            ),
             columns,
         }
     }
@@ -144,7 +159,11 @@ impl Grammar<'_> {
         let a = self.alias();
         let (left, right) = (of(&a, &rel.columns), items.join(", "));
         Rel {
-            text: format!("SELECT {left} FROM {} {how} SELECT {right} FROM {}", rel.from(&a), other.from(&b)),
+            text: format!(
+                "SELECT {left} FROM {} {how} SELECT {right} FROM {}",
+                rel.from(&a),
+                other.from(&b)
+            ),
             columns,
         }
     }
@@ -161,15 +180,24 @@ impl Grammar<'_> {
         let order = total(&a, &rel.columns, &by);
         let key = of(&a, &keys);
         let text = if self.c.chance(1, 3) {
-            format!("SELECT DISTINCT ON ({key}) {all} FROM {} ORDER BY {order}", rel.from(&a))
+            format!(
+                "SELECT DISTINCT ON ({key}) {all} FROM {} ORDER BY {order}",
+                rel.from(&a)
+            )
         } else {
             let numbered = format!(
                 "SELECT {all}, row_number() OVER (PARTITION BY {key} ORDER BY {order}) AS nth FROM {}",
                 rel.from(&a)
             );
-            format!("SELECT {} FROM ({numbered}) AS {b} WHERE {b}.nth = 1", of(&b, &rel.columns))
+            format!(
+                "SELECT {} FROM ({numbered}) AS {b} WHERE {b}.nth = 1",
+                of(&b, &rel.columns)
+            )
         };
-        Rel { text, columns: rel.columns.clone() }
+        Rel {
+            text,
+            columns: rel.columns.clone(),
+        }
     }
 
     pub(super) fn top(&mut self, rel: &Rel) -> Rel {
@@ -232,7 +260,10 @@ impl Grammar<'_> {
         let item = |c: &Column| {
             let e = format!("{a}.{}", c.name);
             if c.name == day.name {
-                format!("CASE WHEN {condition} THEN CAST({e} + INTERVAL '1 day' AS DATE) ELSE {e} END AS {}", c.name)
+                format!(
+                    "CASE WHEN {condition} THEN CAST({e} + INTERVAL '1 day' AS DATE) ELSE {e} END AS {}",
+                    c.name
+                )
             } else {
                 e
             }

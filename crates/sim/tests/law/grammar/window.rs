@@ -33,16 +33,27 @@ impl Grammar<'_> {
             let more = self.some(&rel.columns, 1);
             by.extend(more.into_iter().filter(|c| day.as_ref() != Some(c)));
         }
-        let partition = if by.is_empty() { String::new() } else { format!("PARTITION BY {}", of(a, &by)) };
+        let partition = if by.is_empty() {
+            String::new()
+        } else {
+            format!("PARTITION BY {}", of(a, &by))
+        };
         let first: Vec<&Column> = day.iter().collect();
         let order = total(a, &rel.columns, &first);
         let peers = day.as_ref().map(|d| {
-            let how = ["ASC NULLS LAST", "ASC NULLS FIRST", "DESC NULLS LAST", "DESC NULLS FIRST"];
+            let how = [
+                "ASC NULLS LAST",
+                "ASC NULLS FIRST",
+                "DESC NULLS LAST",
+                "DESC NULLS FIRST",
+            ];
             format!("{a}.{} {}", d.name, self.c.pick(&how))
         });
         let row = || Column::new("", Type::Int);
         match (self.c.weighted(&[2, 3, 2, 2, 1, 1, 2]), peers) {
-            (1, Some(peers)) => self.aggregate(a, &rel.columns, &format!(" OVER ({partition} ORDER BY {peers})")),
+            (1, Some(peers)) => {
+                self.aggregate(a, &rel.columns, &format!(" OVER ({partition} ORDER BY {peers})"))
+            }
             (2, Some(peers)) => {
                 let n = 1 + self.c.below(2);
                 let frame = match self.c.below(3) {
@@ -64,13 +75,22 @@ impl Grammar<'_> {
             }
             (4, Some(peers)) => {
                 let f = *self.c.pick(&["rank", "dense_rank"]);
-                (format!("CAST({f}() OVER ({partition} ORDER BY {peers}) AS BIGINT)"), row())
+                (
+                    format!("CAST({f}() OVER ({partition} ORDER BY {peers}) AS BIGINT)"),
+                    row(),
+                )
             }
-            (5, _) => (format!("CAST(row_number() OVER ({partition} ORDER BY {order}) AS BIGINT)"), row()),
+            (5, _) => (
+                format!("CAST(row_number() OVER ({partition} ORDER BY {order}) AS BIGINT)"),
+                row(),
+            ),
             (6, _) => {
                 let f = *self.c.pick(&["lag", "lead", "first_value"]);
                 let column = self.c.pick(&rel.columns).clone();
-                (format!("{f}({a}.{}) OVER ({partition} ORDER BY {order})", column.name), column)
+                (
+                    format!("{f}({a}.{}) OVER ({partition} ORDER BY {order})", column.name),
+                    column,
+                )
             }
             _ => self.aggregate(a, &rel.columns, &format!(" OVER ({partition})")),
         }

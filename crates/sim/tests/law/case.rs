@@ -1,5 +1,6 @@
 //! A case: a project, and what happens to it, step by step. Made from choices alone, before anything is carried out.
 
+use crate::amendment::Amendment;
 use crate::choices::Choices;
 use crate::grammar::Grammar;
 use crate::value::{DAYS, Type};
@@ -32,6 +33,10 @@ pub(crate) enum Step {
     RevertApply(Project),
     /// Datasets are brought up to date.
     Run(Wanted),
+    /// Data is corrected.
+    Amend(Amendment),
+    /// The correction of this number is taken back.
+    RevertAmendment(usize),
     /// A run that somebody stops at its n-th sign of progress.
     Interrupted(usize),
     /// The process ends, well or not, and another one begins.
@@ -53,12 +58,16 @@ struct Maker<'a> {
     /// What the last apply changed, if it can be undone.
     before: Option<Project>,
     next_file: usize,
+    /// Whether there are corrections.
+    amends: bool,
+    /// Those that were made: the dataset of each, and whether it was not taken back.
+    amended: Vec<(String, bool)>,
     steps: Vec<Step>,
 }
 
 impl Case {
-    /// Makes a case.
-    pub(crate) fn make(c: &mut Choices) -> Self {
+    /// Makes a case; `amends` says whether data is corrected in it.
+    pub(crate) fn make(c: &mut Choices, amends: bool) -> Self {
         let sources = c.many(1, 3, Source::choose);
         let project = Project {
             sources,
@@ -71,6 +80,8 @@ impl Case {
             files: Vec::new(),
             before: None,
             next_file: 0,
+            amends,
+            amended: Vec::new(),
             steps: Vec::new(),
         };
         maker.jobs_from(0);
@@ -105,10 +116,10 @@ impl Maker<'_> {
     }
 
     fn step(&mut self) {
-        match self
-            .c
-            .weighted(&[5, 4, 1, 1, 1, 1, 2, 6, 2, 1, 3, 2, 1, 1, 2, 1, 1])
-        {
+        let corrections = if self.amends { [6, 3] } else { [0, 0] };
+        let mut weights = vec![5, 4, 1, 1, 1, 1, 2, 6, 2, 1, 3, 2, 1, 1, 2, 1, 1];
+        weights.extend(corrections);
+        match self.c.weighted(&weights) {
             0 => self.new_file(),
             1 => self.change_file(),
             2 => self.same_file(),
@@ -131,8 +142,48 @@ impl Maker<'_> {
                 let at = 1 + self.c.below(12);
                 self.steps.push(Step::Interrupted(at));
             }
-            _ => self.revert_apply(),
+            16 => self.revert_apply(),
+            17 => self.amend(),
+            _ => self.revert_amendment(),
         }
+    }
+
+    fn amend(&mut self) {
+        let sources = self
+            .project
+            .sources
+            .iter()
+            .map(|s| (s.relation(), s.slice(), Some(s.clone())));
+        let jobs = self
+            .project
+            .jobs
+            .iter()
+            .map(|j| (j.relation(), j.slice.clone(), None));
+        let known: Vec<_> = sources.chain(jobs).collect();
+        let (relation, slice, source) = self.c.pick(&known).clone();
+        let number = self.amended.len();
+        let amendment = Amendment::choose(self.c, number, &relation, &slice, source.as_ref());
+        self.amended.push((relation.name, true));
+        self.steps.push(Step::Amend(amendment));
+    }
+
+    fn revert_amendment(&mut self) {
+        let holding: Vec<usize> = (0..self.amended.len()).filter(|i| self.amended[*i].1).collect();
+        if holding.is_empty() {
+            return self.steps.push(Step::Run(Wanted::default()));
+        }
+        let number = *self.c.pick(&holding);
+        self.amended[number].1 = false;
+        self.steps.push(Step::RevertAmendment(number));
+    }
+
+    /// Says whether a correction of a job would lose its columns if the jobs were these.
+    fn loses_columns(&self, jobs: &[Job]) -> bool {
+        let columns =
+            |jobs: &[Job], name: &str| jobs.iter().find(|j| j.name == name).map(|j| j.columns.clone());
+        self.amended
+            .iter()
+            .any(|(name, _)| columns(jobs, name) != columns(&self.project.jobs, name))
     }
 
     /// Ends a case: what was to fail is mended, everything is computed.
@@ -152,7 +203,7 @@ impl Maker<'_> {
     }
 
     fn revert_apply(&mut self) {
-        let Some(before) = self.before.take() else {
+        let Some(before) = self.before.take().filter(|b| !self.loses_columns(&b.jobs)) else {
             return self.steps.push(Step::Run(Wanted::default()));
         };
         self.project = before.clone();
@@ -320,6 +371,9 @@ impl Maker<'_> {
         let at = self.c.below(before.jobs.len().max(1));
         self.jobs_from(at);
         let after = std::mem::replace(&mut self.project, before);
+        if self.loses_columns(&after.jobs) {
+            return self.steps.push(Step::Run(Wanted::default()));
+        }
         self.apply(after);
     }
 

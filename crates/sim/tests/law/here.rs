@@ -11,7 +11,7 @@ use mainstay_server::{Access, CancelToken, Context, Instance, Options, QueryOpti
 
 use crate::case::Wanted;
 use crate::oracle::Rows;
-use crate::subject::{Digests, Place, Subject, sorted};
+use crate::subject::{Digests, Place, Subject, amend_at, revert_at, sorted};
 
 /// A project with its home, open or not.
 #[derive(Debug)]
@@ -95,6 +95,16 @@ impl Subject for Here {
         self.instance()?
             .run(&RunRequest::default(), &cancel, &watch)
             .map(drop)
+    }
+
+    fn amend(&mut self, arguments: &[String]) -> Result<Option<String>, Error> {
+        self.end(true)?;
+        amend_at(self.place.root(), arguments)
+    }
+
+    fn revert_amendment(&mut self, id: &str) -> Result<(), Error> {
+        self.end(true)?;
+        revert_at(self.place.root(), id)
     }
 
     fn end(&mut self, cleanly: bool) -> Result<(), Error> {

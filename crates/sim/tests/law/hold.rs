@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use mainstay_api::RunReport;
 
+use crate::amendment::Amendment;
 use crate::case::{Case, Step, Wanted};
 use crate::compare;
 use crate::ledger::Ledger;
@@ -96,6 +97,8 @@ struct Holding<'a> {
     before: BTreeMap<String, Rows>,
     /// The jobs that could not be brought up to date.
     held_back: BTreeSet<String>,
+    /// What the corrections that hold were recorded as, by number.
+    amendments: BTreeMap<usize, String>,
     seen: Seen,
 }
 
@@ -113,6 +116,7 @@ pub(crate) fn hold(case: &Case, subject: &mut dyn Subject, oracle: &mut Oracle) 
         },
         before: BTreeMap::new(),
         held_back: BTreeSet::new(),
+        amendments: BTreeMap::new(),
         seen: Seen {
             cases: 1,
             ..Seen::default()
@@ -161,6 +165,13 @@ impl Holding<'_> {
                     self.apply(project)?;
                 }
             }
+            Step::Amend(amendment) => self.amend(amendment)?,
+            Step::RevertAmendment(number) => {
+                if let Some(id) = self.amendments.remove(number) {
+                    self.timed(|s| s.revert_amendment(&id))?;
+                    self.ledger.revert(*number);
+                }
+            }
             Step::Reopen { cleanly } => self.timed(|s| s.end(*cleanly))?,
             Step::Interrupted(at) => {
                 self.delivered(&self.project.names());
@@ -169,6 +180,24 @@ impl Holding<'_> {
             Step::Run(wanted) => self.run(wanted)?,
         }
         Ok(())
+    }
+
+    fn amend(&mut self, amendment: &Amendment) -> Result<(), End> {
+        if let Some((name, text)) = amendment.file(&self.project) {
+            self.subject.place().write(&name, &text);
+        }
+        let arguments = amendment.arguments(&self.project);
+        match self.timed(|s| s.amend(&arguments)) {
+            Ok(Some(id)) => {
+                self.ledger.amend(amendment);
+                self.amendments.insert(amendment.number, id);
+                Ok(())
+            }
+            // It changes nothing, or a check refuses what it would lead to.
+            Ok(None) => Ok(()),
+            Err(e) if e.code == "MS0501" && self.project.jobs.iter().any(|j| j.check.is_some()) => Ok(()),
+            Err(e) => Err(e.into()),
+        }
     }
 
     fn timed<T>(&mut self, work: impl FnOnce(&mut dyn Subject) -> T) -> T {

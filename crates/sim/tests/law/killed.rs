@@ -1,19 +1,18 @@
 //! The real binary, killed: each command dies at a step that the case's seed chooses, and is then repeated, as a person would.
 
 use std::fs::File;
-use std::process::{Command, Stdio};
 
 use arrow::array::RecordBatch;
-use mainstay_api::{Error, ErrorKind, RunReport};
+use mainstay_api::{Error, RunReport};
 use mainstay_server::step::STEPS;
-use mainstay_sim::binary;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::Value as Json;
 
+use crate::binary;
 use crate::case::Wanted;
 use crate::choices::Choices;
 use crate::oracle::Rows;
-use crate::subject::{Digests, Place, Subject, sorted};
+use crate::subject::{Digests, Place, Subject, amend_at, revert_at, sorted};
 
 /// A project with its home, and what decides where its commands die.
 #[derive(Debug)]
@@ -37,27 +36,7 @@ impl Killed {
 
     /// Runs a command to its end; none if it was killed.
     fn once(&self, arguments: &[&str], kill: Option<&str>) -> Option<Result<Json, Error>> {
-        let mut command = Command::new(binary());
-        command.env_clear().args(arguments).current_dir(self.place.root());
-        command
-            .env("HOME", self.place.root())
-            .env("MAINSTAY_USER", "ana")
-            .env("PATH", "/usr/bin:/bin");
-        if let Some(kill) = kill {
-            command.env("MAINSTAY_KILL_AT", kill);
-        }
-        let output = command.stdin(Stdio::null()).output().expect("the binary starts");
-        output.status.code()?;
-        let said = String::from_utf8_lossy(&output.stdout);
-        let json: Json = serde_json::from_str(&said).unwrap_or_default();
-        if json["error"].is_object() || json.is_null() && !output.status.success() {
-            let error = serde_json::from_value(json["error"].clone());
-            let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
-            return Some(Err(
-                error.unwrap_or_else(|_| Error::new(ErrorKind::Failed, "MS0901", stderr))
-            ));
-        }
-        Some(Ok(json))
+        binary::command(self.place.root(), arguments, kill)
     }
 
     /// Runs a command that dies twice at the most, and then to its end.
@@ -123,6 +102,14 @@ impl Subject for Killed {
             Some(answer) => answer.map(drop),
             None => Ok(()),
         }
+    }
+
+    fn amend(&mut self, arguments: &[String]) -> Result<Option<String>, Error> {
+        amend_at(self.place.root(), arguments)
+    }
+
+    fn revert_amendment(&mut self, id: &str) -> Result<(), Error> {
+        revert_at(self.place.root(), id)
     }
 
     fn end(&mut self, _: bool) -> Result<(), Error> {

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::amendment::Amendment;
 use crate::world::{Content, Row, Source};
 
 /// What is in the places, and what was taken in of it.
@@ -12,6 +13,8 @@ pub(crate) struct Ledger {
     places: BTreeMap<(String, String), Content>,
     /// By source and file, the newest content that could be read, with its text.
     taken: BTreeMap<(String, String), (String, Vec<Row>)>,
+    /// The corrections that hold, in their order.
+    amendments: Vec<Amendment>,
 }
 
 impl Ledger {
@@ -38,7 +41,22 @@ impl Ledger {
         }
     }
 
-    /// Returns the rows of a source.
+    /// A correction holds from now on.
+    pub(crate) fn amend(&mut self, amendment: &Amendment) {
+        self.amendments.push(amendment.clone());
+    }
+
+    /// A correction holds no more.
+    pub(crate) fn revert(&mut self, number: usize) {
+        self.amendments.retain(|a| a.number != number);
+    }
+
+    /// Returns the corrections of a dataset that hold, in their order.
+    pub(crate) fn amendments(&self, dataset: &str) -> impl Iterator<Item = &Amendment> {
+        self.amendments.iter().filter(move |a| a.dataset == dataset)
+    }
+
+    /// Returns the rows of a source, as they were delivered.
     pub(crate) fn rows(&self, source: &str) -> Vec<Row> {
         let of_source = self.taken.iter().filter(|((s, _), _)| s == source);
         let distinct: BTreeMap<&String, &Vec<Row>> =

@@ -13,6 +13,8 @@
     reason = "a test whose set-up fails can only end, and what was seen is said aloud"
 )]
 
+mod amendment;
+mod binary;
 mod case;
 mod choices;
 mod compare;
@@ -29,8 +31,8 @@ mod value;
 mod world;
 
 use std::path::Path;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use case::Case;
@@ -43,8 +45,9 @@ use oracle::Oracle;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// How many cases there are if nobody says.
-const CASES: u64 = 200;
+/// How many cases there are if nobody says, and the time after which no more begin.
+const CASES: u64 = 2000;
+const TIME: Duration = Duration::from_secs(110);
 /// How many cases there are in which commands are killed, if nobody says.
 const KILLED: u64 = 12;
 /// So many cases that fail are enough.
@@ -69,6 +72,7 @@ fn the_law_holds() {
         number("MAINSTAY_LAW_SEED", SEED),
         number("MAINSTAY_LAW_CASES", CASES),
     );
+    let limited = std::env::var_os("MAINSTAY_LAW_CASES").is_none();
     let threads = std::thread::available_parallelism().map_or(2, usize::from);
     let next = AtomicU64::new(0);
     let total = Mutex::new(Seen::default());
@@ -80,13 +84,15 @@ fn the_law_holds() {
                 let mut oracle = Oracle::start(&python);
                 loop {
                     let at = next.fetch_add(1, Ordering::SeqCst);
-                    if at >= cases || found.lock().expect("a lock").len() >= ENOUGH {
+                    let late = limited && began.elapsed() > TIME;
+                    if at >= cases || late || found.lock().expect("a lock").len() >= ENOUGH {
                         break;
                     }
                     let of_case = seed.wrapping_add(at);
                     let (seen, broken) = hold(&made(of_case), &mut Here::new(), &mut oracle);
                     total.lock().expect("a lock").add(&seen);
                     if let Some(broken) = broken {
+                        eprintln!("seed {of_case}, after step {}: {}", broken.step, broken.what);
                         found.lock().expect("a lock").push((of_case, broken));
                     }
                 }
@@ -96,9 +102,6 @@ fn the_law_holds() {
     let seen = total.into_inner().expect("a lock");
     say(&seen, seed, began.elapsed().as_secs_f64());
     let found = found.into_inner().expect("a lock");
-    for (of_case, broken) in &found {
-        eprintln!("seed {of_case}, after step {}: {}", broken.step, broken.what);
-    }
     if let Some((of_case, broken)) = found.first() {
         panic!("{}", smallest(&python, *of_case, broken));
     }
@@ -115,8 +118,14 @@ fn the_law_holds() {
     );
 }
 
+/// Says whether data can be corrected.
+fn amends() -> bool {
+    static AMENDS: OnceLock<bool> = OnceLock::new();
+    *AMENDS.get_or_init(|| binary::has("amend"))
+}
+
 fn made(seed: u64) -> Case {
-    Case::make(&mut Choices::random(seed))
+    Case::make(&mut Choices::random(seed), amends())
 }
 
 #[test]
@@ -176,14 +185,14 @@ fn smallest(python: &Path, seed: u64, first: &Broken) -> String {
     let mut oracle = Oracle::start(python);
     let time = Duration::from_secs(number("MAINSTAY_LAW_SHRINK", 120));
     let mut choices = Choices::random(seed);
-    let _ = Case::make(&mut choices);
+    let _ = Case::make(&mut choices, amends());
     let small = shrink::shrink(choices.taken(), time, |given| {
         let mut choices = Choices::given(given.to_vec());
-        let case = Case::make(&mut choices);
+        let case = Case::make(&mut choices, amends());
         let broken = hold(&case, &mut Here::new(), &mut oracle).1;
         (choices.taken(), broken.is_some_and(|b| b.way == first.way))
     });
-    let case = Case::make(&mut Choices::given(small.choices));
+    let case = Case::make(&mut Choices::given(small.choices), amends());
     let Some(broken) = hold(&case, &mut Here::new(), &mut oracle).1 else {
         return format!("seed {seed} does not fail every time: {}", first.what);
     };

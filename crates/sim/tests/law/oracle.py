@@ -49,9 +49,11 @@ def answer(database, request):
     for sql in request.get("do", []):
         database.execute(sql)
     made = {}
-    for name, sql in request.get("make", []):
+    for name, sql, after in request.get("make", []):
         try:
             database.execute(f"CREATE OR REPLACE TABLE {name} AS {sql}")
+            for statement in after:
+                database.execute(statement)
         except duckdb.Error as e:
             return {"error": f"{name}: {e}"}
         if not read(database, name, request["most"], made):

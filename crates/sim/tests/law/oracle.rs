@@ -83,8 +83,16 @@ impl Oracle {
         let mut from: BTreeMap<&str, String> = BTreeMap::new();
         let (mut statements, mut read, mut make) = (Vec::new(), Vec::new(), Vec::new());
         let held = |name: &str, from: &String| self.held.get(name).is_some_and(|(f, _)| f == from);
+        let corrections = |name: &str| -> Vec<String> {
+            let slice = project.slice_of(name);
+            ledger
+                .amendments(name)
+                .flat_map(|a| a.statements(&slice))
+                .collect()
+        };
         for source in &project.sources {
-            let wanted = statements_for(source, ledger);
+            let mut wanted = statements_for(source, ledger);
+            wanted.extend(corrections(&source.name));
             let text = wanted.join("; ");
             if !held(&source.name, &text) {
                 statements.extend(wanted);
@@ -93,14 +101,15 @@ impl Oracle {
             from.insert(&source.name, text);
         }
         for job in &project.jobs {
-            let mut text = job.sql.clone();
+            let after = corrections(&job.name);
+            let mut text = format!("{}; {}", job.sql, after.join("; "));
             for input in &job.reads {
                 text.push_str("; ");
                 text.push_str(from.get(input.as_str()).map_or("", |f| f));
             }
             let text = mainstay_base::Hash::of(text.as_bytes()).to_string();
             if !held(&job.name, &text) {
-                make.push((&job.name, &job.sql));
+                make.push((&job.name, &job.sql, after));
             }
             from.insert(&job.name, text);
         }

@@ -85,6 +85,27 @@ pub(crate) fn script(case: &Case, broken: &Broken) -> String {
             Step::Run(wanted) => {
                 let _ = writeln!(text, "{}", run(wanted));
             }
+            Step::Amend(amendment) => {
+                let Some(project) = current else { continue };
+                if let Some((name, content)) = amendment.file(project) {
+                    write_file(&mut text, &name, &content);
+                }
+                let quoted = |a: &String| {
+                    if a.contains([' ', '\'', '(']) {
+                        format!("\"{a}\"")
+                    } else {
+                        a.clone()
+                    }
+                };
+                let arguments: Vec<String> = amendment.arguments(project).iter().map(quoted).collect();
+                let _ = writeln!(text, "mainstay {}", arguments.join(" "));
+            }
+            Step::RevertAmendment(number) => {
+                let _ = writeln!(
+                    text,
+                    "mainstay revert A-N --reason law --yes   # correction {number}, from 0"
+                );
+            }
             Step::Interrupted(n) => {
                 let _ = writeln!(text, "mainstay run   # stopped at its sign of progress {n}");
             }

@@ -10,6 +10,7 @@ use mainstay_api::{Error, RunReport};
 use mainstay_base::MultisetHash;
 use tempfile::TempDir;
 
+use crate::binary;
 use crate::case::Wanted;
 use crate::oracle::Rows;
 use crate::world::Project;
@@ -33,6 +34,12 @@ pub(crate) trait Subject {
 
     /// Brings everything up to date, but is stopped at the n-th sign of progress.
     fn run_until(&mut self, n: usize) -> Result<(), Error>;
+
+    /// Corrects data: a command of the binary. Returns what it was recorded as, if it changes anything.
+    fn amend(&mut self, arguments: &[String]) -> Result<Option<String>, Error>;
+
+    /// Takes a correction back.
+    fn revert_amendment(&mut self, id: &str) -> Result<(), Error>;
 
     /// Ends the process, well or not; the next request begins another.
     fn end(&mut self, cleanly: bool) -> Result<(), Error>;
@@ -115,6 +122,22 @@ impl Place {
         }
         self.written = files;
     }
+}
+
+/// Corrects data in a project that no process has open.
+pub(crate) fn amend_at(root: &Path, arguments: &[String]) -> Result<Option<String>, Error> {
+    let mut arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    arguments.push("--json");
+    let report = binary::command(root, &arguments, None).expect("nothing kills it")?;
+    Ok(report["amendment"].as_str().map(str::to_owned))
+}
+
+/// Takes a correction back in a project that no process has open.
+pub(crate) fn revert_at(root: &Path, id: &str) -> Result<(), Error> {
+    let arguments = ["revert", id, "--reason", "law", "--yes", "--json"];
+    binary::command(root, &arguments, None)
+        .expect("nothing kills it")
+        .map(drop)
 }
 
 /// Writes an error with everything that it says.

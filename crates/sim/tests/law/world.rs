@@ -131,6 +131,15 @@ impl Source {
         }
     }
 
+    /// Returns its slice columns.
+    pub(crate) fn slice(&self) -> Vec<String> {
+        match &self.slicing {
+            Slicing::None => Vec::new(),
+            Slicing::Columns(names) => names.clone(),
+            Slicing::Made(column, _) => vec![column.name.clone()],
+        }
+    }
+
     /// Returns the folder of its files.
     pub(crate) fn folder(&self) -> String {
         format!("in/{}", self.name.trim_start_matches("lab."))
@@ -292,6 +301,14 @@ impl Project {
             found.push(name);
         }
         found
+    }
+
+    /// Returns the slice columns of a dataset.
+    pub(crate) fn slice_of(&self, name: &str) -> Vec<String> {
+        match self.jobs.iter().find(|j| j.name == name) {
+            Some(job) => job.slice.clone(),
+            None => self.source(name).slice(),
+        }
     }
 
     /// Returns the names of all datasets: sources, then jobs in an order in which each stands after what it reads.

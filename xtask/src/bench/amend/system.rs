@@ -13,6 +13,9 @@ use crate::tools::Tools;
 /// In both projects' `daily_delays`: what the query says, and what it says after the change.
 const CHANGE: [&str; 2] = ["sum(dep_delay)", "sum(greatest(dep_delay, 0))"];
 
+/// In SQLMesh's models: what a look-back is declared beside.
+const TIME: &str = "time_column day";
+
 /// Something that keeps six tables as its project says.
 pub(super) trait System {
     /// As it stands in the figures.
@@ -105,8 +108,10 @@ impl<'a> SqlMesh<'a> {
         let folder = place.project("sqlmesh")?;
         let start = format!("start: {}", place.start());
         replace(&folder.join("config.yaml"), "start: 2013-01-01", &start)?;
-        let declared = format!("lookback {look_back}");
-        replace(&folder.join("models/week_delays.sql"), "lookback 0", &declared)?;
+        if look_back > 0 {
+            let declared = format!("{TIME}, lookback {look_back}");
+            replace(&folder.join("models/week_delays.sql"), TIME, &declared)?;
+        }
         Ok(Self {
             place,
             program: tools.program("sqlmesh"),
@@ -209,7 +214,7 @@ mod tests {
         for (file, text) in [
             ("mainstay/jobs/air/daily_delays.sql", CHANGE[0]),
             ("sqlmesh/models/daily_delays.sql", CHANGE[0]),
-            ("sqlmesh/models/week_delays.sql", "lookback 0"),
+            ("sqlmesh/models/week_delays.sql", TIME),
             ("sqlmesh/config.yaml", "start: 2013-01-01"),
         ] {
             let read = workspace::text(&format!("{}/{file}", super::super::FOLDER)).unwrap();

@@ -2,8 +2,7 @@ MODEL (
   name air.week_delays,
   description 'By day and carrier: the delay of a departure over the last seven days',
   kind INCREMENTAL_BY_TIME_RANGE (
-    time_column day,
-    lookback 0
+    time_column day
   ),
   end '2013-12-31'
 );

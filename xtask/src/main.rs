@@ -45,7 +45,7 @@ Usage: cargo xtask COMMAND [OPTIONS]
                         run every command that the pages show and compare what it prints
        --update         with --run: write what was printed into the docs
   gen [--check]         write (or compare) docs/reference from the built binary
-  bench NAME            journal | tpch | exact
+  bench NAME            journal | exact | tpch | demo | amend | build
        --append         also add the figures to docs/performance.md
        --release        with the release profile
   fault                 kill the real binary at every step and at random times

@@ -262,7 +262,8 @@ impl Shape {
                 let differ: Vec<String> = set
                     .iter()
                     .enumerate()
-                    .map(|(i, (c, _))| format!("{} IS DISTINCT FROM new_{i}", quoted(c)))
+                    // The parser takes everything up to a closing bracket as what follows FROM, an OR too.
+                    .map(|(i, (c, _))| format!("({} IS DISTINCT FROM new_{i})", quoted(c)))
                     .collect();
                 Some(format!(
                     "SELECT * FROM (SELECT {all}, {} FROM {} WHERE {}) WHERE {}",

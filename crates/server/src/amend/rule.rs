@@ -240,10 +240,15 @@ impl Shape {
         let all = self.columns();
         match edit {
             Edit::Set { target, set } => {
+                let condition = self.condition(target);
                 let news: Vec<String> = set
                     .iter()
                     .enumerate()
-                    .map(|(i, (_, e))| format!("({e}\n) AS new_{i}"))
+                    // As the chain computes it, so that the value has the column's type, NULL too.
+                    .map(|(i, (c, e))| {
+                        let c = quoted(c);
+                        format!("CASE WHEN {condition} THEN ({e}\n) ELSE {c} END AS new_{i}")
+                    })
                     .collect();
                 let differ: Vec<String> = set
                     .iter()
@@ -251,10 +256,9 @@ impl Shape {
                     .map(|(i, (c, _))| format!("{} IS DISTINCT FROM new_{i}", quoted(c)))
                     .collect();
                 Some(format!(
-                    "SELECT * FROM (SELECT {all}, {} FROM {} WHERE {}) WHERE {}",
+                    "SELECT * FROM (SELECT {all}, {} FROM {} WHERE {condition}) WHERE {}",
                     news.join(", "),
                     self.name,
-                    self.condition(target),
                     differ.join(" OR ")
                 ))
             }

@@ -209,7 +209,7 @@ pub(super) fn history(global: &Global, thing: &str, output: &Output) -> Result<D
                 .map(|r| format!("  “{r}”"))
                 .unwrap_or_default();
             output.line(format!(
-                "{:>6}  {}  {:<10} {:<12} {}{reason}",
+                "{:>6}  {}  {:<10} {:<14} {}{reason}",
                 e.seq,
                 moment(e.time),
                 e.who,

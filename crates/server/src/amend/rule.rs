@@ -180,6 +180,30 @@ impl Shape {
         format!("SELECT {} FROM ({changed})", columns.join(", "))
     }
 
+    /// The slices in which the rows that an edit changes are afterwards; none if they stay where they are.
+    pub(super) fn moved_to(&self, edit: &Edit) -> Option<String> {
+        let Edit::Set { target, set } = edit else {
+            return None;
+        };
+        let moves = |column: &String| {
+            let made = self.made.iter().find(|m| m.column == *column);
+            set.iter()
+                .any(|(c, _)| c == column || made.is_some_and(|m| names(&m.expression, c)))
+        };
+        if !self.slice_columns.iter().any(moves) {
+            return None;
+        }
+        let met = format!(
+            "(SELECT {} FROM {} WHERE {})",
+            self.columns(),
+            self.name,
+            self.condition(target)
+        );
+        let slices: Vec<String> = self.slice_columns.iter().map(|c| quoted(c)).collect();
+        let changed = self.set(target, set, &met);
+        Some(format!("SELECT DISTINCT {} FROM ({changed})", slices.join(", ")))
+    }
+
     /// The dataset under its amendments.
     pub(super) fn chain(&self, edits: &[(AmendmentId, Edit)]) -> String {
         let mut steps = vec![format!("s0 AS (SELECT {} FROM {})", self.columns(), self.name)];
@@ -240,25 +264,21 @@ impl Shape {
         let all = self.columns();
         match edit {
             Edit::Set { target, set } => {
-                let condition = self.condition(target);
                 let news: Vec<String> = set
                     .iter()
                     .enumerate()
-                    // As the chain computes it, so that the value has the column's type, NULL too.
-                    .map(|(i, (c, e))| {
-                        let c = quoted(c);
-                        format!("CASE WHEN {condition} THEN ({e}\n) ELSE {c} END AS new_{i}")
-                    })
+                    .map(|(i, (_, e))| format!("({e}\n) AS new_{i}"))
                     .collect();
                 let differ: Vec<String> = set
                     .iter()
                     .enumerate()
-                    .map(|(i, (c, _))| format!("{} IS DISTINCT FROM new_{i}", quoted(c)))
+                    .map(|(i, (c, _))| format!("({} IS DISTINCT FROM new_{i})", quoted(c)))
                     .collect();
                 Some(format!(
-                    "SELECT * FROM (SELECT {all}, {} FROM {} WHERE {condition}) WHERE {}",
+                    "SELECT * FROM (SELECT {all}, {} FROM {} WHERE {}) WHERE {}",
                     news.join(", "),
                     self.name,
+                    self.condition(target),
                     differ.join(" OR ")
                 ))
             }
@@ -311,9 +331,29 @@ mod tests {
         assert!(moves.contains("(make_date(year, 1, 1)) AS \"day\""), "{moves}");
         let stays = shape().chain(&[(AmendmentId(1), edit("x"))]);
         assert!(!stays.contains("make_date"), "{stays}");
+        let to = shape()
+            .moved_to(&edit("year"))
+            .expect("the day is made of the year");
+        assert!(to.contains("SELECT DISTINCT \"day\" FROM (SELECT"), "{to}");
+        assert!(to.contains("(make_date(year, 1, 1)) AS \"day\""), "{to}");
+        assert_eq!(shape().moved_to(&edit("x")), None);
         assert!(
             stays.contains("-- big\n)"),
             "a comment ends with its line: {stays}"
+        );
+    }
+
+    #[test]
+    fn each_comparison_stands_for_itself() {
+        let edit = Edit::Set {
+            target: Target::default(),
+            set: vec![("x".into(), "NULL".into()), ("year".into(), "2014".into())],
+        };
+        let changed = shape().changed(&edit).expect("a set changes rows");
+        // Without the brackets `a IS DISTINCT FROM b OR …` compares a with all of the rest.
+        assert!(
+            changed.ends_with(r#"WHERE ("x" IS DISTINCT FROM new_0) OR ("year" IS DISTINCT FROM new_1)"#),
+            "{changed}"
         );
     }
 

@@ -22,5 +22,7 @@ pub use project::{
     ApplyReport, ChangeReport, CheckReport, Estimate, HistoryEntry, HistoryReport, Mistake, PlanReport,
     StaleReport,
 };
-pub use replay::{DiffReport, ReplayReport, ReplayedSlice, ReplaysReport, RowDifference};
+pub use replay::{
+    DiffReport, ReplayReport, ReplayedSlice, ReplaysReport, RowDifference, VacuumReport, VacuumedDataset,
+};
 pub use run::{Progress, RunReport, RunsReport, UsageReport};

@@ -49,6 +49,34 @@ pub struct ReplaysReport {
     pub replays: Vec<ReplayReport>,
 }
 
+/// What goes of one dataset.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VacuumedDataset {
+    /// The dataset.
+    pub dataset: String,
+    /// How many contents of slices.
+    pub contents: u64,
+    /// How many files.
+    pub files: u64,
+    /// How many bytes that frees.
+    pub bytes: u64,
+}
+
+/// The answer of `vacuum`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VacuumReport {
+    /// Whether it was only looked at.
+    pub dry_run: bool,
+    /// How many files go.
+    pub files: u64,
+    /// How many bytes that frees.
+    pub bytes: u64,
+    /// Dataset by dataset.
+    pub datasets: Vec<VacuumedDataset>,
+    /// The runs that can be replayed before and cannot afterwards.
+    pub replays_lost: Vec<String>,
+}
+
 /// A row that is not on both sides.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RowDifference {

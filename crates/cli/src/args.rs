@@ -238,6 +238,13 @@ pub(crate) enum Command {
         #[arg(long, value_name = "N")]
         threads: Option<usize>,
     },
+    /// Free what no kept version needs
+    #[command(after_help = "Examples:\n  mainstay vacuum --dry-run\n  mainstay vacuum --yes")]
+    Vacuum {
+        /// Only say what would go
+        #[arg(long)]
+        dry_run: bool,
+    },
     /// Show the rows in which two versions of a dataset differ
     #[command(after_help = "Example:\n  mainstay diff air.daily_delays --from 1 --to 2 --key day,carrier")]
     Diff(DiffArgs),

@@ -42,6 +42,7 @@ pub(crate) fn run(cli: &Cli, output: &Output) -> Result<Done, Error> {
         Command::Retry { thing } => amend::retry(global, thing, output),
         Command::Drop { thing } => amend::drop_(global, thing, output),
         Command::Replay { runs, all, threads } => replay::replay(global, runs, *all, *threads, output),
+        Command::Vacuum { dry_run } => replay::vacuum(global, *dry_run, output),
         Command::Diff(args) => replay::diff(global, args, output),
         Command::Branch { action } => branch::branch(global, action, output),
         Command::Deliver { sources } => data::deliver(global, sources, output),

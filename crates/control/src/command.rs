@@ -154,6 +154,11 @@ pub enum Command {
         /// What the amendments make of it.
         overlaid: Overlaid,
     },
+    /// Give up contents that nothing needs any more; their files may go afterwards.
+    Vacuum {
+        /// When.
+        now: mainstay_base::Timestamp,
+    },
     /// Record that a correction was made where its branch is kept.
     FinishAmendment {
         /// What was made.

@@ -6,9 +6,11 @@ mod branch;
 mod deliver;
 mod publish;
 mod run;
+mod vacuum;
 
 pub use deliver::base_after_delivery;
 pub use publish::base_after_run;
+pub use vacuum::vacuum;
 
 use mainstay_base::Timestamp;
 use mainstay_model::BranchName;
@@ -122,6 +124,7 @@ pub fn decide(
             amendment,
             overlaid,
         } => amend::overlay(&sight, dataset, amendment, overlaid),
+        Command::Vacuum { now } => Ok(vacuum::vacuum(state, now).into_iter().map(Into::into).collect()),
         Command::FinishAmendment { made } => amend::finish(state, made),
         Command::FailAmendment {
             amendment,

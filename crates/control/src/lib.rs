@@ -13,7 +13,7 @@ mod view;
 pub use command::{
     Command, DeliveredFile, Finish, Made, Overlaid, Refusal, RefusalKind, StagedDataset, StagedSlices, Taken,
 };
-pub use decide::{base_after_delivery, base_after_run, decide};
+pub use decide::{base_after_delivery, base_after_run, decide, vacuum};
 pub use diff::{diff, field_changes};
 pub use state::{
     About, Amendment, AmendmentStatus, AppliedEntry, Attempt, Branch, BranchStatus, Content, Dataset,

@@ -71,6 +71,7 @@ fn main() -> Result<(), Any> {
         }],
         on_schema_change: OnSchemaChange::Refuse,
         approve: 0,
+        retain: None,
         on_redelivery: mainstay_model::spec::OnRedelivery::Apply,
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()

@@ -3,7 +3,7 @@
 //! The kind and the version of a fact stand in the journal's header, the rest is its body, JSON. Additive optional fields need
 //! no new version; anything else does, and a step in [`crate::upcast`].
 
-use mainstay_base::{Hash, MultisetHash, Timestamp};
+use mainstay_base::{Bytes, Hash, MultisetHash, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::amendment::{Consequences, Edit, Overlay};
@@ -297,6 +297,22 @@ pub struct AmendmentDropped {
     pub amendment: AmendmentId,
 }
 
+/// Contents that nothing needs any more were given up; their files go after this.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Vacuumed {
+    /// The dataset.
+    pub dataset: DatasetName,
+    /// The contents of what everybody read: slices, each with the versions that made them.
+    pub shown: Vec<(SliceKey, Vec<u64>)>,
+    /// The same of what lay under amendments.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub base: Vec<(SliceKey, Vec<u64>)>,
+    /// How many files go.
+    pub files: u64,
+    /// How many bytes that frees.
+    pub bytes: Bytes,
+}
+
 /// The digest of a dataset as its table would be read; what a projection is compared with.
 pub type TableDigest = MultisetHash;
 
@@ -401,6 +417,8 @@ facts! {
     AmendmentApplied = "amendment.applied", 1, |f| format!("amendment/{}", f.amendment);
     /// See [`AmendmentFailed`].
     AmendmentFailed = "amendment.failed", 1, |f| format!("amendment/{}", f.amendment);
+    /// See [`Vacuumed`].
+    Vacuumed = "data.vacuumed", 1, |f| f.dataset.to_string();
     /// See [`AmendmentDropped`].
     AmendmentDropped = "amendment.dropped", 1, |f| format!("amendment/{}", f.amendment);
 }

@@ -93,6 +93,9 @@ pub struct SourceSpec {
     /// How many others have to approve an amendment of its data.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub approve: u32,
+    /// Which versions are kept; all if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retain: Option<Retain>,
     /// What happens to a delivery after which an amendment would change other rows than it did.
     #[serde(default, skip_serializing_if = "OnRedelivery::is_apply")]
     pub on_redelivery: OnRedelivery,
@@ -125,6 +128,17 @@ impl OnRedelivery {
 )]
 const fn is_zero(n: &u32) -> bool {
     *n == 0
+}
+
+/// Which versions of a dataset are kept: those that any of these keeps. What everybody reads now is always kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Retain {
+    /// So many of the newest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub versions: Option<u64>,
+    /// Those that everybody read within so many milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub age_ms: Option<u64>,
 }
 
 /// How often and how patiently a job is tried again.
@@ -163,6 +177,9 @@ pub struct JobSpec {
     /// How long one attempt may take, in milliseconds; an hour if left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time_limit_ms: Option<u64>,
+    /// Which versions are kept; all if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retain: Option<Retain>,
     /// What was found out about the query when it was planned.
     pub compiled: Compiled,
 }

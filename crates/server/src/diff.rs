@@ -58,6 +58,15 @@ impl Instance {
                 return Err(Error::new(ErrorKind::NotFound, "MS0401", message));
             }
         }
+        let given_up = self.with(|s| {
+            let d = s.dataset(name)?;
+            [request.from, to]
+                .into_iter()
+                .find_map(|v| Some((v, d.given_up(v)?.1)))
+        });
+        if let Some((version, seq)) = given_up {
+            return Err(crate::query::gone(name, version, seq));
+        }
         let sides = self.with(|s| {
             let d = s.dataset(name)?;
             let before: BTreeMap<_, _> = slices_at(d, request.from, Part::All).into_iter().collect();

@@ -26,6 +26,7 @@ mod run;
 mod show;
 pub mod step;
 mod system;
+mod vacuum;
 
 pub use amend::{AmendChange, AmendRequest};
 pub use compile::Compiled;

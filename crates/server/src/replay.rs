@@ -12,7 +12,7 @@ use mainstay_model::{DatasetName, RunId, Schema, SliceKey, SliceVersion};
 
 use crate::diff::Sides;
 use crate::instance::{Instance, Watch};
-use crate::mount::schema_at;
+use crate::mount::{Part, schema_at};
 use crate::run::{checks_of, part_of};
 
 /// How many rows are shown of a difference.
@@ -342,8 +342,21 @@ fn side<'a>(sight: &Sight<'a>, run: &Run) -> Result<&'a Line, String> {
     let branch: Option<&Branch> = sight.state.branches.get(name);
     match (branch, sight.state.line(Some(name))) {
         (Some(branch), Some(line)) if run.seq > branch.about.forked => Ok(line),
+        // Before it was begun anew for the last time.
+        (Some(branch), Some(_)) if !branch.former.datasets.is_empty() => Ok(&branch.former),
         (Some(_), Some(_)) => Err(format!("branch {name} was begun anew since")),
         _ => Err(format!("it ran in branch {name}, which was dropped")),
+    }
+}
+
+/// Returns a slice that a run read and that was given up since.
+fn lost<'a>(dataset: &'a Dataset, version: u64, part: Part<'_>) -> Option<(&'a SliceKey, u64)> {
+    match part {
+        Part::All => dataset.given_up(version),
+        Part::Slices(keys) => keys.iter().find_map(|k| {
+            let (key, history) = dataset.slices.get_key_value(k)?;
+            Some((key, history.content_at(version)?.vacuumed?))
+        }),
     }
 }
 
@@ -377,6 +390,22 @@ pub(crate) fn recorded(
     let mut inputs = Vec::new();
     for input in &run.pinned.inputs {
         let part = part_of(&run.pinned.scope, input);
+        if let Some((slice, seq)) = line
+            .dataset(&input.dataset)
+            .and_then(|d| lost(d, input.version, part))
+        {
+            return Err(gone(format!(
+                "{}@{} of version {} was given up by vacuum (fact {seq} of the journal)",
+                input.dataset,
+                slice.text(
+                    &line
+                        .dataset(&input.dataset)
+                        .map(|d| d.slice_columns.clone())
+                        .unwrap_or_default()
+                ),
+                input.version
+            )));
+        }
         let mounted = instance.mount(&on_line, store, &input.dataset, input.version, part);
         inputs.push(mounted.ok_or_else(|| gone(format!("{} is not there any more", input.dataset)))?);
     }

@@ -24,6 +24,7 @@ pub const STEPS: &[&str] = &[
     "amendment.laid",
     "amendment.computed",
     "amendment.published",
+    "vacuum.recorded",
     "snapshot.saved",
 ];
 

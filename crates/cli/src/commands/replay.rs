@@ -200,3 +200,54 @@ fn line(row: &RowDifference, output: &Output) -> String {
         (None, None) => String::new(),
     }
 }
+
+pub(super) fn vacuum(global: &Global, dry_run: bool, output: &Output) -> Result<Done, Error> {
+    let access = if dry_run { Access::Read } else { Access::Write };
+    with(global, access, output, |instance| {
+        let preview = instance.vacuum(true)?;
+        if !dry_run && preview.files > 0 && !global.yes {
+            return Err(Error::new(
+                ErrorKind::Refused,
+                "MS0428",
+                format!(
+                    "this would delete {} ({}) for good",
+                    text::count(preview.files, "file"),
+                    mainstay_base::Bytes(preview.bytes)
+                ),
+            )
+            .help("mainstay vacuum --dry-run shows what goes; mainstay vacuum --yes does it"));
+        }
+        let report = if dry_run { preview } else { instance.vacuum(false)? };
+        if output.is_json() {
+            output.document(&report);
+            return Ok(Done::Well);
+        }
+        if report.datasets.is_empty() {
+            output.line("nothing to free: every version that is there is kept");
+            output
+                .note("`retain = { versions = 10, age = \"30 days\" }` in a source or a job says which are");
+            return Ok(Done::Well);
+        }
+        let rows: Vec<Vec<String>> = report
+            .datasets
+            .iter()
+            .map(|d| {
+                vec![
+                    d.dataset.clone(),
+                    d.contents.to_string(),
+                    d.files.to_string(),
+                    mainstay_base::Bytes(d.bytes).to_string(),
+                ]
+            })
+            .collect();
+        output.raw(table(&["dataset", "contents", "files", "frees"], &rows).as_bytes());
+        let verb = if report.dry_run { "would lose" } else { "lost" };
+        output.line(format!(
+            "{} · {} · replay {verb} {}",
+            text::count(report.files, "file"),
+            mainstay_base::Bytes(report.bytes),
+            text::count(report.replays_lost.len() as u64, "run")
+        ));
+        Ok(Done::Well)
+    })
+}

@@ -55,6 +55,9 @@ pub struct Content {
     /// Its files; none is "not there", as is a slice that came out without rows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub files: Option<Arc<SliceVersion>>,
+    /// The journal's number of the fact by which its files were given up; none if they are there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vacuumed: Option<u64>,
 }
 
 /// A slice through time.
@@ -152,6 +155,14 @@ impl Dataset {
             .last()
             .map(|v| v.whole.as_slice())
             .unwrap_or_default()
+    }
+
+    /// Returns the first slice whose content at a version was given up, with the journal's number of that; none if all of it
+    /// is there.
+    pub fn given_up(&self, version: u64) -> Option<(&SliceKey, u64)> {
+        self.slices
+            .iter()
+            .find_map(|(k, h)| Some((k, h.content_at(version)?.vacuumed?)))
     }
 
     /// Returns the slices that are there now, with their files.

@@ -51,6 +51,7 @@ impl State {
                     run.cancel = true;
                 }
             }
+            Fact::Vacuumed(f) => self.vacuumed(&header, *f),
             Fact::BranchCreated(f) => self.branch_created(&header, f.branch),
             Fact::BranchRebased(f) => self.branch_rebased(&header, &f.branch),
             Fact::BranchPromoted(f) => self.branch_ended(&f.branch, BranchStatus::Promoted),

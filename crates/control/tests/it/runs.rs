@@ -165,6 +165,7 @@ fn a_result_of_another_attempt_is_not_accepted() {
         finish: computed(&[("1", Some(1))]),
         usage: Usage::default(),
         checks: vec![],
+        reused: std::collections::BTreeMap::new(),
         overlaid: None,
     };
     assert_eq!(w.submit(late).expect_err("stale").kind, RefusalKind::OutOfDate);
@@ -184,6 +185,7 @@ fn a_result_of_another_attempt_is_not_accepted() {
         finish: computed(&[("1", Some(1))]),
         usage: Usage::default(),
         checks: vec![],
+        reused: std::collections::BTreeMap::new(),
         overlaid: None,
     };
     assert_eq!(w.submit(late).expect_err("stale").kind, RefusalKind::OutOfDate);

@@ -3,13 +3,16 @@
 use std::collections::BTreeMap;
 
 use mainstay_base::{Bytes, Hash, MultisetHash, Rows, Timestamp};
-use mainstay_control::{Command, DeliveredFile, Refusal, State, Taken, decide};
+use mainstay_control::{
+    Command, DeliveredFile, Overlaid, Refusal, Sight, State, Taken, base_after_delivery, decide,
+};
+use mainstay_model::Overlay;
 use mainstay_model::delivery::{FileError, Observed};
 use mainstay_model::fact::Fact;
 use mainstay_model::resource::{Resource, Spec};
 use mainstay_model::run::{Input, Pinned, Scope};
 use mainstay_model::spec::{Compiled, Format, JobSpec, OnSchemaChange, Reads, Retries, SourceSpec};
-use mainstay_model::{Column, DataFile, DatasetName, Schema, SliceKey};
+use mainstay_model::{BranchName, Column, DataFile, DatasetName, Schema, SliceKey};
 
 /// A file: its name, its content, and what reading it gave (slice and digest seed), or nothing if it is broken.
 pub(crate) type File<'a> = (&'a str, &'a str, Option<&'a [(&'a str, u128)]>);
@@ -23,9 +26,17 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn submit(&mut self, command: Command) -> Result<Vec<Fact>, Refusal> {
+        self.submit_on(None, command)
+    }
+
+    pub(crate) fn submit_on(
+        &mut self,
+        side: Option<&BranchName>,
+        command: Command,
+    ) -> Result<Vec<Fact>, Refusal> {
         self.now += 1_000_000;
         let now = Timestamp::from_micros(self.now);
-        let facts = decide(&self.state, None, command, now)?;
+        let facts = decide(&self.state, side, command, now)?;
         for fact in &facts {
             self.log.push((now, fact.clone()));
             self.state
@@ -70,15 +81,35 @@ impl World {
                 }),
             }),
         };
-        let files = files.iter().map(file).collect();
+        let files: Vec<DeliveredFile> = files.iter().map(file).collect();
+        let overlaid = self.overlaid(&files);
         let command = Command::Deliver {
             source: name("air.flights"),
             schema: schema(),
             slice_columns: vec!["day".into()],
             files,
-            overlaid: None,
+            overlaid,
         };
         self.submit(command).expect("deliveries are never refused")
+    }
+
+    /// What the amendments of `air.flights` make of it with some files: these here delete every row.
+    fn overlaid(&self, files: &[DeliveredFile]) -> Option<Overlaid> {
+        let flights = name("air.flights");
+        let held = self.state.main.dataset(&flights)?;
+        if held.overlay.amendments.is_empty() {
+            return None;
+        }
+        let sight = Sight::live(&self.state);
+        let base = base_after_delivery(&sight, &flights, &schema(), &["day".into()], files);
+        let overlay = Overlay {
+            touched: base.into_keys().collect(),
+            ..held.overlay.clone()
+        };
+        Some(Overlaid {
+            overlay,
+            ..Overlaid::default()
+        })
     }
 
     /// Returns the slices of a dataset with their digests.
@@ -134,6 +165,7 @@ pub(crate) fn source() -> Resource {
         slice: vec![],
         on_schema_change: OnSchemaChange::Refuse,
         approve: 0,
+        retain: None,
         on_redelivery: mainstay_model::spec::OnRedelivery::Apply,
     };
     Resource {
@@ -158,6 +190,7 @@ pub(crate) fn job(sql: &str, code: &str) -> Resource {
             pause_ms: 1000,
         },
         time_limit_ms: None,
+        retain: None,
         compiled,
     };
     Resource {

@@ -23,6 +23,7 @@ pub(crate) fn spec(format: Format) -> SourceSpec {
         slice: Vec::new(),
         on_schema_change: OnSchemaChange::Refuse,
         approve: 0,
+        retain: None,
         on_redelivery: mainstay_model::spec::OnRedelivery::Apply,
     }
 }

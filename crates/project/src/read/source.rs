@@ -12,7 +12,7 @@ use crate::place::Place;
 use mainstay_base::text::nearest;
 
 /// The fields of a source.
-pub(crate) const FIELDS: [&str; 12] = [
+pub(crate) const FIELDS: [&str; 13] = [
     "files",
     "format",
     "slice",
@@ -20,6 +20,7 @@ pub(crate) const FIELDS: [&str; 12] = [
     "on_schema_change",
     "on_redelivery",
     "approve",
+    "retain",
     "null",
     "delimiter",
     "description",
@@ -134,6 +135,7 @@ impl Reader<'_> {
         let answers = [("apply", OnRedelivery::Apply), ("ask", OnRedelivery::Ask)];
         let on_redelivery = fields.get("on_redelivery");
         let on_redelivery = on_redelivery.and_then(|v| self.choice("on_redelivery", v, &answers));
+        let retain = fields.get("retain").and_then(|v| self.retain(v));
         let approve = fields
             .get("approve")
             .and_then(|v| self.integer("approve", v, 0, 10));
@@ -152,6 +154,7 @@ impl Reader<'_> {
                 slice,
                 on_schema_change: on_schema_change.unwrap_or_default(),
                 approve: approve.and_then(|n| u32::try_from(n).ok()).unwrap_or_default(),
+                retain,
                 on_redelivery: on_redelivery.unwrap_or_default(),
             };
             Some(DeclaredSource {

@@ -16,7 +16,7 @@ use serde_json::Value;
 
 use super::overlay::shape;
 use super::reach::reach;
-use super::rule::Shape;
+use super::rule::{Shape, is_decimal};
 use crate::error;
 use crate::instance::Instance;
 use crate::mount::Part;
@@ -223,6 +223,7 @@ impl Instance {
             slice: slice.collect(),
             on_schema_change: OnSchemaChange::Refuse,
             approve: 0,
+            retain: None,
             on_redelivery: mainstay_model::spec::OnRedelivery::Apply,
         };
         let stage = BroughtStage {
@@ -347,6 +348,11 @@ fn validate(shape: &Shape, edit: &Edit) -> Result<(), Error> {
                 format!("--set: `{column}` is made of other columns ({})", made.expression),
                 Some("set those".to_owned()),
             ));
+        }
+        if let ColumnType::Decimal(_, scale) = held.column_type
+            && is_decimal(e, scale)
+        {
+            continue;
         }
         let yields = expression(shape, e, &format!("--set {column}"))?;
         if let Some(yields) = yields.filter(|y| !fits(y, &held.column_type)) {

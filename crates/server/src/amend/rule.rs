@@ -146,6 +146,17 @@ impl Shape {
         }
     }
 
+    /// The new value of a column. A number written with a point is a double in SQL; for a decimal column it is what is
+    /// written.
+    pub(super) fn value_of(&self, column: &str, expression: &str) -> String {
+        match self.schema.column(column).map(|c| &c.column_type) {
+            Some(ColumnType::Decimal(p, s)) if is_decimal(expression, *s) => {
+                format!("CAST('{}' AS DECIMAL({p}, {s}))", expression.trim())
+            }
+            _ => format!("({expression}\n)"),
+        }
+    }
+
     fn set(&self, target: &Target, set: &[(String, String)], from: &str) -> String {
         let condition = self.condition(target);
         let new = |column: &str| set.iter().find(|(c, _)| c == column).map(|(_, e)| e);
@@ -155,7 +166,10 @@ impl Shape {
             .map(|column| match new(column) {
                 Some(e) => {
                     let c = quoted(column);
-                    format!("CASE WHEN {condition} THEN ({e}\n) ELSE {c} END AS {c}")
+                    format!(
+                        "CASE WHEN {condition} THEN {} ELSE {c} END AS {c}",
+                        self.value_of(column, e)
+                    )
                 }
                 None => quoted(column),
             })
@@ -267,7 +281,7 @@ impl Shape {
                 let news: Vec<String> = set
                     .iter()
                     .enumerate()
-                    .map(|(i, (_, e))| format!("({e}\n) AS new_{i}"))
+                    .map(|(i, (c, e))| format!("{} AS new_{i}", self.value_of(c, e)))
                     .collect();
                 let differ: Vec<String> = set
                     .iter()
@@ -289,6 +303,19 @@ impl Shape {
             )),
             Edit::Insert { .. } | Edit::Revert { .. } => None,
         }
+    }
+}
+
+/// Says whether a text is a plain number with at most so many digits after its point.
+pub(super) fn is_decimal(text: &str, scale: i8) -> bool {
+    let digits = |s: &str| !s.is_empty() && s.bytes().all(|b| b.is_ascii_digit());
+    let number = text.trim();
+    let number = number.strip_prefix('-').unwrap_or(number);
+    match number.split_once('.') {
+        Some((whole, fraction)) => {
+            digits(whole) && digits(fraction) && i8::try_from(fraction.len()).is_ok_and(|n| n <= scale)
+        }
+        None => digits(number),
     }
 }
 

@@ -7,6 +7,7 @@
     reason = "a test whose set-up fails can only end, and a skip is said aloud"
 )]
 
+mod amend;
 mod bad_input;
 mod cancel;
 mod delta;

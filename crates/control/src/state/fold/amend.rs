@@ -66,9 +66,9 @@ impl State {
         if let Some(branch) = self.branches.get_mut(name) {
             branch.about.status = status;
             branch.fork = Line::default();
-            branch.former = Line::default();
             if status == BranchStatus::Dropped || name.is_of_amendment() {
                 branch.line = Line::default();
+                branch.former = Line::default();
             }
         }
     }

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use mainstay_base::Timestamp;
-use mainstay_model::fact::{Layer, Published, PublishedDataset, PublishedSlice};
+use mainstay_model::fact::{Layer, Published, PublishedDataset, PublishedSlice, Vacuumed};
 use mainstay_model::id::{AmendmentId, RunId};
-use mainstay_model::{BranchName, DatasetName};
+use mainstay_model::{BranchName, DatasetName, SliceKey};
 
 use super::Header;
 use crate::state::{Content, Dataset, SliceHistory, State, VersionEntry};
@@ -68,7 +68,37 @@ impl State {
     }
 }
 
+impl State {
+    pub(super) fn vacuumed(&mut self, header: &Header<'_>, f: Vacuumed) {
+        let Some(held) = self.main.datasets.get_mut(&f.dataset) else {
+            return;
+        };
+        let held = Arc::make_mut(held);
+        held.give_up(&f.shown, header.seq);
+        if let Some(base) = held.base.as_mut() {
+            Arc::make_mut(base).give_up(&f.base, header.seq);
+        }
+    }
+}
+
 impl Dataset {
+    fn give_up(&mut self, contents: &[(SliceKey, Vec<u64>)], seq: u64) {
+        for (slice, versions) in contents {
+            let Some(history) = self.slices.get_mut(slice) else {
+                continue;
+            };
+            for content in history
+                .contents
+                .iter_mut()
+                .filter(|c| versions.contains(&c.version))
+            {
+                content.files = None;
+                content.fingerprints.clear();
+                content.vacuumed = Some(seq);
+            }
+        }
+    }
+
     fn publish(&mut self, maker: &Maker, d: PublishedDataset) {
         self.slice_columns = d.slice_columns;
         if d.version > self.version() {
@@ -125,6 +155,7 @@ impl SliceHistory {
             run,
             fingerprints: Vec::new(),
             files,
+            vacuumed: None,
         });
     }
 }

@@ -149,14 +149,14 @@ pub(crate) enum Command {
         #[arg(long, short, value_name = "FILE")]
         output: Option<PathBuf>,
     },
-    /// List things: dataset, source, job, check, project, delivery, run, plan, apply
+    /// List things: dataset, source, job, check, project, delivery, run, plan, apply, amendment, branch
     List {
         /// Which kind
         kind: String,
     },
     /// Show one thing
     #[command(
-        after_help = "Examples:\n  mainstay show air.daily_delays\n  mainstay show run/R-12\n  mainstay show plan/P-9"
+        after_help = "Examples:\n  mainstay show air.daily_delays\n  mainstay show run/R-12\n  mainstay show plan/P-9\n  mainstay show amendment/A-7"
     )]
     Show {
         /// An address

@@ -382,7 +382,7 @@ facts! {
     Delivered = "delivery.recorded", 1, |f| f.delivery.source.to_string();
     /// See [`Published`].
     Published = "dataset.published", 1, |f| match f.datasets.as_slice() {
-        [one] => one.dataset.to_string(),
+        [first, rest @ ..] if rest.iter().all(|d| d.dataset == first.dataset) => first.dataset.to_string(),
         _ => match (f.run, f.amendment) {
             (Some(run), _) => format!("run/{run}"),
             (None, Some(amendment)) => format!("amendment/{amendment}"),

@@ -98,6 +98,14 @@ pub(crate) fn usage(u: &Usage) -> UsageReport {
     }
 }
 
+/// The seconds that a run saved by taking another one's result: those of that run, by its share of slices.
+fn saved(state: &Sight<'_>, run: &Run) -> Option<f64> {
+    let from = state.state.runs.get(&run.reused_from?)?;
+    let seconds = from.ended?.micros_since(from.recorded).max(0) as f64 / 1e6;
+    let share = run.slices.len().max(1) as f64 / from.slices.len().max(1) as f64;
+    Some(seconds * share.min(1.0))
+}
+
 pub(crate) fn run(state: &Sight<'_>, id: RunId, run: &Run, now: Timestamp) -> RunReport {
     let used = run.usage();
     let slices = if run.slices.is_empty() {
@@ -134,6 +142,8 @@ pub(crate) fn run(state: &Sight<'_>, id: RunId, run: &Run, now: Timestamp) -> Ru
         }
         .to_owned(),
         reused: run.reused_from.is_some(),
+        reused_from: run.reused_from.map(|r| r.to_string()),
+        saved_seconds: saved(state, run),
         seconds: run.ended.unwrap_or(now).micros_since(run.recorded).max(0) as f64 / 1e6,
         error: run.error.clone(),
         because: run.because.clone(),

@@ -1,12 +1,14 @@
-//! `list`, `show`, `history`, `slices`, `runs`, `deps`.
+//! `list`, `show`, `slices`, `runs`, `deps`.
+
+mod history;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use mainstay_api::{
-    DatasetReport, DependenciesReport, Error, ErrorKind, Fallback, HistoryEntry, HistoryReport, ListReport,
-    RunsReport, SliceReport, SlicesReport,
+    DatasetReport, DependenciesReport, Error, ErrorKind, Fallback, ListReport, RunsReport, SliceReport,
+    SlicesReport,
 };
-use mainstay_control::{At, Dataset, Sight, field_changes, job_of};
+use mainstay_control::{At, Dataset, Sight, job_of};
 use mainstay_model::address::Selection;
 use mainstay_model::resource::{Kind, Resource, ResourceKey};
 use mainstay_model::spec::Reads;
@@ -16,6 +18,21 @@ use serde_json::{Value, json};
 
 use crate::instance::Instance;
 use crate::report;
+
+/// What can be listed.
+const KINDS: [&str; 11] = [
+    "dataset",
+    "source",
+    "job",
+    "check",
+    "project",
+    "delivery",
+    "run",
+    "plan",
+    "apply",
+    "amendment",
+    "branch",
+];
 
 fn not_found(what: &str, known: &BTreeSet<String>) -> Error {
     let error = Error::new(ErrorKind::NotFound, "MS0401", format!("there is no `{what}`"));
@@ -34,16 +51,19 @@ fn resource_value(key: &ResourceKey, generation: u64, r: &Resource) -> Value {
 }
 
 impl Instance {
-    /// Lists the things of a kind: `dataset`, `source`, `job`, `check`, `project`, `delivery`, `run`, `plan`, `apply`.
+    /// Lists the things of a kind: `dataset`, `source`, `job`, `check`, `project`, `delivery`, `run`, `plan`, `apply`,
+    /// `amendment`, `branch`.
     ///
     /// # Errors
     ///
     /// `NotFound` for an unknown kind.
     pub fn list(&self, kind: &str) -> Result<ListReport, Error> {
-        let singular = kind.strip_suffix("ies").map(|s| format!("{s}y"));
-        let kind = singular
-            .as_deref()
-            .unwrap_or_else(|| kind.strip_suffix('s').unwrap_or(kind));
+        let singular = match (kind.strip_suffix("ies"), kind) {
+            (Some(stem), _) => format!("{stem}y"),
+            (None, "branches") => "branch".to_owned(),
+            (None, kind) => kind.strip_suffix('s').unwrap_or(kind).to_owned(),
+        };
+        let kind = singular.as_str();
         let items: Vec<Value> = match kind {
             "dataset" => {
                 let names = self.with(datasets);
@@ -69,10 +89,19 @@ impl Instance {
                 };
                 state.state.applies.iter().map(each).collect()
             }),
+            "amendment" => self.with(|state| {
+                let all = state.state.amendments.iter();
+                all.map(|(id, a)| to_value(&report::amendment(state, *id, a))).collect()
+            }),
+            "branch" => self.with(|state| {
+                // The branches in which amendments are made are mainstay's own.
+                let of_people = state.state.branches.iter().filter(|(name, _)| !name.is_of_amendment());
+                of_people.map(|(name, b)| to_value(&report::branch(name, b))).collect()
+            }),
             _ => {
                 let wanted: Kind = kind.parse().map_err(|k: String| {
-                    let known = ["dataset", "source", "job", "check", "project", "delivery", "run", "plan", "apply"];
-                    not_found(&k, &known.iter().map(ToString::to_string).collect())
+                    let known = KINDS.iter().map(ToString::to_string).collect();
+                    not_found(&k, &known)
                 })?;
                 self.with(|state| {
                     let of_kind = state.declared().filter(|(k, ..)| k.kind == wanted);
@@ -258,34 +287,6 @@ impl Instance {
         })
     }
 
-    /// Returns what became of a thing, the oldest first.
-    ///
-    /// # Errors
-    ///
-    /// `NotFound` if there is no such thing.
-    pub fn history(&self, address: &Address) -> Result<HistoryReport, Error> {
-        let changes = self.with(|state| match address {
-            Address::Resource(key) => Some(resource_history(state, key)),
-            Address::Dataset(name, _) => {
-                let mut all: Vec<HistoryEntry> = [Kind::Source, Kind::Job]
-                    .into_iter()
-                    .flat_map(|kind| resource_history(state, &ResourceKey::new(kind, name)))
-                    .chain(publish_history(state, name))
-                    .collect();
-                all.sort_by_key(|e| e.seq);
-                Some(all)
-            }
-            _ => None,
-        });
-        match changes {
-            Some(changes) if !changes.is_empty() => Ok(HistoryReport {
-                thing: address.to_string(),
-                changes,
-            }),
-            _ => Err(not_found(&address.to_string(), &self.with(things))),
-        }
-    }
-
     /// Says which slices of its inputs a job's slices read.
     ///
     /// # Errors
@@ -408,63 +409,4 @@ fn fresh(state: &Sight<'_>, name: &DatasetName) -> bool {
         left.extend(job.into_iter().flat_map(|j| j.reads.into_keys()));
     }
     true
-}
-
-fn resource_history(state: &Sight<'_>, key: &ResourceKey) -> Vec<HistoryEntry> {
-    let Some(held) = state.resources.get(key) else {
-        return Vec::new();
-    };
-    let mut entries = Vec::new();
-    let mut before: Option<&Resource> = None;
-    for g in &held.generations {
-        let after = g.resource.as_ref();
-        let (what, fields) = match (before, after) {
-            (None, Some(_)) => ("created", Vec::new()),
-            (Some(b), Some(a)) => ("changed", field_changes(b, a)),
-            (_, None) => ("removed", Vec::new()),
-        };
-        entries.push(HistoryEntry {
-            seq: g.seq,
-            time: g.time,
-            who: g.actor.clone(),
-            reason: g.reason.clone(),
-            by: format!("apply/{}", g.apply),
-            what: format!("{what} {key}"),
-            generation: g.number,
-            fields,
-        });
-        before = after;
-    }
-    entries
-}
-
-fn publish_history(state: &Sight<'_>, name: &DatasetName) -> Vec<HistoryEntry> {
-    let Some(held) = state.datasets.get(name) else {
-        return Vec::new();
-    };
-    let each = |v: &mainstay_control::VersionEntry| {
-        let run = v.run.and_then(|id| state.state.runs.get(&id));
-        let changed = held
-            .slices
-            .values()
-            .filter(|h| h.contents.iter().any(|c| c.version == v.version))
-            .count() as u64;
-        HistoryEntry {
-            seq: v.seq,
-            time: v.time,
-            who: run.map(|r| r.actor.clone()).unwrap_or_default(),
-            reason: run.map(|r| r.because.clone()),
-            by: v
-                .run
-                .map_or_else(|| "delivery".to_owned(), |r| format!("run/{r}")),
-            what: format!(
-                "published version {}, {}",
-                v.version,
-                mainstay_base::text::count(changed, "slice")
-            ),
-            generation: v.version,
-            fields: Vec::new(),
-        }
-    };
-    held.versions.iter().map(each).collect()
 }

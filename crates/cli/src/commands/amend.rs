@@ -151,7 +151,8 @@ pub(super) fn show(report: &AmendReport, output: &Output) {
         .map(|d| {
             let unchanged = d.unchanged.map_or_else(String::new, |n| match n {
                 0 => String::new(),
-                n => format!("{n} as it was"),
+                1 => "1 as it was".to_owned(),
+                n => format!("{n} as they were"),
             });
             let stops = d.stops.clone().unwrap_or_default();
             vec![d.name.clone(), slices(&d.slices), unchanged, stops]

@@ -101,9 +101,10 @@ fn show_plan(report: &PlanReport, full: bool, output: &Output) {
         "\nPlan: {create} to create, {change} to change, {remove}"
     ));
     if let Some(plan) = &report.plan {
-        output.next(&format!(
-            "mainstay apply plan/{plan}      (exactly this; refused if anything moved)"
-        ));
+        output.next_with(
+            &format!("mainstay apply plan/{plan}"),
+            "(exactly this; refused if anything moved)",
+        );
     }
 }
 

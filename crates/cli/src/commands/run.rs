@@ -53,6 +53,11 @@ fn done(runs: &RunsReport, interrupted: bool) -> Done {
     }
 }
 
+/// How a run ended, in a word.
+fn outcome(run: &RunReport) -> &str {
+    if run.reused { "reused" } else { &run.outcome }
+}
+
 /// Shows how runs ended: those that failed in full.
 fn show_outcome(runs: &RunsReport, output: &Output) {
     if runs.runs.is_empty() {
@@ -66,11 +71,16 @@ fn show_outcome(runs: &RunsReport, output: &Output) {
             Style::Bad
         };
         let count = text::count(run.slices.len() as u64, "slice");
+        let saved = match (&run.reused_from, run.saved_seconds) {
+            (Some(from), Some(saved)) => format!(" (as {from} computed it: {saved:.2} s saved)"),
+            (Some(from), None) => format!(" (as {from} computed it)"),
+            (None, _) => String::new(),
+        };
         output.line(format!(
-            "{:<10} {:<28} {:<10} {:>12}  {:>8.2} s  {:>7.2} CPU s  {}",
+            "{:<10} {:<28} {:<10} {:>12}  {:>8.2} s  {:>7.2} CPU s  {}{saved}",
             run.id,
             run.job,
-            output.paint(style, &run.outcome),
+            output.paint(style, outcome(run)),
             count,
             run.seconds,
             run.usage.cpu_seconds,
@@ -123,28 +133,32 @@ pub(super) fn runs(global: &Global, job: Option<&str>, limit: usize, output: &Ou
             output.document(&report);
             return Ok(Done::Well);
         }
+        let any_reused = report.runs.iter().any(|r| r.reused);
         let row = |r: &RunReport| {
-            vec![
+            let mut cells = vec![
                 r.id.clone(),
                 r.job.clone(),
-                r.outcome.clone(),
+                outcome(r).to_owned(),
                 slices(&r.slices),
                 format!("{:.2}", r.seconds),
                 format!("{:.2}", r.usage.cpu_seconds),
                 moment(r.time),
                 r.because.clone(),
-            ]
+            ];
+            if any_reused {
+                let saved = r.saved_seconds.map_or_else(String::new, |s| format!("{s:.2}"));
+                cells.splice(5..5, [saved, r.reused_from.clone().unwrap_or_default()]);
+            }
+            cells
         };
+        let mut headings = vec![
+            "run", "job", "outcome", "slices", "seconds", "cpu s", "when", "because",
+        ];
+        if any_reused {
+            headings.splice(5..5, ["saved", "from"]);
+        }
         let rows: Vec<Vec<String>> = report.runs.iter().map(row).collect();
-        output.raw(
-            table(
-                &[
-                    "run", "job", "outcome", "slices", "seconds", "cpu s", "when", "because",
-                ],
-                &rows,
-            )
-            .as_bytes(),
-        );
+        output.raw(table(&headings, &rows).as_bytes());
         Ok(Done::Well)
     })
 }

@@ -300,14 +300,9 @@ fn consequences(
 ) -> Consequences {
     let mut cpu = usage.cpu.seconds();
     let mut computed: BTreeMap<&DatasetName, BTreeSet<&SliceKey>> = BTreeMap::new();
-    let mut order: Vec<&DatasetName> = vec![&amendment.dataset];
     for run in runs.iter().filter_map(|r| sight.state.runs.get(r)) {
         cpu += run.usage().cpu.seconds();
-        let job = &run.pinned.job;
-        if !order.contains(&job) {
-            order.push(job);
-        }
-        computed.entry(job).or_default().extend(&run.slices);
+        computed.entry(&run.pinned.job).or_default().extend(&run.slices);
     }
     let reach = |name: &&DatasetName| {
         let empty = Dataset::default();
@@ -334,6 +329,14 @@ fn consequences(
                 .then(|| "every slice came out as it was".to_owned()),
         }
     };
+    // In the order of the data, not in that in which runs happened to begin.
+    let resources: Vec<Resource> = sight.declared().map(|(_, _, r)| r.clone()).collect();
+    let jobs = crate::plan::jobs_in_order(&resources);
+    let order = jobs
+        .iter()
+        .map(|j| &j.dataset)
+        .filter(|name| computed.contains_key(name));
+    let order: Vec<&DatasetName> = std::iter::once(&amendment.dataset).chain(order).collect();
     let datasets: Vec<Reach> = order.iter().map(reach).collect();
     let slices = computed.values().map(|s| s.len() as u64).sum();
     Consequences {

@@ -110,7 +110,11 @@ impl Instance {
                 Edit::Set { .. } => rows.changed = count as u64,
                 _ => rows.deleted = count as u64,
             }
-            for batch in &met {
+            let moved = match shape.moved_to(edit) {
+                Some(sql) => self.rows_met(&shape, edit, sql, cancel)?,
+                None => Vec::new(),
+            };
+            for batch in met.iter().chain(&moved) {
                 let split = mainstay_catalog::partition::split(batch, &shape.slice_columns);
                 slices.extend(
                     split
@@ -410,10 +414,15 @@ fn sample_of(shape: &Shape, edit: &Edit, met: &[RecordBatch]) -> Result<Vec<RowC
     let Some(first) = met.iter().find(|b| b.num_rows() > 0) else {
         return Ok(Vec::new());
     };
-    let shown = first.slice(0, first.num_rows().min(SAMPLE));
+    let mut left = SAMPLE;
+    let shown = |batch: &RecordBatch| {
+        let rows = batch.num_rows().min(left);
+        left -= rows;
+        batch.slice(0, rows)
+    };
     let result = QueryResult {
-        schema: shown.schema(),
-        batches: vec![shown],
+        schema: first.schema(),
+        batches: met.iter().map(shown).collect(),
     };
     let rows = result.json()?;
     let new = |column: &str| match edit {

@@ -194,6 +194,30 @@ impl Shape {
         format!("SELECT {} FROM ({changed})", columns.join(", "))
     }
 
+    /// The slices in which the rows that an edit changes are afterwards; none if they stay where they are.
+    pub(super) fn moved_to(&self, edit: &Edit) -> Option<String> {
+        let Edit::Set { target, set } = edit else {
+            return None;
+        };
+        let moves = |column: &String| {
+            let made = self.made.iter().find(|m| m.column == *column);
+            set.iter()
+                .any(|(c, _)| c == column || made.is_some_and(|m| names(&m.expression, c)))
+        };
+        if !self.slice_columns.iter().any(moves) {
+            return None;
+        }
+        let met = format!(
+            "(SELECT {} FROM {} WHERE {})",
+            self.columns(),
+            self.name,
+            self.condition(target)
+        );
+        let slices: Vec<String> = self.slice_columns.iter().map(|c| quoted(c)).collect();
+        let changed = self.set(target, set, &met);
+        Some(format!("SELECT DISTINCT {} FROM ({changed})", slices.join(", ")))
+    }
+
     /// The dataset under its amendments.
     pub(super) fn chain(&self, edits: &[(AmendmentId, Edit)]) -> String {
         let mut steps = vec![format!("s0 AS (SELECT {} FROM {})", self.columns(), self.name)];
@@ -335,9 +359,29 @@ mod tests {
         assert!(moves.contains("(make_date(year, 1, 1)) AS \"day\""), "{moves}");
         let stays = shape().chain(&[(AmendmentId(1), edit("x"))]);
         assert!(!stays.contains("make_date"), "{stays}");
+        let to = shape()
+            .moved_to(&edit("year"))
+            .expect("the day is made of the year");
+        assert!(to.contains("SELECT DISTINCT \"day\" FROM (SELECT"), "{to}");
+        assert!(to.contains("(make_date(year, 1, 1)) AS \"day\""), "{to}");
+        assert_eq!(shape().moved_to(&edit("x")), None);
         assert!(
             stays.contains("-- big\n)"),
             "a comment ends with its line: {stays}"
+        );
+    }
+
+    #[test]
+    fn each_comparison_stands_for_itself() {
+        let edit = Edit::Set {
+            target: Target::default(),
+            set: vec![("x".into(), "NULL".into()), ("year".into(), "2014".into())],
+        };
+        let changed = shape().changed(&edit).expect("a set changes rows");
+        // Without the brackets `a IS DISTINCT FROM b OR …` compares a with all of the rest.
+        assert!(
+            changed.ends_with(r#"WHERE ("x" IS DISTINCT FROM new_0) OR ("year" IS DISTINCT FROM new_1)"#),
+            "{changed}"
         );
     }
 

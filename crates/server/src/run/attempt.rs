@@ -156,9 +156,10 @@ fn ended(instance: &Instance, work: &Work, watch: Watch<'_>) -> Option<RunOutcom
 }
 
 fn summary(run: &Run) -> String {
-    match &run.error {
-        Some(e) => e.message.clone(),
-        None => run
+    match (&run.error, run.reused_from) {
+        (Some(e), _) => e.message.clone(),
+        (None, Some(from)) => format!("as {from} computed it"),
+        (None, None) => run
             .usage()
             .written
             .values()

@@ -55,6 +55,14 @@ impl State {
     }
 
     pub(super) fn branch_ended(&mut self, name: &BranchName, status: BranchStatus) {
+        if status == BranchStatus::Promoted {
+            // What was corrected there is corrected on the live side now, and can be taken back there.
+            for amendment in self.amendments.values_mut() {
+                if amendment.branch.as_ref() == Some(name) {
+                    amendment.branch = None;
+                }
+            }
+        }
         if let Some(branch) = self.branches.get_mut(name) {
             branch.about.status = status;
             branch.fork = Line::default();

@@ -26,6 +26,7 @@ mod run;
 mod show;
 pub mod step;
 mod system;
+mod why;
 
 pub use amend::{AmendChange, AmendRequest};
 pub use compile::Compiled;
@@ -37,6 +38,7 @@ pub use mainstay_engine::CancelToken;
 pub use query::{QueryOptions, QueryResult, When};
 pub use replay::ReplayRequest;
 pub use run::RunRequest;
+pub use why::WhyRequest;
 
 /// The file that marks a project's folder.
 pub const PROJECT_FILE: &str = mainstay_project::MAIN_FILE;

@@ -43,7 +43,7 @@ pub(crate) struct Aside {
     pub(crate) slices: BTreeMap<SliceKey, SliceVersion>,
     pub(crate) usage: Usage,
     /// Its staged files' prefix; to be removed.
-    prefix: String,
+    pub(crate) prefix: String,
 }
 
 impl Instance {
@@ -335,7 +335,7 @@ pub(crate) enum Gone {
 }
 
 /// The side on which a run was made.
-fn side<'a>(sight: &Sight<'a>, run: &Run) -> Result<&'a Line, String> {
+pub(crate) fn side<'a>(sight: &Sight<'a>, run: &Run) -> Result<&'a Line, String> {
     let Some(name) = &run.pinned.branch else {
         return Ok(&sight.state.main);
     };

@@ -8,11 +8,13 @@ mod baseline;
 mod dataset;
 mod differ;
 mod look;
+mod prove;
 mod rows;
 mod steps;
 mod trace;
 
 use mainstay_api::{Cause, Error, ErrorKind, WhyReport};
+use mainstay_control::Sight;
 use mainstay_engine::CancelToken;
 use mainstay_model::id::RunId;
 use mainstay_model::{Address, DatasetName, SliceKey};
@@ -86,37 +88,61 @@ impl Instance {
     ) -> Result<WhyReport, Error> {
         let mut answered = self.answered(&request.thing)?;
         answered.report.run = answered.run.map(|r| r.to_string());
+        if request.prove {
+            let Some(run) = answered.run else {
+                return Err(Error::new(
+                    ErrorKind::Invalid,
+                    "MS0428",
+                    format!("there is nothing to prove of {}: no run made it", request.thing),
+                )
+                .help("name a run, a dataset whose last run failed, or a slice that a run computed"));
+            };
+            let proof = self.prove_run(
+                run,
+                answered.slices.as_deref(),
+                request.condition.as_deref(),
+                cancel,
+                watch,
+            )?;
+            answered.report.proof = Some(proof);
+            answered.report.next.retain(|n| !n.ends_with("--prove"));
+        }
         Ok(answered.report)
     }
 
-    fn answered(&self, thing: &Address) -> Result<Answered, Error> {
+    /// Looks at the state from this side and at the journal; for short looks.
+    fn looking<T>(&self, see: impl FnOnce(&Look<'_>) -> T) -> T {
         let now = self.clock.now();
         let ledger = self.ledger();
         let state = ledger.state();
-        let sight = mainstay_control::Sight::of(state, self.branch.as_ref())
-            .unwrap_or_else(|| mainstay_control::Sight::live(state));
-        let look = Look {
+        let sight = Sight::of(state, self.branch.as_ref()).unwrap_or_else(|| Sight::live(state));
+        see(&Look {
             sight,
             journal: ledger.journal(),
             now,
-        };
-        let found = match thing {
-            Address::Run(id) => about::run(&look, thing, *id),
-            Address::Dataset(name, selection) => dataset::why(&look, thing, name, selection)?,
-            Address::Amendment(id) => about::amendment(&look, thing, *id),
-            Address::Delivery(id) => about::delivery(&look, thing, *id),
-            Address::Apply(id) => about::apply(&look, thing, *id),
-            Address::Branch(name) => about::branch(&look, thing, name),
-            Address::Resource(key) => about::resource(&look, thing, key),
-            Address::Plan(_) => {
-                return Err(Error::new(
-                    ErrorKind::Invalid,
-                    "MS0427",
-                    format!("a plan has no cause: {thing} is what somebody looked at"),
-                )
-                .help("ask about its apply, a run, a dataset, a slice, an amendment or a delivery"));
-            }
-        };
-        found.ok_or_else(|| crate::show::not_found(&thing.to_string(), &crate::show::things(&look.sight)))
+        })
+    }
+
+    fn answered(&self, thing: &Address) -> Result<Answered, Error> {
+        self.looking(|look| {
+            let found = match thing {
+                Address::Run(id) => about::run(look, thing, *id),
+                Address::Dataset(name, selection) => dataset::why(look, thing, name, selection)?,
+                Address::Amendment(id) => about::amendment(look, thing, *id),
+                Address::Delivery(id) => about::delivery(look, thing, *id),
+                Address::Apply(id) => about::apply(look, thing, *id),
+                Address::Branch(name) => about::branch(look, thing, name),
+                Address::Resource(key) => about::resource(look, thing, key),
+                Address::Plan(_) => {
+                    return Err(Error::new(
+                        ErrorKind::Invalid,
+                        "MS0427",
+                        format!("a plan has no cause: {thing} is what somebody looked at"),
+                    )
+                    .help("ask about its apply, a run, a dataset, a slice, an amendment or a delivery"));
+                }
+            };
+            found.ok_or_else(|| crate::show::not_found(&thing.to_string(), &crate::show::things(&look.sight)))
+        })
     }
 }

@@ -85,6 +85,11 @@ impl<'a> Trace<'a> {
             };
             self.run(task.under, run, task.slices.as_deref(), false);
         }
+        self.said()
+    }
+
+    /// Returns the causes that were said so far, line by line.
+    pub(super) fn said(self) -> Vec<Cause> {
         let mut below: Vec<Vec<usize>> = vec![Vec::new(); self.nodes.len()];
         let mut left: Vec<(usize, u32)> = Vec::new();
         for (i, (under, _)) in self.nodes.iter().enumerate() {

@@ -13,7 +13,7 @@ mod run;
 pub use amend::{AmendReport, BranchDataset, BranchReport, EffortReport, ReachReport, RowChange};
 pub use data::{
     DatasetReport, DeliverReport, DeliveryReport, DependenciesReport, Fallback, ListReport, SliceReport,
-    SlicesReport,
+    SlicesReport, SourceRefusal, SourceWarning,
 };
 pub use error::{Error, ErrorKind};
 pub use journal::{FactReport, JournalReport, ProofCheckReport, VerifyReport};

@@ -6,6 +6,8 @@
 mod attempt;
 mod schedule;
 
+pub(crate) use attempt::{check_inputs, checks_of, read_by_checks};
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use mainstay_api::{DeliverReport, Error, ErrorKind, RunsReport};
@@ -43,14 +45,15 @@ impl Instance {
     ) -> Result<(DeliverReport, RunsReport), Error> {
         let (jobs, wanted) = self.jobs_for(request)?;
         let delivered = if request.without_deliveries {
-            DeliverReport {
-                deliveries: Vec::new(),
-                unchanged: 0,
-                waiting: Vec::new(),
-            }
+            DeliverReport::default()
         } else {
             let sources = self.sources_for(&wanted);
-            self.deliver_to(&sources, watch)?
+            let delivered = self.deliver_to(&sources, watch)?;
+            // Queries are meant for the files as they would be read now.
+            match delivered.refused.first() {
+                Some(refused) => return Err(refused.error.clone()),
+                None => delivered,
+            }
         };
         let runs = schedule::run_all(self, jobs, request, cancel, watch)?;
         let now = self.clock.now();

@@ -38,7 +38,9 @@ struct Holder {
 impl Source {
     fn new(sight: &Sight<'_>, name: &DatasetName) -> Self {
         let files = || sight.state.sources.get(name).into_iter().flatten();
-        let active: BTreeMap<_, _> = files().filter_map(|(f, s)| Some((f.clone(), s.active?))).collect();
+        let active: BTreeMap<_, _> = files()
+            .filter_map(|(f, s)| Some((f.clone(), s.active?)))
+            .collect();
         let holder = |(file, held): (&String, &crate::state::SourceFile)| {
             let (delivery, content) = held.active?;
             let holder = Holder {

@@ -92,9 +92,15 @@ fn what_is_read_another_way_replaces_what_was_read_before_and_leaves_no_old_slic
     assert_eq!(slices.keys().collect::<Vec<_>>(), ["month 1"]);
     assert_eq!(slices["month 1"], digest(11).union(digest(13)));
     let files = &w.state.sources[&name("air.flights")];
-    let read: Vec<_> = files.iter().map(|(f, s)| (f.as_str(), s.reading.is_some())).collect();
+    let read: Vec<_> = files
+        .iter()
+        .map(|(f, s)| (f.as_str(), s.reading.is_some()))
+        .collect();
     assert_eq!(read, [("a", true), ("b", false), ("c", true), ("d", false)]);
-    assert_eq!(outcomes(&w.deliver(&[("c", "Y", Some(&[("month 1", 13)]))])), ["duplicate"]);
+    assert_eq!(
+        outcomes(&w.deliver(&[("c", "Y", Some(&[("month 1", 13)]))])),
+        ["duplicate"]
+    );
     assert_eq!(w.refold(), w.state);
 }
 

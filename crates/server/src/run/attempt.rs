@@ -264,7 +264,7 @@ impl Prepared {
             scope: pinned.scope.clone(),
             as_of: pinned.as_of,
             checks,
-            previous: previous(state, &work.job.dataset, &pinned.scope),
+            previous: previous(state, &work.job.dataset, spec, &pinned.scope),
             time_limit: Some(spec.time_limit_ms.map_or(TIME_LIMIT, Duration::from_millis)),
         };
         Some(Self {
@@ -298,43 +298,55 @@ pub(crate) fn checks_of(state: &Sight<'_>, dataset: &DatasetName) -> Vec<(String
         .collect()
 }
 
-/// Mounts what checks read besides the dataset itself, as it is now.
-fn check_inputs(
-    instance: &Instance,
-    state: &Sight<'_>,
-    store: &Store,
+/// Returns the datasets that checks read besides their own.
+pub(crate) fn read_by_checks(
     checks: &[(String, CheckSpec)],
     own: &DatasetName,
-) -> Vec<Mounted> {
+) -> std::collections::BTreeSet<DatasetName> {
     let mut names: std::collections::BTreeSet<DatasetName> = std::collections::BTreeSet::new();
     for (_, check) in checks {
         match &check.rule {
             Rule::Reference { to } => names.extend(to.values().map(|(name, _)| name.clone())),
             Rule::Sql { sql } => {
-                names.extend(
-                    mainstay_sql::references(sql)
-                        .unwrap_or_default()
-                        .into_iter()
-                        .map(|r| r.name),
-                );
+                let read = mainstay_sql::references(sql).unwrap_or_default();
+                names.extend(read.into_iter().map(|r| r.name));
             }
             _ => {}
         }
     }
     names.remove(own);
     names
+}
+
+/// Mounts what checks read besides the dataset itself, as it is now.
+pub(crate) fn check_inputs(
+    instance: &Instance,
+    state: &Sight<'_>,
+    store: &Store,
+    checks: &[(String, CheckSpec)],
+    own: &DatasetName,
+) -> Vec<Mounted> {
+    read_by_checks(checks, own)
         .iter()
         .filter_map(|n| instance.mount(state, store, n, u64::MAX, Part::All))
         .collect()
 }
 
 /// Returns the slices that stay as they are when the scope is computed anew.
-fn previous(state: &Sight<'_>, dataset: &DatasetName, scope: &Scope) -> Vec<(SliceKey, SliceVersion)> {
+fn previous(
+    state: &Sight<'_>,
+    dataset: &DatasetName,
+    spec: &JobSpec,
+    scope: &Scope,
+) -> Vec<(SliceKey, SliceVersion)> {
     let Scope::Slices(computed) = scope else {
         return Vec::new();
     };
     let computed: std::collections::BTreeSet<&SliceKey> = computed.iter().collect();
-    let held = state.datasets.get(dataset).into_iter().flat_map(|d| &d.slices);
+    let held = state
+        .dataset(dataset)
+        .filter(|d| d.is_sliced_by(&spec.slice, &spec.compiled.columns));
+    let held = held.into_iter().flat_map(|d| &d.slices);
     let kept = held.filter(|(k, _)| !computed.contains(k));
     kept.filter_map(|(k, h)| Some((k.clone(), h.newest()?.clone())))
         .collect()

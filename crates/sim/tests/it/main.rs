@@ -13,4 +13,5 @@ mod delta;
 mod journal;
 mod projects;
 mod queries;
+mod rereading;
 mod shop;

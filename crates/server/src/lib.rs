@@ -7,7 +7,9 @@
 mod cancel;
 mod compile;
 mod deliver;
+mod dependencies;
 mod error;
+mod expressions;
 mod facts;
 mod instance;
 mod ledger;

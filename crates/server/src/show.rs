@@ -1,23 +1,23 @@
-//! `list`, `show`, `history`, `slices`, `runs`, `deps`.
+//! `list`, `show`, `history`, `slices`, `runs`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use mainstay_api::{
-    DatasetReport, DependenciesReport, Error, ErrorKind, Fallback, HistoryEntry, HistoryReport, ListReport,
+    DatasetReport, Error, ErrorKind, HistoryEntry, HistoryReport, ListReport,
     RunsReport, SliceReport, SlicesReport,
 };
 use mainstay_control::{At, Dataset, State, field_changes, job_of};
 use mainstay_model::address::Selection;
 use mainstay_model::resource::{Kind, Resource, ResourceKey};
-use mainstay_model::spec::Reads;
 use mainstay_model::{Address, DatasetName, SliceKey};
 use mainstay_planner::{StaleSlices, stale};
 use serde_json::{Value, json};
 
+use crate::expressions::SliceColumns;
 use crate::instance::Instance;
 use crate::report;
 
-fn not_found(what: &str, known: &BTreeSet<String>) -> Error {
+pub(crate) fn not_found(what: &str, known: &BTreeSet<String>) -> Error {
     let error = Error::new(ErrorKind::NotFound, "MS0401", format!("there is no `{what}`"));
     match mainstay_base::text::nearest(what, known.iter().map(String::as_str)) {
         Some(near) => error.help(format!("did you mean `{near}`?")),
@@ -276,75 +276,6 @@ impl Instance {
             _ => Err(not_found(&address.to_string(), &self.with(things))),
         }
     }
-
-    /// Says which slices of its inputs a job's slices read.
-    ///
-    /// # Errors
-    ///
-    /// `NotFound` if no job computes the dataset.
-    pub fn dependencies(
-        &self,
-        name: &DatasetName,
-        selection: &Selection,
-    ) -> Result<DependenciesReport, Error> {
-        let found = self.with(|state| {
-            let resource = state
-                .resources
-                .get(&ResourceKey::new(Kind::Job, name))?
-                .resource()?;
-            let job = job_of(resource)?;
-            let mut outputs: BTreeSet<SliceKey> = state
-                .datasets
-                .get(name)
-                .into_iter()
-                .flat_map(|d| d.slices.keys().cloned())
-                .collect();
-            for input in job
-                .reads
-                .iter()
-                .filter(|(_, r)| **r == Reads::Same)
-                .map(|(n, _)| n)
-            {
-                outputs.extend(
-                    state
-                        .datasets
-                        .get(input)
-                        .into_iter()
-                        .flat_map(|d| d.slices.keys().cloned()),
-                );
-            }
-            if job.slice_columns.is_empty() {
-                outputs = BTreeSet::from([SliceKey::whole()]);
-            }
-            let selected = outputs
-                .iter()
-                .filter(|k| selection.matches(k, &job.slice_columns));
-            let reads = |slice: &SliceKey| {
-                let each = |(input, reads): (&DatasetName, &Reads)| {
-                    let value = match reads {
-                        Reads::All => json!("all"),
-                        Reads::Same => json!([slice.text(&job.slice_columns)]),
-                    };
-                    (input.to_string(), value)
-                };
-                job.reads.iter().map(each).collect::<BTreeMap<_, _>>()
-            };
-            let slices = selected.map(|s| (s.text(&job.slice_columns), reads(s))).collect();
-            let wide = job
-                .reads
-                .iter()
-                .filter(|(_, r)| **r == Reads::All && !job.slice_columns.is_empty());
-            let fallbacks = wide
-                .map(|(input, _)| Fallback {
-                    input: input.to_string(),
-                    operator: "query".to_owned(),
-                    message: "the query does not limit this input to the slice that it computes".to_owned(),
-                })
-                .collect();
-            Some(DependenciesReport { slices, fallbacks })
-        });
-        found.ok_or_else(|| not_found(&name.to_string(), &self.with(things)))
-    }
 }
 
 pub(crate) fn datasets(state: &State) -> BTreeSet<DatasetName> {
@@ -357,7 +288,7 @@ pub(crate) fn datasets(state: &State) -> BTreeSet<DatasetName> {
         .collect()
 }
 
-fn things(state: &State) -> BTreeSet<String> {
+pub(crate) fn things(state: &State) -> BTreeSet<String> {
     let names = datasets(state).into_iter().map(|n| n.to_string());
     names
         .chain(state.resources.keys().map(ToString::to_string))
@@ -374,7 +305,7 @@ fn stale_slices(state: &State, name: &DatasetName) -> (Vec<String>, Option<Stale
     match job {
         Some(job) => (
             job.slice_columns.clone(),
-            stale(&job, &At::now(state)).map(|s| s.slices),
+            stale(&job, &At::now(state), &SliceColumns::now(state)).map(|s| s.slices),
         ),
         None => (Vec::new(), None),
     }

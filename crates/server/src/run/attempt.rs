@@ -8,12 +8,13 @@ use mainstay_control::{At, Command, Finish, Run, RunStatus, StagedDataset, Stage
 use mainstay_engine::{Assignment, CancelToken, Finished, Mounted, Output};
 use mainstay_model::fact::Fact;
 use mainstay_model::resource::{Kind, ResourceKey, Spec};
-use mainstay_model::run::{RunError, RunOutcome, Scope, Usage};
-use mainstay_model::spec::{CheckSpec, JobSpec, Reads, Rule};
+use mainstay_model::run::{Pinned, RunError, RunOutcome, Scope, Usage};
+use mainstay_model::spec::{CheckSpec, JobSpec, Rule};
 use mainstay_model::{DatasetName, RunId, SliceKey, SliceVersion};
-use mainstay_planner::{Job, StaleSlices, fingerprints};
+use mainstay_planner::{Job, Read, Resolution, StaleSlices, fingerprints};
 use mainstay_storage::Store;
 
+use crate::expressions::SliceColumns;
 use crate::instance::{Instance, Watch};
 use crate::mount::Part;
 use crate::step;
@@ -235,10 +236,13 @@ impl Prepared {
         let number = run.attempts.last()?.number;
         let spec = job_spec(state, &work.job.dataset)?;
         let pinned = &run.pinned;
+        let versions = || pinned.inputs.iter().map(|i| (&i.dataset, i.version));
+        let (at, columns) = (At::pinned(state, versions()), SliceColumns::now(state));
+        let read = read_by(pinned, &at, &columns);
         let mount = |i: &mainstay_model::run::Input| {
-            let part = match (&pinned.scope, i.reads) {
-                (Scope::Slices(list), Reads::Same) => Part::Slices(list),
-                _ => Part::All,
+            let part = match read.get(&i.dataset) {
+                Some(Read::Slices(list)) => Part::Slices(list),
+                Some(Read::All) | None => Part::All,
             };
             instance.mount(state, store, &i.dataset, i.version, part)
         };
@@ -252,8 +256,7 @@ impl Prepared {
             slice_columns: spec.slice.clone(),
             attempt_prefix: format!("r{}-{number}", work.run.0),
         };
-        let versions = pinned.inputs.iter().map(|i| (&i.dataset, i.version));
-        let fingerprint = fingerprints(&work.job, &At::pinned(state, versions), &work.slices);
+        let fingerprint = fingerprints(&work.job, &at, &columns, &work.slices);
         let assignment = Assignment {
             query: spec.sql.clone(),
             label: work.job.dataset.to_string(),
@@ -272,6 +275,16 @@ impl Prepared {
             fingerprint,
         })
     }
+}
+
+/// Says which slices of its inputs a run reads: what all its slices together read; everything, of what is not listed.
+fn read_by(pinned: &Pinned, at: &At<'_>, columns: &SliceColumns) -> BTreeMap<DatasetName, Read> {
+    let Scope::Slices(slices) = &pinned.scope else {
+        return BTreeMap::new();
+    };
+    let reads = pinned.inputs.iter().map(|i| (i.dataset.clone(), i.reads.clone())).collect();
+    let outputs: Vec<&SliceKey> = slices.iter().collect();
+    Resolution::new(&pinned.job, &reads, at, columns, &outputs).union()
 }
 
 fn job_spec<'a>(state: &'a State, name: &DatasetName) -> Option<&'a JobSpec> {

@@ -115,10 +115,7 @@ impl fmt::Display for Alternative {
                 c.clone()
             }
         });
-        let all: Vec<String> = compared
-            .chain(input)
-            .chain(output)
-            .collect();
+        let all: Vec<String> = compared.chain(input).chain(output).collect();
         if all.is_empty() {
             f.write_str("everything")
         } else {

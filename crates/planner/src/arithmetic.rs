@@ -36,7 +36,10 @@ pub(crate) fn value(expression: &str, day: Option<i64>) -> Option<i64> {
 }
 
 pub(crate) fn holds(condition: &str, day: Option<i64>) -> bool {
-    match condition.strip_prefix("day >= ").and_then(|n| n.parse::<i64>().ok()) {
+    match condition
+        .strip_prefix("day >= ")
+        .and_then(|n| n.parse::<i64>().ok())
+    {
         Some(n) => day.is_some_and(|d| d >= n),
         None => day.is_none(),
     }
@@ -44,7 +47,9 @@ pub(crate) fn holds(condition: &str, day: Option<i64>) -> bool {
 
 impl SliceValues for Days {
     fn values(&self, expression: &str) -> Option<Values> {
-        Some(Values::Numbers(self.0.iter().map(|d| value(expression, *d)).collect()))
+        Some(Values::Numbers(
+            self.0.iter().map(|d| value(expression, *d)).collect(),
+        ))
     }
 
     fn holds(&self, condition: &str) -> Option<Vec<bool>> {

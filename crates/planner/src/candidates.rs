@@ -51,7 +51,9 @@ impl<'a> Candidates<'a> {
             };
             let Some(dataset) = &origin.dataset else {
                 let row = SliceKey::whole();
-                let made = expressions.over(None, &[&row])?.keys(&origin.values, &job.dataset)?;
+                let made = expressions
+                    .over(None, &[&row])?
+                    .keys(&origin.values, &job.dataset)?;
                 all.extend(made.into_iter().map(|s| candidate(Cow::Owned(s))));
                 continue;
             };
@@ -93,7 +95,11 @@ impl<'a> Candidates<'a> {
     /// Says whether one of the datasets that a slice comes from is read for it at all: what it does not read cannot have made it.
     pub(crate) fn has_source(&self, at: usize, resolution: &Resolution<'_>) -> bool {
         let bits = self.all.get(at).map_or(0, |c| c.origins);
-        let mut of = self.sources.iter().enumerate().filter(|(i, _)| bits & (1 << (*i).min(63)) != 0);
+        let mut of = self
+            .sources
+            .iter()
+            .enumerate()
+            .filter(|(i, _)| bits & (1 << (*i).min(63)) != 0);
         of.any(|(_, dataset)| dataset.is_none_or(|d| resolution.reads_any(at, d)))
     }
 }

@@ -50,8 +50,10 @@ pub fn following(
     expressions: &dyn Expressions,
     stale: &BTreeMap<DatasetName, StaleSlices>,
 ) -> Option<StaleSlices> {
-    let changing: Vec<(&DatasetName, &StaleSlices)> =
-        stale.iter().filter(|(name, _)| job.reads.contains_key(*name)).collect();
+    let changing: Vec<(&DatasetName, &StaleSlices)> = stale
+        .iter()
+        .filter(|(name, _)| job.reads.contains_key(*name))
+        .collect();
     if changing.is_empty() {
         return None;
     }

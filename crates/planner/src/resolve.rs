@@ -81,7 +81,11 @@ impl<'a> Resolution<'a> {
         outputs: &'a [&'a SliceKey],
     ) -> Self {
         let needed = reads.values().any(|r| matches!(r, Reads::Where(_)));
-        let output = if needed { expressions.over(Some(job), outputs) } else { None };
+        let output = if needed {
+            expressions.over(Some(job), outputs)
+        } else {
+            None
+        };
         let each = |(name, reads): (&'a DatasetName, &'a Reads)| {
             let input = match reads {
                 Reads::Same => Input::Same,
@@ -129,14 +133,17 @@ impl<'a> Resolution<'a> {
 
     /// Says whether an output slice reads anything that is there of an input; not known inputs have nothing.
     pub fn reads_any(&self, output: usize, of: &DatasetName) -> bool {
-        self.inputs.iter().filter(|(name, _)| *name == of).any(|(name, input)| match input {
-            Input::All { slices, .. } => !slices.is_empty(),
-            Input::Same => {
-                let slice = self.outputs.get(output);
-                slice.is_some_and(|s| self.datasets.slice(name, s).is_some())
-            }
-            Input::Where(ranges) => !ranges.of(output).is_empty(),
-        })
+        self.inputs
+            .iter()
+            .filter(|(name, _)| *name == of)
+            .any(|(name, input)| match input {
+                Input::All { slices, .. } => !slices.is_empty(),
+                Input::Same => {
+                    let slice = self.outputs.get(output);
+                    slice.is_some_and(|s| self.datasets.slice(name, s).is_some())
+                }
+                Input::Where(ranges) => !ranges.of(output).is_empty(),
+            })
     }
 
     /// What an output slice reads of each input.
@@ -187,9 +194,9 @@ impl<'a> Resolution<'a> {
         match input {
             Input::All { slices, .. } => vec![slices.iter().any(|s| is_one(s)); self.outputs.len()],
             Input::Same => self.outputs.iter().map(|s| is_one(s)).collect(),
-            Input::Where(ranges) => ranges.meets(&|place| {
-                ranges.slices.get(place as usize).is_some_and(|s| is_one(s))
-            }),
+            Input::Where(ranges) => {
+                ranges.meets(&|place| ranges.slices.get(place as usize).is_some_and(|s| is_one(s)))
+            }
         }
     }
 }
@@ -248,7 +255,10 @@ impl Ranges<'_> {
         let counts: Vec<Vec<u32>> = self.spaces.iter().map(|s| s.counts(is_one)).collect();
         let count = |range: &Range, at: u32| {
             let space = counts.get(range.space as usize);
-            space.and_then(|c| c.get(at as usize)).copied().unwrap_or_default()
+            space
+                .and_then(|c| c.get(at as usize))
+                .copied()
+                .unwrap_or_default()
         };
         (0..self.starts.len().saturating_sub(1))
             .map(|output| self.of(output).iter().any(|r| count(r, r.to) > count(r, r.from)))
@@ -388,7 +398,9 @@ impl Prepared {
             equal && prepared.within.as_ref().is_none_or(|(v, _)| !is_null(v, at))
         };
         let kept = |at: &u32| {
-            let chosen = chosen.as_ref().is_none_or(|c| c.get(*at as usize).copied().unwrap_or(true));
+            let chosen = chosen
+                .as_ref()
+                .is_none_or(|c| c.get(*at as usize).copied().unwrap_or(true));
             chosen && known(*at)
         };
         let mut order: Vec<u32> = (0..count).filter(kept).collect();
@@ -428,8 +440,14 @@ impl Prepared {
     /// The range of places, in the sorted order, of what an output slice reads.
     fn range(&self, output: usize) -> (u32, u32) {
         let v = u32::try_from(output).unwrap_or(u32::MAX);
-        let applies = self.applies.as_ref().is_none_or(|a| a.get(output).copied().unwrap_or(true));
-        let null = self.equal.iter().any(|(_, of_output, null)| !null && is_null(of_output, v));
+        let applies = self
+            .applies
+            .as_ref()
+            .is_none_or(|a| a.get(output).copied().unwrap_or(true));
+        let null = self
+            .equal
+            .iter()
+            .any(|(_, of_output, null)| !null && is_null(of_output, v));
         let ends = self.within.iter().flat_map(|(_, ends)| ends);
         if !applies || null || ends.clone().any(|(_, values)| is_null(values, v)) {
             return (0, 0);

@@ -45,7 +45,9 @@ impl Job {
     /// Says whether the job is computed slice by slice: it has slices, it is known which, and of at least one input they read
     /// less than everything.
     pub fn by_slice(&self) -> bool {
-        !self.slice_columns.is_empty() && self.origins.is_some() && self.reads.values().any(|r| *r != Reads::All)
+        !self.slice_columns.is_empty()
+            && self.origins.is_some()
+            && self.reads.values().any(|r| *r != Reads::All)
     }
 }
 
@@ -128,7 +130,9 @@ fn stale_slices(
     let mut held = datasets.computed(&job.dataset).peekable();
     for (i, slice) in outputs.iter().enumerate() {
         while held.next_if(|(s, _)| s < slice).is_some() {}
-        let known = held.next_if(|(s, _)| s == slice).map(|(_, fingerprint)| fingerprint);
+        let known = held
+            .next_if(|(s, _)| s == slice)
+            .map(|(_, fingerprint)| fingerprint);
         let stale = match known {
             Some(known) => known != slice_fingerprint(job.code, &resolution.digests(i)),
             // A slice that would be computed from nothing has nothing in it.
@@ -147,7 +151,11 @@ fn stale_slices(
 }
 
 /// Returns all slices that a job computes or has computed; none if only computing it tells, and it is computed whole.
-pub fn all_slices(job: &Job, datasets: &dyn Datasets, expressions: &dyn Expressions) -> Option<Vec<SliceKey>> {
+pub fn all_slices(
+    job: &Job,
+    datasets: &dyn Datasets,
+    expressions: &dyn Expressions,
+) -> Option<Vec<SliceKey>> {
     if !job.by_slice() {
         return None;
     }
@@ -156,7 +164,10 @@ pub fn all_slices(job: &Job, datasets: &dyn Datasets, expressions: &dyn Expressi
     let resolution = Resolution::new(&job.dataset, &job.reads, datasets, expressions, &outputs);
     let own = |i: &usize| candidates.is_held(*i) || candidates.has_source(*i, &resolution);
     let kept = (0..outputs.len()).filter(own);
-    Some(kept.filter_map(|i| outputs.get(i).map(|s| (*s).clone())).collect())
+    Some(
+        kept.filter_map(|i| outputs.get(i).map(|s| (*s).clone()))
+            .collect(),
+    )
 }
 
 /// The fingerprints of a computation from what `datasets` holds: for each of `slices`, or for the whole.
@@ -175,9 +186,8 @@ pub fn fingerprints(
         StaleSlices::Some(slices) => {
             let outputs: Vec<&SliceKey> = slices.iter().collect();
             let resolution = Resolution::new(&job.dataset, &job.reads, datasets, expressions, &outputs);
-            let each = |(i, s): (usize, &SliceKey)| {
-                (s.clone(), slice_fingerprint(job.code, &resolution.digests(i)))
-            };
+            let each =
+                |(i, s): (usize, &SliceKey)| (s.clone(), slice_fingerprint(job.code, &resolution.digests(i)));
             (None, slices.iter().enumerate().map(each).collect())
         }
     }

@@ -36,15 +36,19 @@ impl Instance {
             let held = || {
                 let dataset = state.datasets.get(name);
                 let keys = dataset.into_iter().flat_map(|d| d.slices.keys());
-                keys.filter(|k| k.0.len() == job.slice_columns.len()).cloned().collect()
+                keys.filter(|k| k.0.len() == job.slice_columns.len())
+                    .cloned()
+                    .collect()
             };
             let outputs: Vec<SliceKey> = if job.slice_columns.is_empty() {
                 vec![SliceKey::whole()]
             } else {
                 all_slices(&job, &now, &columns).unwrap_or_else(held)
             };
-            let selected: Vec<&SliceKey> =
-                outputs.iter().filter(|k| selection.matches(k, &job.slice_columns)).collect();
+            let selected: Vec<&SliceKey> = outputs
+                .iter()
+                .filter(|k| selection.matches(k, &job.slice_columns))
+                .collect();
             let resolution = Resolution::new(name, &job.reads, &now, &columns, &selected);
             let slice_columns = |input: &DatasetName| {
                 let dataset = state.datasets.get(input);
@@ -73,7 +77,10 @@ impl Instance {
                 operator: w.operator.clone(),
                 message: w.message.clone(),
             });
-            let rules = job.reads.iter().map(|(input, reads)| (input.to_string(), reads.to_string()));
+            let rules = job
+                .reads
+                .iter()
+                .map(|(input, reads)| (input.to_string(), reads.to_string()));
             Some(DependenciesReport {
                 slices,
                 rules: rules.collect(),

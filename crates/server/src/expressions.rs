@@ -52,7 +52,10 @@ impl SliceColumns {
 }
 
 fn columns(schema: &Schema, slice: &[String]) -> Vec<Column> {
-    slice.iter().filter_map(|name| schema.column(name).cloned()).collect()
+    slice
+        .iter()
+        .filter_map(|name| schema.column(name).cloned())
+        .collect()
 }
 
 impl Expressions for SliceColumns {

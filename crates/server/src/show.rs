@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use mainstay_api::{
-    DatasetReport, Error, ErrorKind, HistoryEntry, HistoryReport, ListReport,
-    RunsReport, SliceReport, SlicesReport,
+    DatasetReport, Error, ErrorKind, HistoryEntry, HistoryReport, ListReport, RunsReport, SliceReport,
+    SlicesReport,
 };
 use mainstay_control::{At, Dataset, State, field_changes, job_of};
 use mainstay_model::address::Selection;

@@ -72,7 +72,10 @@ pub fn dependency(
         Ok(mut found) => {
             for name in everything.reads.into_keys() {
                 // A dataset that no scan is left of is not needed for any slice.
-                found.reads.entry(name).or_insert_with(|| Reads::Where(Vec::new()));
+                found
+                    .reads
+                    .entry(name)
+                    .or_insert_with(|| Reads::Where(Vec::new()));
             }
             found
         }
@@ -89,11 +92,7 @@ fn found(
     let plan = optimised(stored(plan.clone(), slice, columns)?)?;
     let types = env::types(&plan).into_iter().take(slice.len()).collect();
     let mut walk = Walk::new(types, inputs);
-    let rows: Demand = vec![
-        (0..slice.len())
-            .map(|i| Atom::Same(own(i), output(i)))
-            .collect(),
-    ];
+    let rows: Demand = vec![(0..slice.len()).map(|i| Atom::Same(own(i), output(i))).collect()];
     walk.ask(&plan, rows.clone(), None);
     let asked = std::mem::take(&mut walk.asked);
     let names = relation::Side::new(slice.to_vec(), &walk.output);
@@ -110,10 +109,16 @@ fn found(
         {
             dependency.widened.push(widened);
         }
-        alternatives.entry(scan.dataset.clone()).or_default().extend(of_scan);
+        alternatives
+            .entry(scan.dataset.clone())
+            .or_default()
+            .extend(of_scan);
     }
     for (name, alternatives) in alternatives {
-        let own = inputs.get(&name).map(|t| t.slice_columns.as_slice()).unwrap_or_default();
+        let own = inputs
+            .get(&name)
+            .map(|t| t.slice_columns.as_slice())
+            .unwrap_or_default();
         let reads = relation::relation(alternatives, slice, own);
         dependency.reads.insert(name, reads);
     }
@@ -132,9 +137,10 @@ fn stored(plan: LogicalPlan, slice: &[String], columns: &Schema) -> Result<Logic
     for name in slice {
         let (qualifier, field) = plan.schema().qualified_field_with_unqualified_name(name)?;
         let column = Expr::Column(Column::new(qualifier.cloned(), field.name()));
-        let wanted = columns
-            .column(name)
-            .map_or_else(|| field.data_type().clone(), |c| arrow_types::column(&c.column_type));
+        let wanted = columns.column(name).map_or_else(
+            || field.data_type().clone(),
+            |c| arrow_types::column(&c.column_type),
+        );
         let typed = if *field.data_type() == wanted {
             column
         } else {

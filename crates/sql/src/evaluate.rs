@@ -118,7 +118,9 @@ fn values(array: &ArrayRef) -> Option<Values> {
         Some(Values::Numbers(long.as_primitive::<Int64Type>().iter().collect()))
     };
     match array.data_type() {
-        DataType::Boolean | DataType::Int8 | DataType::Int16 | DataType::Int32 | DataType::Int64 => numbers(array),
+        DataType::Boolean | DataType::Int8 | DataType::Int16 | DataType::Int32 | DataType::Int64 => {
+            numbers(array)
+        }
         DataType::Date32 => Some(Values::Numbers(
             array
                 .as_primitive::<Date32Type>()
@@ -135,7 +137,9 @@ fn values(array: &ArrayRef) -> Option<Values> {
         DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => {
             let plain = cast(array, &DataType::Utf8).ok()?;
             let bytes = plain.as_string::<i32>().iter();
-            Some(Values::Bytes(bytes.map(|s| s.map(|s| s.as_bytes().into())).collect()))
+            Some(Values::Bytes(
+                bytes.map(|s| s.map(|s| s.as_bytes().into())).collect(),
+            ))
         }
         t => {
             let converter = RowConverter::new(vec![SortField::new(t.clone())]).ok()?;

@@ -97,8 +97,7 @@ impl Placeholder {
 
 impl fmt::Debug for Placeholder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Placeholder")
-            .finish_non_exhaustive()
+        f.debug_struct("Placeholder").finish_non_exhaustive()
     }
 }
 

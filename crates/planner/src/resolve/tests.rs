@@ -64,15 +64,13 @@ fn alternative() -> impl Strategy<Value = Alternative> {
         Comparator::Greater,
         Comparator::AtLeast,
     ]);
-    let comparison = (
-        prop::sample::select(vec!["day", "day / 7"]),
-        op,
-        expression,
-    )
-        .prop_map(|(input, op, output)| Comparison {
-            input: input.into(),
-            op,
-            output: output.into(),
+    let comparison =
+        (prop::sample::select(vec!["day", "day / 7"]), op, expression).prop_map(|(input, op, output)| {
+            Comparison {
+                input: input.into(),
+                op,
+                output: output.into(),
+            }
         });
     let condition = || {
         let one = prop::sample::select(vec!["day >= 3", "day IS NULL"]).prop_map(str::to_owned);
@@ -147,7 +145,10 @@ fn a_second_order_is_left_out() {
         output: "day".into(),
     };
     let both = Alternative {
-        compare: vec![compare("day", Comparator::AtMost), compare("day / 7", Comparator::AtLeast)],
+        compare: vec![
+            compare("day", Comparator::AtMost),
+            compare("day / 7", Comparator::AtLeast),
+        ],
         ..Alternative::default()
     };
     let world = World((1..=9).map(|d| (key(Some(d)), MultisetHash::EMPTY)).collect());

@@ -23,7 +23,9 @@ impl World {
     }
 
     fn compute(&mut self, job: &Job) {
-        let Some(s) = stale(job, self, &Arithmetic) else { return };
+        let Some(s) = stale(job, self, &Arithmetic) else {
+            return;
+        };
         let (whole, each) = fingerprints(job, self, &Arithmetic, &s.slices);
         if let Some(w) = whole {
             self.whole.insert(job.dataset.clone(), w);
@@ -115,7 +117,10 @@ fn without_a_common_slice_it_is_all_or_nothing() {
     w.compute(&job);
     assert_eq!(slices(stale(&job, &w, &Arithmetic)), [""; 0]);
     w.put("a.facts", "1", 1);
-    assert_eq!(stale(&job, &w, &Arithmetic).map(|s| s.because), Some(Because::Changed));
+    assert_eq!(
+        stale(&job, &w, &Arithmetic).map(|s| s.because),
+        Some(Because::Changed)
+    );
 }
 
 #[test]
@@ -137,7 +142,10 @@ fn a_trailing_window_makes_the_days_after_stale() {
         output: output.into(),
     };
     let week = Reads::Where(vec![Alternative {
-        compare: vec![compare(Comparator::AtLeast, "day - 6"), compare(Comparator::AtMost, "day")],
+        compare: vec![
+            compare(Comparator::AtLeast, "day - 6"),
+            compare(Comparator::AtMost, "day"),
+        ],
         ..Alternative::default()
     }]);
     let job = job(&[("a.facts", week)]);
@@ -155,7 +163,10 @@ fn a_trailing_window_makes_the_days_after_stale() {
     assert_eq!(after, Some(StaleSlices::Some(vec![SliceKey::of("21")])));
     // A day that was never there is read by the days after it; and it is gone again.
     w.compute(&job);
-    w.data.get_mut(&dataset("a.facts")).expect("facts").remove(&SliceKey::of("9"));
+    w.data
+        .get_mut(&dataset("a.facts"))
+        .expect("facts")
+        .remove(&SliceKey::of("9"));
     assert_eq!(slices(stale(&job, &w, &Arithmetic)), seven);
 }
 

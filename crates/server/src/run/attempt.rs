@@ -282,7 +282,11 @@ fn read_by(pinned: &Pinned, at: &At<'_>, columns: &SliceColumns) -> BTreeMap<Dat
     let Scope::Slices(slices) = &pinned.scope else {
         return BTreeMap::new();
     };
-    let reads = pinned.inputs.iter().map(|i| (i.dataset.clone(), i.reads.clone())).collect();
+    let reads = pinned
+        .inputs
+        .iter()
+        .map(|i| (i.dataset.clone(), i.reads.clone()))
+        .collect();
     let outputs: Vec<&SliceKey> = slices.iter().collect();
     Resolution::new(&pinned.job, &reads, at, columns, &outputs).union()
 }

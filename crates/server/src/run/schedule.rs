@@ -8,8 +8,8 @@ use mainstay_api::{Error, Progress};
 use mainstay_control::{At, Command};
 use mainstay_engine::CancelToken;
 use mainstay_model::fact::Fact;
-use mainstay_model::run::{Input, Pinned, RunError, RunOutcome, Scope};
 use mainstay_model::relation::Reads;
+use mainstay_model::run::{Input, Pinned, RunError, RunOutcome, Scope};
 use mainstay_model::{DatasetName, RunId, SliceKey};
 use mainstay_planner::{Job, StaleSlices, all_slices, stale};
 

@@ -14,3 +14,4 @@ mod journal;
 mod projects;
 mod queries;
 mod shop;
+mod slices;

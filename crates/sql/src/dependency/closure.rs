@@ -45,7 +45,8 @@ pub(crate) fn project(conditions: &Conjunction, env: &Env, wanted: &Wanted<'_>) 
             continue;
         };
         let lost = conjunction.iter().enumerate().find_map(|(i, atom)| {
-            let alternatives = expand(atom, env).filter(|_| of_several(atom) || closure.loses(atom, wanted))?;
+            let alternatives =
+                expand(atom, env).filter(|_| of_several(atom) || closure.loses(atom, wanted))?;
             (alternatives.len() <= budget).then_some((i, alternatives))
         });
         if let Some((at, alternatives)) = lost {
@@ -99,10 +100,7 @@ fn made(expr: &Expr, wanted: &Wanted<'_>) -> Made {
     if mentions(expr, &|c| !is_output(c) && !(wanted.keep)(c)) {
         return Made::Lost;
     }
-    match (
-        mentions(expr, &is_output),
-        mentions(expr, &|c| !is_output(c)),
-    ) {
+    match (mentions(expr, &is_output), mentions(expr, &|c| !is_output(c))) {
         (_, false) => Made::Output,
         (false, true) => Made::Input,
         (true, true) => Made::Mixed,
@@ -247,7 +245,8 @@ impl<'a> Closure<'a> {
         self.index.insert(e.clone(), at);
         self.parent.push((at, 0));
         self.null.push(false);
-        self.not_null.push(matches!(e, Expr::Literal(v, _) if !v.is_null()));
+        self.not_null
+            .push(matches!(e, Expr::Literal(v, _) if !v.is_null()));
         at
     }
 

@@ -253,13 +253,17 @@ impl<'a> Walk<'a> {
             // Its columns come first, and new ones are added.
             LogicalPlan::Window(w) => self.facts(&w.input),
             LogicalPlan::Projection(p) => {
-                let exprs: Vec<Option<Expr>> = p.expr.iter().map(|e| positional(e, p.input.schema())).collect();
+                let exprs: Vec<Option<Expr>> =
+                    p.expr.iter().map(|e| positional(e, p.input.schema())).collect();
                 let facts = self.facts(&p.input);
                 renamed(facts, &exprs, &p.input)
             }
             LogicalPlan::Aggregate(a) if !rule::aggregate::has_sets(a) => {
-                let exprs: Vec<Option<Expr>> =
-                    a.group_expr.iter().map(|e| positional(e, a.input.schema())).collect();
+                let exprs: Vec<Option<Expr>> = a
+                    .group_expr
+                    .iter()
+                    .map(|e| positional(e, a.input.schema()))
+                    .collect();
                 let facts = self.facts(&a.input);
                 renamed(facts, &exprs, &a.input)
             }
@@ -385,9 +389,9 @@ fn in_common(demand: &Demand) -> Conjunction {
 /// Says whether every alternative ties the rows to the asked slice.
 fn tied(demand: &Demand) -> bool {
     demand.iter().all(|conjunction| {
-        conjunction.iter().any(|a| {
-            a.mentions(&|c| !is_output(c)) && a.mentions(&is_output)
-        })
+        conjunction
+            .iter()
+            .any(|a| a.mentions(&|c| !is_output(c)) && a.mentions(&is_output))
     })
 }
 

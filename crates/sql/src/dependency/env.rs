@@ -85,7 +85,11 @@ impl Env {
             .with_config_options(Arc::clone(session::state().config_options()))
             .with_schema(Arc::new(self.schema.clone()))
             .build();
-        tidy(ExprSimplifier::new(context).simplify(expr.clone()).unwrap_or(expr))
+        tidy(
+            ExprSimplifier::new(context)
+                .simplify(expr.clone())
+                .unwrap_or(expr),
+        )
     }
 }
 
@@ -133,15 +137,13 @@ pub(crate) fn positional(expr: &Expr, input: &DFSchema) -> Option<Expr> {
 
 /// An expression over the columns of two nodes by position.
 pub(crate) fn positional_of_two(expr: &Expr, left: &DFSchema, second: &DFSchema) -> Option<Expr> {
-    positional_over(expr, &|column| {
-        match (
-            left.maybe_index_of_column(column),
-            second.maybe_index_of_column(column),
-        ) {
-            (Some(at), None) => Some(own(at)),
-            (None, Some(at)) => Some(right(at)),
-            _ => None,
-        }
+    positional_over(expr, &|column| match (
+        left.maybe_index_of_column(column),
+        second.maybe_index_of_column(column),
+    ) {
+        (Some(at), None) => Some(own(at)),
+        (None, Some(at)) => Some(right(at)),
+        _ => None,
     })
 }
 

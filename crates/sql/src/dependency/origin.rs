@@ -158,7 +158,11 @@ fn sides(
         if !alone {
             continue;
         }
-        let d = if outer { without(&d, gone, &env) } else { Some(d.clone()) };
+        let d = if outer {
+            without(&d, gone, &env)
+        } else {
+            Some(d.clone())
+        };
         let Some(d) = d else { continue };
         let found = on_side(&joined(&[&d, &facts_of(&facts, side)]), side, &env);
         if !follows(&found, side_env) {
@@ -171,7 +175,11 @@ fn sides(
 
 /// The values of the slice as they follow from conditions; none if one of them does not.
 fn solved(conditions: &Conjunction, env: &Env) -> Option<Vec<Expr>> {
-    let values = env.schema.iter().filter(|(q, _)| q.is_some_and(|q| q.table() == "v")).count();
+    let values = env
+        .schema
+        .iter()
+        .filter(|(q, _)| q.is_some_and(|q| q.table() == "v"))
+        .count();
     (0..values)
         .map(|i| conditions.iter().find_map(|atom| value(atom, i, env)))
         .collect()
@@ -184,7 +192,10 @@ fn value(atom: &Atom, at: usize, env: &Env) -> Option<Expr> {
         Atom::Same(l, r) | Atom::Compare(l, super::atom::Order::Equal, r) => (l, r),
         Atom::Null(e) if *e == wanted => {
             let t = wanted.get_type(&env.schema).ok()?;
-            return Some(Expr::Literal(datafusion::common::ScalarValue::try_from(t).ok()?, None));
+            return Some(Expr::Literal(
+                datafusion::common::ScalarValue::try_from(t).ok()?,
+                None,
+            ));
         }
         _ => return None,
     };

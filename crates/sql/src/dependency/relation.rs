@@ -24,7 +24,10 @@ pub(crate) struct Side {
 
 impl Side {
     pub(crate) fn new(names: Vec<String>, types: &[DataType]) -> Self {
-        let fields: Vec<(Option<datafusion::common::TableReference>, std::sync::Arc<arrow::datatypes::Field>)> = names
+        let fields: Vec<(
+            Option<datafusion::common::TableReference>,
+            std::sync::Arc<arrow::datatypes::Field>,
+        )> = names
             .iter()
             .zip(types)
             .map(|(n, t)| {
@@ -47,7 +50,9 @@ impl Side {
             let (_, at) = owner(c);
             self.names.get(at).cloned()
         })?;
-        let read = session::state().create_logical_expr(&written, &self.schema).ok()?;
+        let read = session::state()
+            .create_logical_expr(&written, &self.schema)
+            .ok()?;
         let (is, was) = (
             read.get_type(&self.schema).ok()?,
             expr.get_type(&env.schema).ok()?,
@@ -138,9 +143,7 @@ pub(crate) fn relation(mut alternatives: Vec<Alternative>, slice: &[String], own
     }
     let mut kept: Vec<Alternative> = Vec::new();
     for (i, a) in alternatives.iter().enumerate() {
-        let wider = |(j, b): (usize, &Alternative)| {
-            j != i && within(a, b) && (!within(b, a) || j < i)
-        };
+        let wider = |(j, b): (usize, &Alternative)| j != i && within(a, b) && (!within(b, a) || j < i);
         if !alternatives.iter().enumerate().any(wider) {
             kept.push(a.clone());
         }
@@ -162,8 +165,10 @@ fn within(narrow: &Alternative, wide: &Alternative) -> bool {
                     && n.output == c.output
                     && matches!(
                         (n.op, c.op),
-                        (Comparator::Equal, Comparator::Is | Comparator::AtMost | Comparator::AtLeast)
-                            | (Comparator::Less, Comparator::AtMost)
+                        (
+                            Comparator::Equal,
+                            Comparator::Is | Comparator::AtMost | Comparator::AtLeast
+                        ) | (Comparator::Less, Comparator::AtMost)
                             | (Comparator::Greater, Comparator::AtLeast)
                     )
         })
@@ -176,7 +181,10 @@ fn within(narrow: &Alternative, wide: &Alternative) -> bool {
 /// `a = b`, or both NULL, is one condition: `a is b`.
 fn merge_nulls(kept: &mut Vec<Alternative>) {
     let both_null = |a: &Alternative| match (a.compare.as_slice(), a.input.as_slice(), a.output.as_slice()) {
-        ([], [i], [o]) => Some((i.strip_suffix(" IS NULL")?.to_owned(), o.strip_suffix(" IS NULL")?.to_owned())),
+        ([], [i], [o]) => Some((
+            i.strip_suffix(" IS NULL")?.to_owned(),
+            o.strip_suffix(" IS NULL")?.to_owned(),
+        )),
         _ => None,
     };
     let Some((at, (input, output))) = kept
@@ -209,9 +217,9 @@ fn same(a: &Alternative, slice: &[String], own: &[String]) -> bool {
         .map(|(i, o)| (super::text::name(i), super::text::name(o)))
         .collect();
     let equal = |(i, o): &(String, String)| {
-        a.compare.iter().any(|c| {
-            matches!(c.op, Comparator::Is | Comparator::Equal) && c.input == *i && c.output == *o
-        })
+        a.compare
+            .iter()
+            .any(|c| matches!(c.op, Comparator::Is | Comparator::Equal) && c.input == *i && c.output == *o)
     };
     !slice.is_empty()
         && own.len() == slice.len()

@@ -13,7 +13,11 @@ pub(crate) fn text(expr: &Expr, name: &dyn Fn(&Column) -> Option<String>) -> Opt
     let inner = |e: &Expr| text(e, name);
     let operand = |e: &Expr| {
         let written = text(e, name)?;
-        Some(if atomic(e) { written } else { format!("({written})") })
+        Some(if atomic(e) {
+            written
+        } else {
+            format!("({written})")
+        })
     };
     let list = |items: &[Expr]| -> Option<String> {
         Some(items.iter().map(inner).collect::<Option<Vec<_>>>()?.join(", "))
@@ -94,8 +98,13 @@ pub fn name(column: &str) -> String {
 
 /// A name as it stands in SQL: plain where it cannot be taken for anything else.
 fn quoted(name: &str) -> String {
-    let plain = name.chars().next().is_some_and(|c| c.is_ascii_lowercase() || c == '_')
-        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+    let plain = name
+        .chars()
+        .next()
+        .is_some_and(|c| c.is_ascii_lowercase() || c == '_')
+        && name
+            .chars()
+            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
         && !RESERVED.contains(&name);
     if plain {
         name.to_owned()
@@ -106,12 +115,78 @@ fn quoted(name: &str) -> String {
 
 /// Words that do not always read as a column's name.
 const RESERVED: &[&str] = &[
-    "all", "and", "any", "array", "as", "between", "by", "case", "cast", "current_date", "current_time", "current_timestamp",
-    "date", "default", "distinct", "else", "end", "except", "exists", "extract", "false", "filter", "for", "from", "full", "group",
-    "having", "in", "inner", "intersect", "interval", "into", "is", "join", "left", "like", "limit", "not", "now", "null", "offset",
-    "on", "or", "order", "outer", "overlay", "over", "position", "right", "rollup", "row", "rows", "select", "set", "some",
-    "struct", "substring", "table", "then", "time", "timestamp", "today", "trim", "true", "try_cast", "union", "unnest", "using",
-    "values", "when", "where", "with",
+    "all",
+    "and",
+    "any",
+    "array",
+    "as",
+    "between",
+    "by",
+    "case",
+    "cast",
+    "current_date",
+    "current_time",
+    "current_timestamp",
+    "date",
+    "default",
+    "distinct",
+    "else",
+    "end",
+    "except",
+    "exists",
+    "extract",
+    "false",
+    "filter",
+    "for",
+    "from",
+    "full",
+    "group",
+    "having",
+    "in",
+    "inner",
+    "intersect",
+    "interval",
+    "into",
+    "is",
+    "join",
+    "left",
+    "like",
+    "limit",
+    "not",
+    "now",
+    "null",
+    "offset",
+    "on",
+    "or",
+    "order",
+    "outer",
+    "overlay",
+    "over",
+    "position",
+    "right",
+    "rollup",
+    "row",
+    "rows",
+    "select",
+    "set",
+    "some",
+    "struct",
+    "substring",
+    "table",
+    "then",
+    "time",
+    "timestamp",
+    "today",
+    "trim",
+    "true",
+    "try_cast",
+    "union",
+    "unnest",
+    "using",
+    "values",
+    "when",
+    "where",
+    "with",
 ];
 
 /// The SQL name of a type that reads back as the same type.
@@ -137,9 +212,11 @@ fn cast(value: &str, t: &DataType, how: &str) -> Option<String> {
         return Some(format!("{how}({value} AS {name})"));
     }
     match t {
-        DataType::Timestamp(..) | DataType::UInt8 | DataType::UInt16 | DataType::UInt32 | DataType::UInt64 => {
-            Some(format!("arrow_cast({value}, {})", string(&t.to_string())))
-        }
+        DataType::Timestamp(..)
+        | DataType::UInt8
+        | DataType::UInt16
+        | DataType::UInt32
+        | DataType::UInt64 => Some(format!("arrow_cast({value}, {})", string(&t.to_string()))),
         _ => None,
     }
 }
@@ -170,9 +247,7 @@ fn literal(value: &ScalarValue) -> Option<String> {
         ScalarValue::TimestampSecond(..)
         | ScalarValue::TimestampMillisecond(..)
         | ScalarValue::TimestampMicrosecond(..)
-        | ScalarValue::TimestampNanosecond(..) => {
-            cast(&string(&shown(value)?), &value.data_type(), "CAST")?
-        }
+        | ScalarValue::TimestampNanosecond(..) => cast(&string(&shown(value)?), &value.data_type(), "CAST")?,
         ScalarValue::IntervalMonthDayNano(Some(i)) => interval(*i)?,
         _ => return None,
     })

@@ -36,7 +36,10 @@ pub(crate) fn read(
         Reads::All => vec![true; slices.len()],
         Reads::Same => slices.iter().map(|s| *s == asked).collect(),
         Reads::Where(alternatives) => {
-            let each: Vec<Vec<bool>> = alternatives.iter().map(|a| meets(a, inputs, slices.len(), output)).collect();
+            let each: Vec<Vec<bool>> = alternatives
+                .iter()
+                .map(|a| meets(a, inputs, slices.len(), output))
+                .collect();
             (0..slices.len()).map(|i| each.iter().any(|m| m[i])).collect()
         }
     }
@@ -55,7 +58,10 @@ fn meets(a: &Alternative, inputs: &SliceTable, count: usize, output: &SliceTable
         }
     }
     for c in &a.compare {
-        let (of_input, of_output) = (inputs.values(&c.input).unwrap(), output.values(&c.output).unwrap());
+        let (of_input, of_output) = (
+            inputs.values(&c.input).unwrap(),
+            output.values(&c.output).unwrap(),
+        );
         for (i, m) in met.iter_mut().enumerate() {
             *m &= match (&of_input, &of_output) {
                 (Values::Numbers(x), Values::Numbers(y)) => holds(c.op, x[i].as_ref(), y[0].as_ref()),
@@ -81,7 +87,10 @@ fn holds<T: Ord>(op: Comparator, a: Option<&T>, b: Option<&T>) -> bool {
 
 /// The output's slice columns with their types.
 pub(crate) fn output_columns(found: &Analysed, slice: &[String]) -> Vec<Column> {
-    slice.iter().map(|n| found.columns.column(n).unwrap().clone()).collect()
+    slice
+        .iter()
+        .map(|n| found.columns.column(n).unwrap().clone())
+        .collect()
 }
 
 fn answer(found: &Analysed, input: &str, asked: Option<u64>) -> String {
@@ -124,7 +133,11 @@ fn written(chosen: &BTreeSet<Option<u64>>) -> String {
         _ => vec![format!("{from}..{to}")],
     });
     let all: Vec<String> = null.into_iter().chain(days).collect();
-    if all.is_empty() { "none".into() } else { all.join(",") }
+    if all.is_empty() {
+        "none".into()
+    } else {
+        all.join(",")
+    }
 }
 
 fn found(case: &Case) -> Analysed {
@@ -136,13 +149,22 @@ fn the_tricky_cases_have_their_answers() {
     let mut wrong = Vec::new();
     for case in CASES {
         let found = found(case);
-        assert_eq!(found.reads.len(), case.reads.len(), "{}: {:?}", case.about, found.reads);
+        assert_eq!(
+            found.reads.len(),
+            case.reads.len(),
+            "{}: {:?}",
+            case.about,
+            found.reads
+        );
         for (input, day_nine, null) in case.reads {
             for (asked, wanted) in [(Some(9), day_nine), (None, null)] {
                 let is = answer(&found, input, asked);
                 if is != *wanted {
                     let reads = &found.reads[&input.parse::<DatasetName>().unwrap()];
-                    wrong.push(format!("{}: {input} for {asked:?} is {is}, not {wanted} ({reads})", case.about));
+                    wrong.push(format!(
+                        "{}: {input} for {asked:?} is {is}, not {wanted} ({reads})",
+                        case.about
+                    ));
                 }
             }
         }
@@ -152,7 +174,8 @@ fn the_tricky_cases_have_their_answers() {
 
 #[test]
 fn the_month_of_a_day_is_made_of_its_days() {
-    let sql = "SELECT CAST(date_trunc('month', ds) AS DATE) AS ds, sum(amount) AS a FROM shop.orders GROUP BY 1";
+    let sql =
+        "SELECT CAST(date_trunc('month', ds) AS DATE) AS ds, sum(amount) AS a FROM shop.orders GROUP BY 1";
     let found = analyse(sql, &shop::inputs(), &["ds".to_owned()]).unwrap();
     assert_eq!(answer(&found, "shop.orders", Some(1)), "1..14");
     assert_eq!(answer(&found, "shop.orders", Some(9)), "none");
@@ -174,7 +197,9 @@ fn days_as_text_are_read_in_every_spelling() {
     let sql = "SELECT CAST(ds AS DATE) AS ds, id FROM shop.texts";
     let found = analyse(sql, &inputs, &["ds".to_owned()]).unwrap();
     let name: DatasetName = "shop.texts".parse().unwrap();
-    let slices: Vec<SliceKey> = ["2024-01-09", "20240109", "2024-01-10"].map(SliceKey::of).to_vec();
+    let slices: Vec<SliceKey> = ["2024-01-09", "20240109", "2024-01-10"]
+        .map(SliceKey::of)
+        .to_vec();
     let slices: Vec<&SliceKey> = slices.iter().collect();
     let asked = SliceKey::of("2024-01-09");
     let of_input = SliceTable::new(&columns(&table), &slices).unwrap();
@@ -190,8 +215,11 @@ fn several_slice_columns() {
     let slice = |names: &[&str]| names.iter().map(|n| (*n).to_owned()).collect::<Vec<_>>();
     let check = |sql: &str, names: &[&str], wanted: &[(&str, &str)]| {
         let found = analyse(sql, &shop::inputs(), &slice(names)).unwrap_or_else(|p| panic!("{sql}: {p:?}"));
-        let is: Vec<(String, String)> =
-            found.reads.iter().map(|(n, r)| (n.to_string(), r.to_string())).collect();
+        let is: Vec<(String, String)> = found
+            .reads
+            .iter()
+            .map(|(n, r)| (n.to_string(), r.to_string()))
+            .collect();
         let is: Vec<(&str, &str)> = is.iter().map(|(n, r)| (n.as_str(), r.as_str())).collect();
         assert_eq!(is, wanted, "{sql}");
     };
@@ -206,7 +234,10 @@ fn several_slice_columns() {
     check(
         "SELECT f.ds, f.shop, f.amount, r.why FROM shop.refunds f LEFT JOIN shop.returns r ON f.id = r.id AND f.ds = r.ds AND f.shop = r.shop",
         &["ds", "shop"],
-        &[("shop.refunds", "the same slice"), ("shop.returns", "the same slice")],
+        &[
+            ("shop.refunds", "the same slice"),
+            ("shop.returns", "the same slice"),
+        ],
     );
     check(
         "SELECT f.ds, f.shop, f.amount, r.why FROM shop.refunds f LEFT JOIN shop.returns r ON f.id = r.id AND f.ds = r.ds",
@@ -239,17 +270,27 @@ fn several_slice_columns() {
 #[test]
 fn what_reads_everything_says_why() {
     let why = |sql: &str| {
-        let found = analyse(sql, &shop::inputs(), &["ds".to_owned()]).unwrap_or_else(|p| panic!("{sql}: {p:?}"));
-        let each = found.widened.iter().map(|w| format!("{} {}", w.input, w.operator));
+        let found =
+            analyse(sql, &shop::inputs(), &["ds".to_owned()]).unwrap_or_else(|p| panic!("{sql}: {p:?}"));
+        let each = found
+            .widened
+            .iter()
+            .map(|w| format!("{} {}", w.input, w.operator));
         each.collect::<Vec<_>>()
     };
     assert_eq!(why("SELECT ds, id FROM shop.orders"), [""; 0]);
-    assert_eq!(why("SELECT ds, id FROM shop.orders ORDER BY id LIMIT 5"), ["shop.orders limit"]);
+    assert_eq!(
+        why("SELECT ds, id FROM shop.orders ORDER BY id LIMIT 5"),
+        ["shop.orders limit"]
+    );
     assert_eq!(
         why("SELECT o.ds, c.n FROM shop.orders o JOIN shop.clicks c ON o.cust = c.cust"),
         ["shop.clicks join"]
     );
-    assert_eq!(why("SELECT cust, min(ds) AS ds FROM shop.orders GROUP BY cust"), ["shop.orders aggregate"]);
+    assert_eq!(
+        why("SELECT cust, min(ds) AS ds FROM shop.orders GROUP BY cust"),
+        ["shop.orders aggregate"]
+    );
     assert_eq!(
         why("SELECT ds, id, sum(amount) OVER (PARTITION BY cust) AS s FROM shop.orders"),
         ["shop.orders window"]
@@ -258,15 +299,22 @@ fn what_reads_everything_says_why() {
         why("SELECT ds, id FROM shop.orders WHERE amount > (SELECT avg(n) FROM shop.clicks)"),
         ["shop.clicks subquery"]
     );
-    assert_eq!(why("SELECT CAST(ts AS DATE) AS ds, id FROM shop.orders"), ["shop.orders scan"]);
+    assert_eq!(
+        why("SELECT CAST(ts AS DATE) AS ds, id FROM shop.orders"),
+        ["shop.orders scan"]
+    );
     // A table without slices is no reproach.
-    assert_eq!(why("SELECT o.ds, d.name FROM shop.orders o JOIN shop.cust d ON o.cust = d.cust"), [""; 0]);
+    assert_eq!(
+        why("SELECT o.ds, d.name FROM shop.orders o JOIN shop.cust d ON o.cust = d.cust"),
+        [""; 0]
+    );
 }
 
 #[test]
 fn where_slices_come_from() {
     let origins = |sql: &str| {
-        let found = analyse(sql, &shop::inputs(), &["ds".to_owned()]).unwrap_or_else(|p| panic!("{sql}: {p:?}"));
+        let found =
+            analyse(sql, &shop::inputs(), &["ds".to_owned()]).unwrap_or_else(|p| panic!("{sql}: {p:?}"));
         found.origins.map(|all| {
             let each = all.iter().map(|o| {
                 let of = o.dataset.as_ref().map_or_else(String::new, ToString::to_string);
@@ -276,21 +324,32 @@ fn where_slices_come_from() {
         })
     };
     let some = |s: &str| Some(s.to_owned());
-    assert_eq!(origins("SELECT ds, id FROM shop.orders WHERE id > 3"), some("shop.orders ds"));
+    assert_eq!(
+        origins("SELECT ds, id FROM shop.orders WHERE id > 3"),
+        some("shop.orders ds")
+    );
     assert_eq!(
         origins("SELECT ds, id FROM shop.orders UNION ALL SELECT ds + INTERVAL '1' DAY, n FROM shop.clicks"),
         some("shop.clicks ds + INTERVAL '1 day'; shop.orders ds")
     );
     assert_eq!(
-        origins("SELECT coalesce(o.ds, c.ds) AS ds, c.n FROM shop.orders o FULL JOIN shop.clicks c ON o.ds = c.ds"),
+        origins(
+            "SELECT coalesce(o.ds, c.ds) AS ds, c.n FROM shop.orders o FULL JOIN shop.clicks c ON o.ds = c.ds"
+        ),
         some("shop.clicks ds; shop.orders ds")
     );
     assert_eq!(
         origins("SELECT c.ds, o.id FROM shop.orders o LEFT JOIN shop.clicks c ON o.ds = c.ds"),
         some(" CAST(NULL AS DATE); shop.orders ds")
     );
-    assert_eq!(origins("SELECT CAST(ts AS DATE) AS ds, id FROM shop.orders"), None);
-    assert_eq!(origins("SELECT cust, min(ds) AS ds FROM shop.orders GROUP BY cust"), None);
+    assert_eq!(
+        origins("SELECT CAST(ts AS DATE) AS ds, id FROM shop.orders"),
+        None
+    );
+    assert_eq!(
+        origins("SELECT cust, min(ds) AS ds FROM shop.orders GROUP BY cust"),
+        None
+    );
     assert_eq!(
         origins("SELECT ds, cust, sum(amount) AS a FROM shop.orders GROUP BY ROLLUP (ds, cust)"),
         some(" CAST(NULL AS DATE); shop.orders ds")

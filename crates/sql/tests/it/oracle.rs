@@ -46,8 +46,12 @@ fn mutated(
             let distinct: Vec<&SliceKey> = distinct.into_iter().collect();
             let of_input = SliceTable::new(&columns(table), &distinct).unwrap();
             let met = read(reads, &of_input, &distinct, &output, asked);
-            let kept: BTreeSet<&SliceKey> =
-                distinct.iter().zip(met).filter(|(_, m)| *m).map(|(s, _)| *s).collect();
+            let kept: BTreeSet<&SliceKey> = distinct
+                .iter()
+                .zip(met)
+                .filter(|(_, m)| *m)
+                .map(|(s, _)| *s)
+                .collect();
             let mask: BooleanArray = keys.iter().map(|k| Some(kept.contains(k) == wanted)).collect();
             filter_record_batch(batch, &mask).unwrap()
         };
@@ -65,13 +69,23 @@ fn mutated(
 }
 
 /// Tries a query out; returns how many rows were compared.
-pub(crate) fn try_out(about: &str, sql: &str, slice: &[String], asked: &[SliceKey], seeds: std::ops::Range<u64>) -> usize {
+pub(crate) fn try_out(
+    about: &str,
+    sql: &str,
+    slice: &[String],
+    asked: &[SliceKey],
+    seeds: std::ops::Range<u64>,
+) -> usize {
     let inputs = shop::inputs();
     let found = analyse(sql, &inputs, slice).unwrap_or_else(|p| panic!("{about}: {sql}\n{p:?}"));
     let place = |n: &String| found.columns.names().position(|c| c == n).unwrap();
     let at: Vec<usize> = slice.iter().map(place).collect();
     let key_of = |row: &[String]| {
-        SliceKey(at.iter().map(|i| (row[*i] != "NULL").then(|| row[*i].clone())).collect())
+        SliceKey(
+            at.iter()
+                .map(|i| (row[*i] != "NULL").then(|| row[*i].clone()))
+                .collect(),
+        )
     };
     let mut tried = 0;
     for seed in seeds {
@@ -85,7 +99,14 @@ pub(crate) fn try_out(about: &str, sql: &str, slice: &[String], asked: &[SliceKe
         let Ok(all) = attempt(&found.plan, &tables) else {
             return tried;
         };
-        from_somewhere(about, sql, slice, &found, &tables, &all.iter().map(|r| key_of(r)).collect());
+        from_somewhere(
+            about,
+            sql,
+            slice,
+            &found,
+            &tables,
+            &all.iter().map(|r| key_of(r)).collect(),
+        );
         for (i, asked) in asked.iter().enumerate() {
             let own = |rows: &[Vec<String>]| -> Vec<Vec<String>> {
                 rows.iter().filter(|r| key_of(r) == *asked).cloned().collect()
@@ -132,10 +153,14 @@ fn from_somewhere(
             .zip(&types)
             .map(|(v, t)| table.texts(v, &t.column_type).unwrap())
             .collect();
-        known.extend((0..distinct.len()).map(|row| SliceKey(values.iter().map(|v| v[row].clone()).collect())));
+        known
+            .extend((0..distinct.len()).map(|row| SliceKey(values.iter().map(|v| v[row].clone()).collect())));
     }
     let lost: Vec<&SliceKey> = came.difference(&known).collect();
-    assert!(lost.is_empty(), "{about}: {sql}\n{lost:?} come from nowhere: {origins:?}");
+    assert!(
+        lost.is_empty(),
+        "{about}: {sql}\n{lost:?} come from nowhere: {origins:?}"
+    );
 }
 
 /// Days of the made-up rows, and none.

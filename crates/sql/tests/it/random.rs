@@ -45,7 +45,10 @@ impl Maker {
                     "a.k = a.x",
                     "NOT (a.ds < DATE '2013-01-04')",
                 ]);
-                format!("SELECT ds, k, x FROM ({}) a WHERE {condition}", self.query(depth - 1))
+                format!(
+                    "SELECT ds, k, x FROM ({}) a WHERE {condition}",
+                    self.query(depth - 1)
+                )
             }
             1 => self.grouped(depth),
             2 => {
@@ -61,7 +64,10 @@ impl Maker {
                     "greatest(ds, DATE '2013-01-05')",
                 ]);
                 let k = self.pick(&["k", "x", "k + 1"]);
-                format!("SELECT {ds} AS ds, {k} AS k, x FROM ({}) a", self.query(depth - 1))
+                format!(
+                    "SELECT {ds} AS ds, {k} AS k, x FROM ({}) a",
+                    self.query(depth - 1)
+                )
             }
             3 | 4 | 5 => self.window(depth),
             6 | 7 | 8 | 9 if self.joins > 0 => {
@@ -74,13 +80,27 @@ impl Maker {
                 format!("({}) {all} ({})", self.query(depth - 1), self.query(depth - 1))
             }
             12 => {
-                let how = self.pick(&["DISTINCT", "DISTINCT ON (ds)", "DISTINCT ON (k)", "DISTINCT ON (ds, k)"]);
+                let how = self.pick(&[
+                    "DISTINCT",
+                    "DISTINCT ON (ds)",
+                    "DISTINCT ON (k)",
+                    "DISTINCT ON (ds, k)",
+                ]);
                 format!("SELECT {how} ds, k, x FROM ({}) a", self.query(depth - 1))
             }
             13 => match self.numbers.below(3) {
-                0 => format!("SELECT ds, k, x FROM ({}) a ORDER BY x DESC, k LIMIT 9", self.query(depth - 1)),
-                1 => format!("SELECT unnest([ds, ds + INTERVAL '1' DAY]) AS ds, k, x FROM ({}) a", self.query(depth - 1)),
-                _ => format!("SELECT ds, unnest([k, x]) AS k, x FROM ({}) a", self.query(depth - 1)),
+                0 => format!(
+                    "SELECT ds, k, x FROM ({}) a ORDER BY x DESC, k LIMIT 9",
+                    self.query(depth - 1)
+                ),
+                1 => format!(
+                    "SELECT unnest([ds, ds + INTERVAL '1' DAY]) AS ds, k, x FROM ({}) a",
+                    self.query(depth - 1)
+                ),
+                _ => format!(
+                    "SELECT ds, unnest([k, x]) AS k, x FROM ({}) a",
+                    self.query(depth - 1)
+                ),
             },
             14 => {
                 let step = self.pick(&["ds", "ds + INTERVAL '1' DAY", "coalesce(ds, DATE '2013-01-05')"]);
@@ -91,7 +111,12 @@ impl Maker {
             }
             _ => {
                 let sub = self.pick(&["max(b.x)", "sum(b.x)", "count(*)"]);
-                let by = self.pick(&["", "WHERE b.ds = a.ds", "WHERE b.k = a.k", "WHERE b.ds = a.ds AND b.k = a.k"]);
+                let by = self.pick(&[
+                    "",
+                    "WHERE b.ds = a.ds",
+                    "WHERE b.k = a.k",
+                    "WHERE b.ds = a.ds AND b.k = a.k",
+                ]);
                 format!(
                     "SELECT ds, k, x FROM ({}) a WHERE x >= (SELECT {sub} FROM ({}) b {by})",
                     self.query(depth - 1),
@@ -109,7 +134,10 @@ impl Maker {
             ("ds, k, sum(x) AS x", "ROLLUP (ds, k)"),
             ("ds, k, sum(x) AS x", "CUBE (k, ds)"),
             ("ds, k, sum(x) AS x", "GROUPING SETS ((ds, k), (k))"),
-            ("CAST(date_trunc('week', ds) AS DATE) AS ds, k, max(x) AS x", "1, k"),
+            (
+                "CAST(date_trunc('week', ds) AS DATE) AS ds, k, max(x) AS x",
+                "1, k",
+            ),
             ("ds, count(*) AS k, sum(x) AS x", "ds HAVING sum(x) > 2"),
         ][usize::try_from(self.numbers.below(8)).unwrap()];
         format!("SELECT {select} FROM ({}) a GROUP BY {by}", self.query(depth - 1))
@@ -134,14 +162,29 @@ impl Maker {
         ]);
         let (function, frame) = [
             ("sum(x)", ""),
-            ("sum(x)", "RANGE BETWEEN INTERVAL '2' DAY PRECEDING AND CURRENT ROW"),
-            ("sum(x)", "RANGE BETWEEN INTERVAL '1' DAY PRECEDING AND INTERVAL '2' DAY FOLLOWING"),
-            ("sum(x)", "RANGE BETWEEN INTERVAL '2' DAY PRECEDING AND INTERVAL '1' DAY PRECEDING"),
-            ("sum(x)", "RANGE BETWEEN INTERVAL '1' DAY FOLLOWING AND UNBOUNDED FOLLOWING"),
+            (
+                "sum(x)",
+                "RANGE BETWEEN INTERVAL '2' DAY PRECEDING AND CURRENT ROW",
+            ),
+            (
+                "sum(x)",
+                "RANGE BETWEEN INTERVAL '1' DAY PRECEDING AND INTERVAL '2' DAY FOLLOWING",
+            ),
+            (
+                "sum(x)",
+                "RANGE BETWEEN INTERVAL '2' DAY PRECEDING AND INTERVAL '1' DAY PRECEDING",
+            ),
+            (
+                "sum(x)",
+                "RANGE BETWEEN INTERVAL '1' DAY FOLLOWING AND UNBOUNDED FOLLOWING",
+            ),
             ("count(x)", "ROWS BETWEEN 2 PRECEDING AND CURRENT ROW"),
             ("count(x)", "ROWS BETWEEN 1 FOLLOWING AND 2 FOLLOWING"),
             ("max(x)", "GROUPS BETWEEN 1 PRECEDING AND CURRENT ROW"),
-            ("max(x)", "ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING"),
+            (
+                "max(x)",
+                "ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING",
+            ),
             ("rank()", ""),
             ("row_number()", ""),
             ("lag(x)", ""),
@@ -154,14 +197,33 @@ impl Maker {
         ][usize::try_from(self.numbers.below(18)).unwrap()];
         let inner = self.query(depth - 1);
         // A distance is measured in days, so the key has to be one.
-        let order = if frame.contains("INTERVAL") && order == "x" { "ds" } else { order };
-        let function = if function == "cume_dist()" { "CAST(100 * cume_dist()".to_owned() } else { function.to_owned() };
-        let close = if function.starts_with("CAST") { " AS BIGINT)" } else { "" };
+        let order = if frame.contains("INTERVAL") && order == "x" {
+            "ds"
+        } else {
+            order
+        };
+        let function = if function == "cume_dist()" {
+            "CAST(100 * cume_dist()".to_owned()
+        } else {
+            function.to_owned()
+        };
+        let close = if function.starts_with("CAST") {
+            " AS BIGINT)"
+        } else {
+            ""
+        };
         format!("SELECT ds, k, {function} OVER ({by} ORDER BY {order} {frame}){close} AS x FROM ({inner}) a")
     }
 
     fn join(&mut self, depth: u8) -> String {
-        let kind = self.pick(&["JOIN", "JOIN", "LEFT JOIN", "LEFT JOIN", "RIGHT JOIN", "FULL JOIN"]);
+        let kind = self.pick(&[
+            "JOIN",
+            "JOIN",
+            "LEFT JOIN",
+            "LEFT JOIN",
+            "RIGHT JOIN",
+            "FULL JOIN",
+        ]);
         let on = self.pick(&[
             "a.ds = b.ds",
             "a.ds = b.ds AND a.k = b.k",
@@ -178,13 +240,30 @@ impl Maker {
             "a.ds IS NOT DISTINCT FROM b.ds AND a.k = b.k",
         ]);
         let on = match kind {
-            "FULL JOIN" if !on.contains("a.ds = b.ds") && !on.contains("a.k = b.k") => "a.ds = b.ds AND a.k = b.k",
+            "FULL JOIN" if !on.contains("a.ds = b.ds") && !on.contains("a.k = b.k") => {
+                "a.ds = b.ds AND a.k = b.k"
+            }
             _ => on,
         };
-        let ds = self.pick(&["a.ds", "a.ds", "b.ds", "coalesce(a.ds, b.ds)", "coalesce(b.ds, a.ds)", "b.ds + INTERVAL '1' DAY"]);
-        let after = self.pick(&["", "", " WHERE b.ds IS NULL", " WHERE a.x > b.x", " WHERE b.ds > DATE '2013-01-02'"]);
+        let ds = self.pick(&[
+            "a.ds",
+            "a.ds",
+            "b.ds",
+            "coalesce(a.ds, b.ds)",
+            "coalesce(b.ds, a.ds)",
+            "b.ds + INTERVAL '1' DAY",
+        ]);
+        let after = self.pick(&[
+            "",
+            "",
+            " WHERE b.ds IS NULL",
+            " WHERE a.x > b.x",
+            " WHERE b.ds > DATE '2013-01-02'",
+        ]);
         let (left, right) = (self.query(depth - 1), self.query(depth.saturating_sub(2)));
-        let joined = format!("SELECT {ds} AS ds, a.k, coalesce(a.x, 0) + coalesce(b.x, 0) AS x FROM ({left}) a {kind} ({right}) b ON {on}{after}");
+        let joined = format!(
+            "SELECT {ds} AS ds, a.k, coalesce(a.x, 0) + coalesce(b.x, 0) AS x FROM ({left}) a {kind} ({right}) b ON {on}{after}"
+        );
         // Joins of joins would have too many rows.
         format!("SELECT ds, k, sum(x) AS x FROM ({joined}) j GROUP BY ds, k")
     }
@@ -207,7 +286,10 @@ impl Maker {
 fn nothing_but_what_is_read_matters() {
     let slice = ["ds".to_owned()];
     let (mut tried, mut rows, mut narrow) = (0, 0, 0);
-    let many = std::env::var("MAINSTAY_RANDOM_QUERIES").ok().and_then(|n| n.parse().ok()).unwrap_or(160);
+    let many = std::env::var("MAINSTAY_RANDOM_QUERIES")
+        .ok()
+        .and_then(|n| n.parse().ok())
+        .unwrap_or(160);
     for seed in 0..many {
         let mut maker = Maker {
             numbers: Numbers(seed * 7919 + 13),
@@ -225,6 +307,9 @@ fn nothing_but_what_is_read_matters() {
         let about = format!("random query {seed}");
         rows += try_out(&about, &sql, &slice, &asked(), seed..seed + 1);
     }
-    assert!(tried > many * 6 / 10 && rows > 0 && narrow > 0, "{tried} queries, {rows} rows, {narrow} narrow");
+    assert!(
+        tried > many * 6 / 10 && rows > 0 && narrow > 0,
+        "{tried} queries, {rows} rows, {narrow} narrow"
+    );
     println!("{tried} queries, {rows} rows, {narrow} narrow");
 }

@@ -40,7 +40,9 @@ impl Closure<'_> {
         }
         let by_output = replace(expr, &mut |column| {
             let own = Expr::Column(column.clone());
-            let stands = self.stand_in(&own, wanted).filter(|e| made(e, wanted) == Made::Output);
+            let stands = self
+                .stand_in(&own, wanted)
+                .filter(|e| made(e, wanted) == Made::Output);
             stands.or_else(|| (made(&own, wanted) != Made::Lost).then_some(own))
         })?;
         fits(&by_output).then_some(by_output)
@@ -72,7 +74,9 @@ impl Closure<'_> {
         for (i, term) in self.terms.iter().enumerate() {
             let (root, offset) = self.find(i);
             let said = match term {
-                Expr::Column(_) | Expr::Literal(..) => (made(term, wanted) <= Made::Input).then(|| term.clone()),
+                Expr::Column(_) | Expr::Literal(..) => {
+                    (made(term, wanted) <= Made::Input).then(|| term.clone())
+                }
                 _ => self.over(term, wanted),
             };
             let Some(said) = said else { continue };
@@ -165,9 +169,8 @@ impl Closure<'_> {
                     continue;
                 };
                 let constants = matches!((a, b), (Expr::Literal(..), Expr::Literal(..)));
-                let through = |k: usize| -> Option<Bound> {
-                    Some(bounds.between(*i, k)?.then(bounds.between(k, *j)?))
-                };
+                let through =
+                    |k: usize| -> Option<Bound> { Some(bounds.between(*i, k)?.then(bounds.between(k, *j)?)) };
                 let redundant = places
                     .iter()
                     .any(|(k, ..)| k != i && k != j && through(*k).is_some_and(|t| t.implies(bound)));

@@ -52,7 +52,11 @@ pub(crate) fn below(walk: &Walk<'_>, a: &Aggregate, demand: &Demand) -> Option<D
                 }
                 _ => Some(Expr::Column(c.clone())),
             })?;
-            Some(if replaced == *e { replaced } else { env.simplified(replaced) })
+            Some(if replaced == *e {
+                replaced
+            } else {
+                env.simplified(replaced)
+            })
         };
         let of_set: Demand = demand
             .iter()
@@ -88,9 +92,10 @@ fn keys(a: &Aggregate) -> Option<(Vec<Expr>, Vec<Vec<usize>>)> {
                 })
                 .collect()
         }
-        GroupingSet::GroupingSets(lists) => {
-            lists.iter().map(|list| list.iter().map(place).collect()).collect()
-        }
+        GroupingSet::GroupingSets(lists) => lists
+            .iter()
+            .map(|list| list.iter().map(place).collect())
+            .collect(),
     };
     sets.filter(|s| s.len() <= MOST_SETS).map(|sets| (keys, sets))
 }

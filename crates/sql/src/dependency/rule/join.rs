@@ -75,7 +75,11 @@ pub(crate) fn ask(walk: &mut Walk<'_>, join: &Join, demand: &Demand, blame: Opti
     let own_blame = Blame::new("join", why);
     for (side, conjunctions) in [(Side::Left, &left), (Side::Right, &of_right)] {
         let below: Demand = conjunctions.iter().flat_map(|c| on_side(c, side, &env)).collect();
-        let input = if side == Side::Left { &join.left } else { &join.right };
+        let input = if side == Side::Left {
+            &join.left
+        } else {
+            &join.right
+        };
         let blame = blamed(demand, &below, blame, &own_blame);
         walk.ask(input, below, blame.as_ref());
     }
@@ -203,7 +207,10 @@ pub(crate) fn joined(parts: &[&Conjunction]) -> Conjunction {
 
 /// A demand over the join's output as one over the columns of both sides; conditions over a mark are dropped.
 pub(crate) fn two_sides(d: &Conjunction, join: &Join) -> Conjunction {
-    let (l, r) = (join.left.schema().fields().len(), join.right.schema().fields().len());
+    let (l, r) = (
+        join.left.schema().fields().len(),
+        join.right.schema().fields().len(),
+    );
     let place = |at: usize| match join.join_type {
         JoinType::Inner | JoinType::Left | JoinType::Right | JoinType::Full => {
             Some(if at < l { own(at) } else { right(at - l) })
@@ -234,7 +241,11 @@ pub(crate) fn without(d: &Conjunction, side: Side, env: &Env) -> Option<Conjunct
             let t = Expr::Column(c.clone()).get_type(&env.schema).ok()?;
             Some(Expr::Literal(ScalarValue::try_from(t).ok()?, None))
         })?;
-        Some(if replaced == *e { replaced } else { env.simplified(replaced) })
+        Some(if replaced == *e {
+            replaced
+        } else {
+            env.simplified(replaced)
+        })
     };
     mapped(d, &with_null)
 }

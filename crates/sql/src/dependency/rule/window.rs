@@ -158,7 +158,11 @@ fn order(f: &WindowFunction, sort: &Sort, window: &Window) -> Option<Demand> {
         End::Open => None,
         End::Here => Some(x.clone()),
         End::Distance(before, step) => {
-            let op = if *before == ascending { Operator::Minus } else { Operator::Plus };
+            let op = if *before == ascending {
+                Operator::Minus
+            } else {
+                Operator::Plus
+            };
             let step = Expr::Literal(step.clone(), None);
             Some(Expr::BinaryExpr(BinaryExpr::new(
                 Box::new(x.clone()),

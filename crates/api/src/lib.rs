@@ -3,15 +3,19 @@
 //! The documents of `--json`, and later of the HTTP API: plain data with stable keys in snake_case. No handlers, no rules,
 //! no defaults that change behaviour.
 
+mod amend;
 mod data;
 mod error;
 mod journal;
 mod project;
+mod replay;
 mod run;
+mod why;
 
+pub use amend::{AmendReport, BranchDataset, BranchReport, EffortReport, ReachReport, Row, RowChange};
 pub use data::{
     DatasetReport, DeliverReport, DeliveryReport, DependenciesReport, Fallback, ListReport, SliceReport,
-    SlicesReport,
+    SlicesReport, SourceRefusal, SourceWarning,
 };
 pub use error::{Error, ErrorKind};
 pub use journal::{FactReport, JournalReport, ProofCheckReport, VerifyReport};
@@ -19,4 +23,8 @@ pub use project::{
     ApplyReport, ChangeReport, CheckReport, Estimate, HistoryEntry, HistoryReport, Mistake, PlanReport,
     StaleReport,
 };
+pub use replay::{
+    DiffReport, ReplayReport, ReplayedSlice, ReplaysReport, RowDifference, VacuumReport, VacuumedDataset,
+};
 pub use run::{Progress, RunReport, RunsReport, UsageReport};
+pub use why::{Cause, OriginReport, ProofReport, Proven, RowsReport, Trial, WhyReport};

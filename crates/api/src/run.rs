@@ -34,6 +34,12 @@ pub struct RunReport {
     pub outcome: String,
     /// Whether its result was there already.
     pub reused: bool,
+    /// The run that had computed it; the newest if there are several.
+    #[serde(default)]
+    pub reused_from: Option<String>,
+    /// The seconds that this saved: those of that run, by its share of slices.
+    #[serde(default)]
+    pub saved_seconds: Option<f64>,
     /// Elapsed seconds, from its record to its end.
     pub seconds: f64,
     /// Why it did not succeed.

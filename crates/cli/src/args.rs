@@ -36,6 +36,9 @@ pub(crate) struct Global {
     /// As part of which account
     #[arg(long, global = true, value_name = "NAME", env = "MAINSTAY_ACCOUNT")]
     pub(crate) account: Option<String>,
+    /// In which branch; the live side if left out
+    #[arg(long, global = true, value_name = "NAME", env = "MAINSTAY_BRANCH")]
+    pub(crate) branch: Option<String>,
     /// Why; recorded with every change
     #[arg(long, global = true, value_name = "TEXT")]
     pub(crate) reason: Option<String>,
@@ -146,14 +149,14 @@ pub(crate) enum Command {
         #[arg(long, short, value_name = "FILE")]
         output: Option<PathBuf>,
     },
-    /// List things: dataset, source, job, check, project, delivery, run, plan, apply
+    /// List things: dataset, source, job, check, project, delivery, run, plan, apply, amendment, branch
     List {
         /// Which kind
         kind: String,
     },
     /// Show one thing
     #[command(
-        after_help = "Examples:\n  mainstay show air.daily_delays\n  mainstay show run/R-12\n  mainstay show plan/P-9"
+        after_help = "Examples:\n  mainstay show air.daily_delays\n  mainstay show run/R-12\n  mainstay show plan/P-9\n  mainstay show amendment/A-7"
     )]
     Show {
         /// An address
@@ -192,11 +195,71 @@ pub(crate) enum Command {
         /// A dataset, with slices if not all
         address: String,
     },
-    /// Undo an apply, as a new change
-    #[command(after_help = "Example:\n  mainstay revert apply/41 --reason \"wrong join\"")]
+    /// Correct published data, everywhere at once
+    #[command(
+        after_help = "Examples:\n  mainstay amend air.flights@2013-01-09 --where \"dep_delay > 1300\" --set \"dep_delay = NULL\" --dry-run\n  mainstay amend air.flights --where \"carrier = 'XX'\" --delete --reason \"test flights\"\n  mainstay amend air.weather@2013-12-31 --insert late.csv --reason \"station was offline\""
+    )]
+    Amend(AmendArgs),
+    /// Undo an amendment or an apply, as a new change
+    #[command(
+        after_help = "Examples:\n  mainstay revert amendment/A-7 --reason \"the value was right\"\n  mainstay revert apply/41 --reason \"wrong join\""
+    )]
     Revert {
-        /// The apply
+        /// The amendment or the apply
         thing: String,
+        /// Only show what it would do
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Release what waits for a second person
+    Approve {
+        /// The amendment
+        thing: String,
+    },
+    /// Try an amendment again that failed
+    Retry {
+        /// The amendment
+        thing: String,
+    },
+    /// Give an amendment up that does not hold
+    Drop {
+        /// The amendment
+        thing: String,
+    },
+    /// Show why something is as it is: what set it off, and what differed from the last good run
+    #[command(
+        after_help = "Examples:\n  mainstay why R-12\n  mainstay why air.daily_delays@2013-01-09\n  mainstay why amendment/A-7\n  mainstay why air.daily_delays@2013-01-09 --where \"carrier = 'EV'\"   # the input rows behind these rows\n  mainstay why R-12 --prove   # replays aside with differences undone, until it has the smallest cause"
+    )]
+    Why(WhyArgs),
+    /// Compute recorded runs again, aside, and compare
+    #[command(after_help = "Examples:\n  mainstay replay R-12\n  mainstay replay --all --threads 1")]
+    Replay {
+        /// The runs
+        runs: Vec<String>,
+        /// All runs that succeeded
+        #[arg(long, conflicts_with = "runs")]
+        all: bool,
+        /// With so many threads; results do not depend on it
+        #[arg(long, value_name = "N")]
+        threads: Option<usize>,
+    },
+    /// Free what no kept version needs
+    #[command(after_help = "Examples:\n  mainstay vacuum --dry-run\n  mainstay vacuum --yes")]
+    Vacuum {
+        /// Only say what would go
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Show the rows in which two versions of a dataset differ
+    #[command(after_help = "Example:\n  mainstay diff air.daily_delays --from 1 --to 2 --key day,carrier")]
+    Diff(DiffArgs),
+    /// Work beside the live side, and take it over when it is right
+    #[command(
+        after_help = "Examples:\n  mainstay branch create fix\n  mainstay apply --branch fix && mainstay run --branch fix\n  mainstay branch diff fix\n  mainstay branch promote fix"
+    )]
+    Branch {
+        #[command(subcommand)]
+        action: BranchAction,
     },
     /// Show what happened; verify and prove it
     #[command(args_conflicts_with_subcommands = true)]
@@ -216,6 +279,92 @@ pub(crate) enum Command {
     },
     /// Print the version
     Version,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AmendArgs {
+    /// The dataset, with slices if not all: air.flights@2013-01-09
+    pub(crate) address: String,
+    /// Which rows: an SQL condition over the dataset's columns
+    #[arg(long = "where", value_name = "CONDITION")]
+    pub(crate) condition: Option<String>,
+    /// Give a column another value: an SQL expression over the row as it is
+    #[arg(long, value_name = "COLUMN = EXPRESSION")]
+    pub(crate) set: Vec<String>,
+    /// Take the rows away
+    #[arg(long)]
+    pub(crate) delete: bool,
+    /// Add the rows of a file (Parquet, CSV, NDJSON)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) insert: Option<PathBuf>,
+    /// Take the rows away and add those of a file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) replace: Option<PathBuf>,
+    /// Only show what it would do
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct WhyArgs {
+    /// A run, a dataset, a slice, an amendment, a delivery or an apply
+    pub(crate) thing: String,
+    /// Which rows of the dataset: an SQL condition; shows the input rows behind them
+    #[arg(long = "where", value_name = "CONDITION")]
+    pub(crate) condition: Option<String>,
+    /// Replay with differences undone until the smallest cause is found; with --where, the cause of these rows
+    #[arg(long)]
+    pub(crate) prove: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DiffArgs {
+    /// The dataset
+    pub(crate) dataset: String,
+    /// The earlier version
+    #[arg(long, value_name = "N")]
+    pub(crate) from: u64,
+    /// The later version; the newest if left out
+    #[arg(long, value_name = "N")]
+    pub(crate) to: Option<u64>,
+    /// The columns that tell rows apart: a row with the same key and other values has changed
+    #[arg(long, value_name = "COLUMN,…")]
+    pub(crate) key: Vec<String>,
+    /// Show at most so many rows
+    #[arg(long, short = 'n', default_value_t = 20)]
+    pub(crate) limit: usize,
+    /// Write all of them to a file, one JSON object a line
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum BranchAction {
+    /// Make a branch that begins as the live side is now
+    Create {
+        /// Its name
+        name: String,
+    },
+    /// Show in what a branch differs
+    Diff {
+        /// Its name
+        name: String,
+    },
+    /// Begin a branch anew as the live side is now; what it declares stays
+    Rebase {
+        /// Its name
+        name: String,
+    },
+    /// Make a branch the live side, in one step
+    Promote {
+        /// Its name
+        name: String,
+    },
+    /// Give a branch up
+    Drop {
+        /// Its name
+        name: String,
+    },
 }
 
 #[derive(Debug, Args)]

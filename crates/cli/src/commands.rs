@@ -1,5 +1,7 @@
 //! What each command does: it opens what it needs, asks the server crate, and shows the answer.
 
+mod amend;
+mod branch;
 mod data;
 mod demo;
 mod generate;
@@ -7,8 +9,10 @@ mod init;
 mod journal;
 mod project;
 mod query;
+mod replay;
 mod run;
 mod show;
+mod why;
 
 use mainstay_api::{Error, ErrorKind};
 use mainstay_model::address::Selection;
@@ -30,7 +34,19 @@ pub(crate) fn run(cli: &Cli, output: &Output) -> Result<Done, Error> {
         Command::Check => project::check(global, output),
         Command::Plan { exit_code, full } => project::plan(global, *exit_code, *full, output),
         Command::Apply { plan } => project::apply(global, plan.as_deref(), output),
-        Command::Revert { thing } => project::revert(global, thing, output),
+        Command::Amend(args) => amend::amend(global, args, output),
+        Command::Revert { thing, dry_run } => match address(thing)? {
+            Address::Amendment(id) => amend::revert(global, id, *dry_run, output),
+            _ => project::revert(global, thing, output),
+        },
+        Command::Approve { thing } => amend::approve(global, thing, output),
+        Command::Retry { thing } => amend::retry(global, thing, output),
+        Command::Drop { thing } => amend::drop_(global, thing, output),
+        Command::Replay { runs, all, threads } => replay::replay(global, runs, *all, *threads, output),
+        Command::Vacuum { dry_run } => replay::vacuum(global, *dry_run, output),
+        Command::Why(args) => why::why(global, args, output),
+        Command::Diff(args) => replay::diff(global, args, output),
+        Command::Branch { action } => branch::branch(global, action, output),
         Command::Deliver { sources } => data::deliver(global, sources, output),
         Command::Run { addresses, force } => run::run(global, addresses, *force, output),
         Command::Query {

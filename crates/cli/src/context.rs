@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use mainstay_api::{Error, ErrorKind};
+use mainstay_model::BranchName;
 use mainstay_server::{Access, CancelToken, Context, HOME_FOLDER, Instance, Options, PROJECT_FILE};
 
 use crate::args::Global;
@@ -89,10 +90,18 @@ pub(crate) fn open_at(
     } else {
         access
     };
+    let branch = match &global.branch {
+        None => None,
+        Some(name) => Some(name.parse::<BranchName>().map_err(|e| {
+            Error::new(ErrorKind::Invalid, "MS0411", e.to_string())
+                .help("mainstay list branch shows those there are")
+        })?),
+    };
     let instance = Instance::open(Options {
         home,
         project,
         access,
+        branch,
         wait,
         context: person(global),
     })?;

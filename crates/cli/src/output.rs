@@ -14,6 +14,7 @@ pub(crate) struct Output {
     json: bool,
     quiet: bool,
     pub(crate) verbose: bool,
+    branch: Option<String>,
     color_out: bool,
     color_err: bool,
 }
@@ -55,6 +56,7 @@ impl Output {
             json: global.json,
             quiet: global.quiet,
             verbose: global.verbose,
+            branch: global.branch.clone(),
             color_out: color(std::io::stdout().is_terminal()),
             color_err: color(std::io::stderr().is_terminal()),
         }
@@ -66,6 +68,7 @@ impl Output {
             json: true,
             quiet: true,
             verbose: false,
+            branch: None,
             color_out: false,
             color_err: false,
         }
@@ -133,11 +136,19 @@ impl Output {
         }
     }
 
-    /// Says what to do next.
+    /// Says what to do next, in the branch where this was done.
     pub(crate) fn next(&self, command: &str) {
+        self.next_with(command, "");
+    }
+
+    /// Says what to do next, and something about it.
+    pub(crate) fn next_with(&self, command: &str, about: &str) {
         if !self.quiet && !self.json {
             let label = self.paint_err(Style::Dim, "Next:");
-            let _ = writeln!(std::io::stderr().lock(), "{label} {command}");
+            let branch = self.branch.as_ref().filter(|_| !command.contains(" branch"));
+            let branch = branch.map_or_else(String::new, |name| format!(" --branch {name}"));
+            let gap = if about.is_empty() { "" } else { "      " };
+            let _ = writeln!(std::io::stderr().lock(), "{label} {command}{branch}{gap}{about}");
         }
     }
 

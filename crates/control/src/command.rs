@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use mainstay_base::{Hash, Rows};
+use mainstay_model::amendment::{Consequences, Edit, Overlay};
 use mainstay_model::dataset::SliceVersion;
 use mainstay_model::delivery::{FileError, Observed};
-use mainstay_model::id::{ApplyId, PlanId, RunId};
+use mainstay_model::id::{AmendmentId, ApplyId, PlanId, RunId};
 use mainstay_model::resource::Resource;
 use mainstay_model::run::{CheckOutcome, Pinned, RunError, RunOutcome, Usage};
 use mainstay_model::schema::Schema;
-use mainstay_model::{DataFile, DatasetName, SliceKey};
+use mainstay_model::{BranchName, DataFile, DatasetName, SliceKey};
 
 /// What may be asked.
 #[derive(Clone, Debug)]
@@ -44,6 +45,8 @@ pub enum Command {
         slice_columns: Vec<String>,
         /// The files, in the order of their names.
         files: Vec<DeliveredFile>,
+        /// What the dataset's amendments make of it; none if it has none.
+        overlaid: Option<Overlaid>,
     },
     /// Record runs before they start.
     RecordRun {
@@ -69,6 +72,10 @@ pub enum Command {
         usage: Usage,
         /// How its checks ended.
         checks: Vec<CheckOutcome>,
+        /// The slices whose results were known, with the runs that computed them.
+        reused: BTreeMap<SliceKey, RunId>,
+        /// What the dataset's amendments make of its output; none if it has none.
+        overlaid: Option<Overlaid>,
     },
     /// Record a run that is not tried, because something that it reads failed.
     SkipRun {
@@ -98,6 +105,99 @@ pub enum Command {
         /// The Delta table's version.
         delta_version: u64,
     },
+    /// Make a branch that begins as the live side is now.
+    CreateBranch {
+        /// Its name.
+        branch: BranchName,
+    },
+    /// Begin a branch anew as the live side is now.
+    RebaseBranch {
+        /// Its name.
+        branch: BranchName,
+    },
+    /// Make a branch the live side.
+    PromoteBranch {
+        /// Its name.
+        branch: BranchName,
+        /// The amendment that is made by this, if one is.
+        amendment: Option<Made>,
+    },
+    /// Give a branch up.
+    DropBranch {
+        /// Its name.
+        branch: BranchName,
+    },
+    /// Propose a correction.
+    ProposeAmendment {
+        /// The dataset.
+        dataset: DatasetName,
+        /// What it does.
+        edit: Edit,
+        /// How many others have to approve.
+        approvals: u32,
+        /// What it is expected to do.
+        preview: Consequences,
+    },
+    /// Approve a correction.
+    ApproveAmendment {
+        /// Which.
+        amendment: AmendmentId,
+        /// Who approves.
+        approver: String,
+    },
+    /// Publish a dataset anew under other amendments; in a branch.
+    PublishOverlay {
+        /// The dataset.
+        dataset: DatasetName,
+        /// The amendment that makes the difference.
+        amendment: AmendmentId,
+        /// What the amendments make of it.
+        overlaid: Overlaid,
+    },
+    /// Give up contents that nothing needs any more; their files may go afterwards.
+    Vacuum {
+        /// When.
+        now: mainstay_base::Timestamp,
+    },
+    /// Record that a correction was made where its branch is kept.
+    FinishAmendment {
+        /// What was made.
+        made: Made,
+    },
+    /// Record that a correction could not be made, and give its branch up.
+    FailAmendment {
+        /// Which.
+        amendment: AmendmentId,
+        /// Why.
+        error: RunError,
+        /// The runs that it took.
+        runs: Vec<RunId>,
+    },
+    /// Give a correction up.
+    DropAmendment {
+        /// Which.
+        amendment: AmendmentId,
+    },
+}
+
+/// A correction that was made.
+#[derive(Clone, Debug)]
+pub struct Made {
+    /// Which.
+    pub amendment: AmendmentId,
+    /// What it did.
+    pub result: Consequences,
+    /// The runs that it took.
+    pub runs: Vec<RunId>,
+}
+
+/// What amendments make of a dataset's base.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Overlaid {
+    /// The amendments, and where they change anything.
+    pub overlay: Overlay,
+    /// The rows of the touched slices, and those that were brought, by the slice that they are in now.
+    pub rows: BTreeMap<SliceKey, SliceVersion>,
 }
 
 /// A file that was delivered, and what reading it gave.
@@ -109,6 +209,8 @@ pub struct DeliveredFile {
     pub observed: Observed,
     /// The hash of its bytes.
     pub content: Hash,
+    /// How it was read; for a file that could not be read, all that this rests on.
+    pub reading: Hash,
     /// Its rows, staged; or why it could not be read. None if its content was seen to be there already and it was not read.
     pub result: Option<Result<Taken, FileError>>,
 }
@@ -169,6 +271,8 @@ pub enum RefusalKind {
     Conflict,
     /// It makes no sense for the thing as it is.
     Invalid,
+    /// It is not for this person to do.
+    Refused,
 }
 
 /// A refusal: nothing was recorded.

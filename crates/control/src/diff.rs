@@ -6,19 +6,19 @@ use mainstay_model::change::{Action, Change, FieldChange};
 use mainstay_model::resource::{Resource, ResourceKey, Spec};
 use serde_json::Value;
 
-use crate::state::State;
+use crate::state::Line;
 
-/// Returns the changes that make the state's resources the desired ones, by key. A resource that means the same (a query with
+/// Returns the changes that make a side's resources the desired ones, by key. A resource that means the same (a query with
 /// another layout or other comments) does not change.
-pub fn diff(state: &State, desired: &[Resource]) -> Vec<Change> {
+pub fn diff(line: &Line, desired: &[Resource]) -> Vec<Change> {
     let wanted: BTreeMap<ResourceKey, &Resource> = desired.iter().map(|r| (r.key(), r)).collect();
     let mut changes: Vec<Change> = Vec::new();
     for (key, resource) in &wanted {
-        changes.extend(change_of(state, key, Some(resource)));
+        changes.extend(change_of(line, key, Some(resource)));
     }
-    for (key, _, _) in state.declared() {
+    for (key, _, _) in line.declared() {
         if !wanted.contains_key(key) {
-            changes.extend(change_of(state, key, None));
+            changes.extend(change_of(line, key, None));
         }
     }
     changes.sort_by(|a, b| a.resource.cmp(&b.resource));
@@ -26,8 +26,8 @@ pub fn diff(state: &State, desired: &[Resource]) -> Vec<Change> {
 }
 
 /// Returns the change that makes one resource what it should be; none if it is.
-pub(crate) fn change_of(state: &State, key: &ResourceKey, wanted: Option<&Resource>) -> Option<Change> {
-    let held = state.resources.get(key);
+pub(crate) fn change_of(line: &Line, key: &ResourceKey, wanted: Option<&Resource>) -> Option<Change> {
+    let held = line.resources.get(key);
     let number = held.and_then(|h| h.newest()).map_or(0, |g| g.number);
     let now = held.and_then(|h| h.resource());
     let (action, generation) = match (now, wanted) {

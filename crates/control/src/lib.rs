@@ -10,11 +10,13 @@ mod diff;
 mod state;
 mod view;
 
-pub use command::{Command, DeliveredFile, Finish, Refusal, RefusalKind, StagedDataset, StagedSlices, Taken};
-pub use decide::decide;
+pub use command::{
+    Command, DeliveredFile, Finish, Made, Overlaid, Refusal, RefusalKind, StagedDataset, StagedSlices, Taken,
+};
+pub use decide::{base_after_delivery, base_after_run, decide, vacuum};
 pub use diff::{diff, field_changes};
 pub use state::{
-    AppliedEntry, Attempt, Dataset, Generation, Held, PlanEntry, Run, RunStatus, SliceHistory, SourceFile,
-    State, VersionEntry,
+    About, Amendment, AmendmentStatus, AppliedEntry, Attempt, Branch, BranchStatus, Content, Dataset,
+    Generation, Held, Line, PlanEntry, Run, RunStatus, Signed, SliceHistory, SourceFile, State, VersionEntry,
 };
-pub use view::{At, job_of};
+pub use view::{At, Sight, job_of};

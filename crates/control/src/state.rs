@@ -2,59 +2,30 @@
 //!
 //! It is serialised as a snapshot; [`State::FOLD_VERSION`] changes whenever the same facts would fold into something else.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use mainstay_base::{Hash, Timestamp};
 use mainstay_model::change::Change;
-use mainstay_model::dataset::SliceVersion;
 use mainstay_model::delivery::Delivery;
-use mainstay_model::id::{ApplyId, DeliveryId, PlanId, RunId};
-use mainstay_model::resource::{Resource, ResourceKey};
-use mainstay_model::run::{CheckOutcome, Pinned, RunError, RunOutcome, Usage};
-use mainstay_model::schema::Schema;
-use mainstay_model::{DatasetName, SliceKey};
+use mainstay_model::id::{AmendmentId, ApplyId, DeliveryId, PlanId, RunId};
+use mainstay_model::resource::ResourceKey;
+use mainstay_model::{BranchName, DatasetName};
 use serde::{Deserialize, Serialize};
 
+mod amendment;
+mod branch;
+mod dataset;
 mod fold;
+mod line;
 mod pairs;
+mod run;
+mod stored;
 
-/// One generation of a resource.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Generation {
-    /// Its number, from 1.
-    pub number: u64,
-    /// The apply that made it.
-    pub apply: ApplyId,
-    /// The journal's number of that apply.
-    pub seq: u64,
-    /// When.
-    pub time: Timestamp,
-    /// Who applied it.
-    pub actor: String,
-    /// Why, if it was said.
-    pub reason: Option<String>,
-    /// What the resource said; none if it was removed.
-    pub resource: Option<Resource>,
-}
-
-/// A resource with all its generations, the newest last.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Held {
-    /// The generations.
-    pub generations: Vec<Generation>,
-}
-
-impl Held {
-    /// Returns the newest generation.
-    pub fn newest(&self) -> Option<&Generation> {
-        self.generations.last()
-    }
-
-    /// Returns what the resource says now; none if it was removed.
-    pub fn resource(&self) -> Option<&Resource> {
-        self.newest().and_then(|g| g.resource.as_ref())
-    }
-}
+pub use amendment::{Amendment, AmendmentStatus, Signed};
+pub use branch::{About, Branch, BranchStatus};
+pub use dataset::{Content, Dataset, SliceHistory, VersionEntry};
+pub use line::{Generation, Held, Line};
+pub use run::{Attempt, Run, RunStatus};
 
 /// An apply that happened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,6 +42,10 @@ pub struct AppliedEntry {
     pub plan: Option<PlanId>,
     /// The apply that it undid, if it undid one.
     pub reverts: Option<ApplyId>,
+    /// The branch in which it was made; none is the live side.
+    pub branch: Option<BranchName>,
+    /// The branch that was promoted by it, if one was.
+    pub promotes: Option<BranchName>,
     /// What changed: the resources, with the generation that each got.
     pub changed: Vec<(ResourceKey, u64)>,
 }
@@ -86,79 +61,6 @@ pub struct PlanEntry {
     pub changes: Vec<Change>,
 }
 
-/// One version of a dataset.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct VersionEntry {
-    /// Its number, from 1.
-    pub version: u64,
-    /// The journal's number of the publish.
-    pub seq: u64,
-    /// When.
-    pub time: Timestamp,
-    /// The run that made it; none for deliveries.
-    pub run: Option<RunId>,
-    /// The columns at that version.
-    pub schema: Schema,
-}
-
-/// A slice through time.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SliceHistory {
-    /// What its newest content was computed from.
-    pub fingerprint: Option<Hash>,
-    /// Its contents, each with the version from which it holds, the newest last; none is "not there".
-    pub contents: Vec<(u64, Option<SliceVersion>)>,
-}
-
-impl SliceHistory {
-    /// Returns the content at a version.
-    pub fn at(&self, version: u64) -> Option<&SliceVersion> {
-        self.contents
-            .iter()
-            .rev()
-            .find(|(v, _)| *v <= version)
-            .and_then(|(_, c)| c.as_ref())
-    }
-
-    /// Returns the newest content.
-    pub fn newest(&self) -> Option<&SliceVersion> {
-        self.contents.last().and_then(|(_, c)| c.as_ref())
-    }
-
-    /// Returns the version that made the newest content.
-    pub fn since(&self) -> u64 {
-        self.contents.last().map_or(0, |(v, _)| *v)
-    }
-}
-
-/// A dataset: its versions and its slices.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Dataset {
-    /// Its slice columns.
-    pub slice_columns: Vec<String>,
-    /// Its versions, the newest last.
-    pub versions: Vec<VersionEntry>,
-    /// Its slices.
-    #[serde(with = "pairs")]
-    pub slices: BTreeMap<SliceKey, SliceHistory>,
-    /// What it was computed from, if it was computed whole.
-    pub whole: Option<Hash>,
-    /// The version that its Delta log shows, and the Delta version.
-    pub projected: Option<(u64, u64)>,
-}
-
-impl Dataset {
-    /// Returns the newest version; 0 if nothing was published.
-    pub fn version(&self) -> u64 {
-        self.versions.last().map_or(0, |v| v.version)
-    }
-
-    /// Returns the columns now; none if nothing was published.
-    pub fn schema(&self) -> Option<&Schema> {
-        self.versions.last().map(|v| &v.schema)
-    }
-}
-
 /// A file of a source, as last seen.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SourceFile {
@@ -170,114 +72,31 @@ pub struct SourceFile {
     pub time: Timestamp,
     /// The delivery whose rows are in the dataset, with the hash of its content; none if this file brought none.
     pub active: Option<(DeliveryId, Hash)>,
-}
-
-/// An attempt of a run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Attempt {
-    /// Its number, from 1.
-    pub number: u32,
-    /// When it started.
-    pub started: Timestamp,
-    /// Why it failed, if it did.
-    pub error: Option<RunError>,
-    /// When it ended.
-    pub ended: Option<Timestamp>,
-    /// What it used.
-    pub usage: Usage,
-}
-
-/// Where a run stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RunStatus {
-    /// Recorded, no attempt is going on.
-    Waiting {
-        /// When the next attempt may start.
-        from: Timestamp,
-    },
-    /// An attempt is going on.
-    Running,
-    /// It ended.
-    Ended(RunOutcome),
-}
-
-/// A run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Run {
-    /// What it depends on.
-    pub pinned: Pinned,
-    /// Why it was wanted.
-    pub because: String,
-    /// Where it stands.
-    pub status: RunStatus,
-    /// The journal's number of its record.
-    pub seq: u64,
-    /// Who asked for it.
-    pub actor: String,
-    /// When it was recorded.
-    pub recorded: Timestamp,
-    /// When it ended.
-    pub ended: Option<Timestamp>,
-    /// Its attempts.
-    pub attempts: Vec<Attempt>,
-    /// Why it did not succeed.
-    pub error: Option<RunError>,
-    /// How its checks ended.
-    pub checks: Vec<CheckOutcome>,
-    /// The run whose result it took; none if it computed.
-    pub reused_from: Option<RunId>,
-    /// Whether someone asked for it to stop.
-    pub cancel: bool,
-    /// The slices that it published or confirmed.
-    pub slices: Vec<SliceKey>,
-    /// The version of its dataset that it made.
-    pub published: Option<u64>,
-}
-
-impl Run {
-    /// Returns what all its attempts used together.
-    pub fn usage(&self) -> Usage {
-        let mut sum = Usage::default();
-        for u in self.attempts.iter().map(|a| &a.usage) {
-            sum.cpu += u.cpu;
-            sum.wall_us = sum.wall_us.saturating_add(u.wall_us);
-            sum.peak_memory = sum.peak_memory.max(u.peak_memory);
-            sum.spilled += u.spilled;
-            for (from, to) in [(&u.read, &mut sum.read), (&u.written, &mut sum.written)] {
-                for (name, amount) in from {
-                    let total = to.entry(name.clone()).or_default();
-                    total.rows += amount.rows;
-                    total.bytes += amount.bytes;
-                }
-            }
-        }
-        sum
-    }
+    /// How those rows were read; none if there are none, or if that was not recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reading: Option<Hash>,
 }
 
 /// Everything that is known.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "stored::Stored", from = "stored::Stored")]
 pub struct State {
     /// The last fact that is in it.
     pub seq: u64,
-    /// The resources, the removed ones too.
-    pub resources: BTreeMap<ResourceKey, Held>,
+    /// The live side.
+    pub main: Line,
+    /// The branches, those that ended too.
+    pub branches: BTreeMap<BranchName, Branch>,
     /// The applies.
-    #[serde(with = "pairs")]
     pub applies: BTreeMap<ApplyId, AppliedEntry>,
     /// The newest plans.
-    #[serde(with = "pairs")]
     pub plans: BTreeMap<PlanId, PlanEntry>,
-    /// The datasets.
-    pub datasets: BTreeMap<DatasetName, Dataset>,
     /// By source, its files.
     pub sources: BTreeMap<DatasetName, BTreeMap<String, SourceFile>>,
     /// The runs that are not ended, and the newest of those that are.
-    #[serde(with = "pairs")]
     pub runs: BTreeMap<RunId, Run>,
-    /// By job, the last run that succeeded.
-    pub last_good: BTreeMap<DatasetName, RunId>,
+    /// The amendments.
+    pub amendments: BTreeMap<AmendmentId, Amendment>,
     /// The highest plan number given out.
     pub last_plan: u64,
     /// The highest delivery number given out.
@@ -288,7 +107,7 @@ pub struct State {
 
 impl State {
     /// What a snapshot is marked with: a change of the fold or of this shape makes a new number, and old snapshots are not used.
-    pub const FOLD_VERSION: u32 = 2;
+    pub const FOLD_VERSION: u32 = 4;
 
     /// How many ended runs are kept in the state; older ones are in the journal.
     pub const RUNS_KEPT: usize = 10_000;
@@ -296,16 +115,39 @@ impl State {
     /// How many plans are kept for `apply PLAN`.
     pub const PLANS_KEPT: usize = 100;
 
-    /// Returns the last apply.
+    /// Returns the last apply, on whichever side.
     pub fn last_apply(&self) -> Option<ApplyId> {
         self.applies.keys().next_back().copied()
     }
 
-    /// Returns the resources that are declared now, by key.
-    pub fn declared(&self) -> impl Iterator<Item = (&ResourceKey, &Generation, &Resource)> {
-        self.resources
-            .iter()
-            .filter_map(|(k, h)| Some((k, h.newest()?, h.resource()?)))
+    /// Returns a side: the live one, or a branch that there is and that was not dropped.
+    pub fn line(&self, branch: Option<&BranchName>) -> Option<&Line> {
+        match branch {
+            None => Some(&self.main),
+            Some(name) => match self.branches.get(name)? {
+                b if b.about.status == BranchStatus::Dropped => None,
+                // An amendment publishes each dataset once, so that its branch's versions are the live side's.
+                b if b.about.status == BranchStatus::Promoted && name.is_of_amendment() => Some(&self.main),
+                b => Some(&b.line),
+            },
+        }
+    }
+
+    /// Returns the paths of all files of a dataset that anything refers to: any version on any side, what lies under
+    /// amendments, and the rows that amendments bring.
+    pub fn files_of(&self, name: &DatasetName) -> BTreeSet<String> {
+        let lines = self.branches.values().flat_map(|b| [&b.line, &b.former]);
+        let held = lines
+            .chain([&self.main])
+            .filter_map(|line| line.dataset(name))
+            .flat_map(|d| [Some(d), d.base.as_deref()].into_iter().flatten());
+        let contents = held.flat_map(|d| d.slices.values().flat_map(|h| &h.contents));
+        let published = contents.flat_map(|c| c.files.iter().flat_map(|v| &v.files));
+        let amendments = self.amendments.values().filter(|a| a.dataset == *name);
+        let brought = amendments
+            .filter_map(|a| a.edit.brought())
+            .flat_map(|b| b.files.iter().map(|(_, f)| f));
+        published.chain(brought).map(|f| f.path.clone()).collect()
     }
 
     /// Serialises the state for a snapshot.

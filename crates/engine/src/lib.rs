@@ -17,6 +17,7 @@ mod diagnose;
 mod engine;
 mod error;
 pub mod exact;
+mod examine;
 mod memory;
 mod output;
 mod query;
@@ -27,6 +28,7 @@ mod spill;
 mod stage;
 mod table;
 mod usage;
+mod whole;
 
 pub use assignment::{Assignment, Finished, Mounted, Output, Progress};
 pub use cancel::CancelToken;

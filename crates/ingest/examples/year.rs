@@ -70,6 +70,9 @@ fn main() -> Result<(), Any> {
             expression,
         }],
         on_schema_change: OnSchemaChange::Refuse,
+        approve: 0,
+        retain: None,
+        on_redelivery: mainstay_model::spec::OnRedelivery::Apply,
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)

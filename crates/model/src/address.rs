@@ -3,7 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::id::{ApplyId, DeliveryId, PlanId, RunId};
+use crate::branch::BranchName;
+use crate::id::{AmendmentId, ApplyId, DeliveryId, PlanId, RunId};
 use crate::name::DatasetName;
 use crate::resource::ResourceKey;
 use crate::slice::{SliceKey, compare_values};
@@ -21,6 +22,10 @@ pub enum Address {
     Delivery(DeliveryId),
     /// `apply/41`.
     Apply(ApplyId),
+    /// An amendment.
+    Amendment(AmendmentId),
+    /// A branch.
+    Branch(BranchName),
     /// `source/air.flights`, `check/air.daily_delays:not_null`.
     Resource(ResourceKey),
 }
@@ -97,6 +102,8 @@ impl fmt::Display for Address {
             Self::Plan(id) => write!(f, "plan/{id}"),
             Self::Delivery(id) => write!(f, "delivery/{id}"),
             Self::Apply(id) => write!(f, "apply/{id}"),
+            Self::Amendment(id) => write!(f, "amendment/{id}"),
+            Self::Branch(name) => write!(f, "branch/{name}"),
             Self::Resource(key) => key.fmt(f),
         }
     }
@@ -120,6 +127,8 @@ impl FromStr for Address {
             "plan" => return rest.parse().map(Self::Plan).map_err(|_| bad()),
             "delivery" => return rest.parse().map(Self::Delivery).map_err(|_| bad()),
             "apply" => return rest.parse().map(Self::Apply).map_err(|_| bad()),
+            "amendment" => return rest.parse().map(Self::Amendment).map_err(|_| bad()),
+            "branch" => return rest.parse().map(Self::Branch).map_err(|_| bad()),
             "project" | "source" | "job" | "check" => {
                 return s.parse().map(Self::Resource).map_err(|_| bad());
             }
@@ -135,12 +144,24 @@ impl FromStr for Address {
         if let Ok(id) = rest.parse() {
             return Ok(Self::Delivery(id));
         }
+        if let Ok(id) = rest.parse() {
+            return Ok(Self::Amendment(id));
+        }
         let (name, selection) = match rest.split_once('@') {
             None => (rest, Selection::All),
             Some((_, "")) => return Err(bad()),
             Some((name, slices)) => (name, selection(slices).ok_or_else(bad)?),
         };
         Ok(Self::Dataset(name.parse().map_err(|_| bad())?, selection))
+    }
+}
+
+impl FromStr for Selection {
+    type Err = BadAddress;
+
+    /// Reads what stands after `@` in an address.
+    fn from_str(s: &str) -> Result<Self, BadAddress> {
+        selection(s).ok_or_else(|| BadAddress(s.to_owned()))
     }
 }
 
@@ -175,6 +196,8 @@ mod tests {
             "plan/P-9",
             "apply/41",
             "delivery/D-2",
+            "amendment/A-7",
+            "branch/fix-delays",
             "source/air.flights",
             "check/air.x:not_null",
         ] {

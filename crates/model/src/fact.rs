@@ -3,13 +3,15 @@
 //! The kind and the version of a fact stand in the journal's header, the rest is its body, JSON. Additive optional fields need
 //! no new version; anything else does, and a step in [`crate::upcast`].
 
-use mainstay_base::{Hash, MultisetHash, Timestamp};
+use mainstay_base::{Bytes, Hash, MultisetHash, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::amendment::{Consequences, Edit, Overlay};
+use crate::branch::BranchName;
 use crate::change::Change;
 use crate::dataset::SliceVersion;
 use crate::delivery::Delivery;
-use crate::id::{ApplyId, DeliveryId, PlanId, RunId};
+use crate::id::{AmendmentId, ApplyId, DeliveryId, PlanId, RunId};
 use crate::name::DatasetName;
 use crate::run::{CheckOutcome, Pinned, RunError, RunOutcome, Usage};
 use crate::schema::Schema;
@@ -37,6 +39,12 @@ pub struct Applied {
     /// The apply that this one undoes, if it undoes one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reverts: Option<ApplyId>,
+    /// The branch whose resources these are; none is the live side.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub branch: Option<BranchName>,
+    /// The branch that was promoted by this, if one was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub promotes: Option<BranchName>,
     /// What changed.
     pub changes: Vec<Change>,
 }
@@ -59,6 +67,27 @@ pub struct PublishedSlice {
     /// Its new content; none if the content is what it was (the recomputation confirmed it).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content: Option<SliceVersion>,
+    /// The run that computed it, where that is not the run that publishes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<RunId>,
+}
+
+/// Which side of an amended dataset a publish is about.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Layer {
+    /// What everybody reads.
+    #[default]
+    Shown,
+    /// What was delivered or computed, before the amendments.
+    Base,
+}
+
+impl Layer {
+    /// Says whether it is what everybody reads.
+    pub const fn is_shown(&self) -> bool {
+        matches!(self, Self::Shown)
+    }
 }
 
 /// One dataset in a publish.
@@ -80,6 +109,12 @@ pub struct PublishedDataset {
     /// What the dataset was computed from, if it was computed whole.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub whole: Option<Hash>,
+    /// Which side of an amended dataset this is.
+    #[serde(default, skip_serializing_if = "Layer::is_shown")]
+    pub layer: Layer,
+    /// The amendments under which it stands now; none if they are what they were.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub overlay: Option<Overlay>,
 }
 
 /// The pointers of datasets moved, all together: the commit.
@@ -93,6 +128,15 @@ pub struct Published {
     pub deliveries: Vec<DeliveryId>,
     /// The datasets.
     pub datasets: Vec<PublishedDataset>,
+    /// The branch whose pointers move; none is the live side.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub branch: Option<BranchName>,
+    /// The amendment that is made or becomes visible by this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub amendment: Option<AmendmentId>,
+    /// The branch that becomes the live side by this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub promotes: Option<BranchName>,
 }
 
 /// A publish reached a table's Delta log.
@@ -170,6 +214,105 @@ pub struct CancelRequested {
     pub run: RunId,
 }
 
+/// A branch was made: it begins as the live side is now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BranchCreated {
+    /// Its name.
+    pub branch: BranchName,
+}
+
+/// A branch begins anew as the live side is now; what it declares stays, what it computed is kept for reuse.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BranchRebased {
+    /// Its name.
+    pub branch: BranchName,
+}
+
+/// A branch became the live side, by what stands in the same frame.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BranchPromoted {
+    /// Its name.
+    pub branch: BranchName,
+}
+
+/// A branch was given up.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BranchDropped {
+    /// Its name.
+    pub branch: BranchName,
+}
+
+/// A correction was proposed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AmendmentProposed {
+    /// Its id.
+    pub amendment: AmendmentId,
+    /// The dataset that it is about.
+    pub dataset: DatasetName,
+    /// The branch in which it is to hold; none is the live side.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub branch: Option<BranchName>,
+    /// What it does.
+    pub edit: Edit,
+    /// How many others have to approve.
+    #[serde(default)]
+    pub approvals: u32,
+    /// What it was expected to do.
+    pub preview: Consequences,
+}
+
+/// Somebody else approved a correction.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AmendmentApproved {
+    /// Which.
+    pub amendment: AmendmentId,
+}
+
+/// A correction holds, everywhere: what it changed became visible in the same frame.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AmendmentApplied {
+    /// Which.
+    pub amendment: AmendmentId,
+    /// What it did.
+    pub result: Consequences,
+    /// The runs that it took.
+    pub runs: Vec<RunId>,
+}
+
+/// A correction could not be made; nothing of it was published.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AmendmentFailed {
+    /// Which.
+    pub amendment: AmendmentId,
+    /// Why.
+    pub error: RunError,
+    /// The runs that it took.
+    pub runs: Vec<RunId>,
+}
+
+/// A correction that does not hold was given up.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AmendmentDropped {
+    /// Which.
+    pub amendment: AmendmentId,
+}
+
+/// Contents that nothing needs any more were given up; their files go after this.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Vacuumed {
+    /// The dataset.
+    pub dataset: DatasetName,
+    /// The contents of what everybody read: slices, each with the versions that made them.
+    pub shown: Vec<(SliceKey, Vec<u64>)>,
+    /// The same of what lay under amendments.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub base: Vec<(SliceKey, Vec<u64>)>,
+    /// How many files go.
+    pub files: u64,
+    /// How many bytes that frees.
+    pub bytes: Bytes,
+}
+
 /// The digest of a dataset as its table would be read; what a projection is compared with.
 pub type TableDigest = MultisetHash;
 
@@ -239,8 +382,12 @@ facts! {
     Delivered = "delivery.recorded", 1, |f| f.delivery.source.to_string();
     /// See [`Published`].
     Published = "dataset.published", 1, |f| match f.datasets.as_slice() {
-        [one] => one.dataset.to_string(),
-        _ => f.run.map_or_else(String::new, |r| format!("run/{r}")),
+        [first, rest @ ..] if rest.iter().all(|d| d.dataset == first.dataset) => first.dataset.to_string(),
+        _ => match (f.run, f.amendment) {
+            (Some(run), _) => format!("run/{run}"),
+            (None, Some(amendment)) => format!("amendment/{amendment}"),
+            (None, None) => f.promotes.as_ref().map_or_else(String::new, |b| format!("branch/{b}")),
+        },
     };
     /// See [`Projected`].
     Projected = "delta.projected", 1, |f| f.dataset.to_string();
@@ -254,4 +401,24 @@ facts! {
     RunFinished = "run.finished", 2, |f| format!("run/{}", f.run);
     /// See [`CancelRequested`].
     CancelRequested = "run.cancel_requested", 1, |f| format!("run/{}", f.run);
+    /// See [`BranchCreated`].
+    BranchCreated = "branch.created", 1, |f| format!("branch/{}", f.branch);
+    /// See [`BranchRebased`].
+    BranchRebased = "branch.rebased", 1, |f| format!("branch/{}", f.branch);
+    /// See [`BranchPromoted`].
+    BranchPromoted = "branch.promoted", 1, |f| format!("branch/{}", f.branch);
+    /// See [`BranchDropped`].
+    BranchDropped = "branch.dropped", 1, |f| format!("branch/{}", f.branch);
+    /// See [`AmendmentProposed`].
+    AmendmentProposed = "amendment.proposed", 1, |f| format!("amendment/{}", f.amendment);
+    /// See [`AmendmentApproved`].
+    AmendmentApproved = "amendment.approved", 1, |f| format!("amendment/{}", f.amendment);
+    /// See [`AmendmentApplied`].
+    AmendmentApplied = "amendment.applied", 1, |f| format!("amendment/{}", f.amendment);
+    /// See [`AmendmentFailed`].
+    AmendmentFailed = "amendment.failed", 1, |f| format!("amendment/{}", f.amendment);
+    /// See [`Vacuumed`].
+    Vacuumed = "data.vacuumed", 1, |f| f.dataset.to_string();
+    /// See [`AmendmentDropped`].
+    AmendmentDropped = "amendment.dropped", 1, |f| format!("amendment/{}", f.amendment);
 }

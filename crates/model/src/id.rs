@@ -20,3 +20,9 @@ mainstay_base::id!(
     ApplyId,
     ""
 );
+
+mainstay_base::id!(
+    /// A correction of data: `A-7`.
+    AmendmentId,
+    "A-"
+);

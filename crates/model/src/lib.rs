@@ -4,6 +4,8 @@
 //! or HTTP. What is stored (facts) has a version and is up-cast when it is read, never rewritten.
 
 pub mod address;
+pub mod amendment;
+pub mod branch;
 pub mod change;
 pub mod dataset;
 pub mod delivery;
@@ -19,9 +21,11 @@ pub mod spec;
 pub mod upcast;
 
 pub use address::{Address, Selection};
+pub use amendment::{Edit, Overlay};
+pub use branch::BranchName;
 pub use dataset::{DataFile, SliceVersion};
 pub use fact::Fact;
-pub use id::{ApplyId, DeliveryId, PlanId, RunId};
+pub use id::{AmendmentId, ApplyId, DeliveryId, PlanId, RunId};
 pub use name::{DEFAULT_ACCOUNT, DatasetName};
 pub use resource::{Kind, Resource, ResourceKey};
 pub use schema::{Column, ColumnType, Schema};

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use mainstay_base::{Bytes, CpuTime, Hash, Rows, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::branch::BranchName;
 use crate::name::DatasetName;
 use crate::slice::SliceKey;
 use crate::spec::{Reads, Severity};
@@ -35,6 +36,9 @@ pub struct Input {
 pub struct Pinned {
     /// The job, which is named as its dataset.
     pub job: DatasetName,
+    /// The branch in which it runs; none is the live side.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub branch: Option<BranchName>,
     /// The job's generation.
     pub generation: u64,
     /// The hash of the query's normal form.

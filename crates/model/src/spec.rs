@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use mainstay_base::Hash;
+use mainstay_base::hash::Hasher;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -92,6 +93,72 @@ pub struct SourceSpec {
     /// What happens when a file's columns differ.
     #[serde(default)]
     pub on_schema_change: OnSchemaChange,
+    /// How many others have to approve an amendment of its data.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub approve: u32,
+    /// Which versions are kept; all if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retain: Option<Retain>,
+    /// What happens to a delivery after which an amendment would change other rows than it did.
+    #[serde(default, skip_serializing_if = "OnRedelivery::is_apply")]
+    pub on_redelivery: OnRedelivery,
+}
+
+/// What a source does when its amendments meet other rows after a delivery than before.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OnRedelivery {
+    /// The amendments are applied, and it is said.
+    #[default]
+    Apply,
+    /// The files are set aside until somebody agrees.
+    Ask,
+}
+
+impl OnRedelivery {
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "serde calls it with a reference"
+    )]
+    const fn is_apply(&self) -> bool {
+        matches!(self, Self::Apply)
+    }
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde calls it with a reference"
+)]
+const fn is_zero(n: &u32) -> bool {
+    *n == 0
+}
+
+/// Which versions of a dataset are kept: those that any of these keeps. What everybody reads now is always kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Retain {
+    /// So many of the newest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub versions: Option<u64>,
+    /// Those that everybody read within so many milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub age_ms: Option<u64>,
+}
+
+impl SourceSpec {
+    /// Returns the hash of what it says about how a file becomes rows in slices. Files that were read under another one are
+    /// read again; where they are, and what happens to those that differ, is not part of it.
+    pub fn reading(&self) -> Hash {
+        let mut hasher = Hasher::new("mainstay source reading 1");
+        let mut say = |text: serde_json::Result<Vec<u8>>| {
+            hasher.field(&text.unwrap_or_default());
+        };
+        say(serde_json::to_vec(&self.format));
+        say(serde_json::to_vec(&self.null));
+        say(serde_json::to_vec(&self.delimiter.unwrap_or(',')));
+        say(serde_json::to_vec(&self.columns));
+        say(serde_json::to_vec(&self.slice));
+        hasher.finish()
+    }
 }
 
 /// How often and how patiently a job is tried again.
@@ -130,6 +197,9 @@ pub struct JobSpec {
     /// How long one attempt may take, in milliseconds; an hour if left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time_limit_ms: Option<u64>,
+    /// Which versions are kept; all if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retain: Option<Retain>,
     /// What was found out about the query when it was planned.
     pub compiled: Compiled,
 }

@@ -34,11 +34,11 @@ impl Datasets for WithNew<'_> {
             .or_else(|| new.then_some(MultisetHash::EMPTY))
     }
 
-    fn computed(&self, name: &DatasetName) -> Box<dyn Iterator<Item = (&SliceKey, Hash)> + '_> {
+    fn computed(&self, name: &DatasetName) -> Box<dyn Iterator<Item = (&SliceKey, &[Hash])> + '_> {
         self.datasets.computed(name)
     }
 
-    fn whole(&self, name: &DatasetName) -> Option<Hash> {
+    fn whole(&self, name: &DatasetName) -> &[Hash] {
         self.datasets.whole(name)
     }
 }

@@ -19,11 +19,12 @@ pub trait Datasets {
     /// Returns the digest of one slice, if it is there.
     fn slice(&self, name: &DatasetName, slice: &SliceKey) -> Option<MultisetHash>;
 
-    /// Returns the slices of a dataset that were computed, in order, with what from; also those that came out empty.
-    fn computed(&self, name: &DatasetName) -> Box<dyn Iterator<Item = (&SliceKey, Hash)> + '_>;
+    /// Returns the slices of a dataset that were computed, in order, with what their content is known to come from; also those
+    /// that came out empty.
+    fn computed(&self, name: &DatasetName) -> Box<dyn Iterator<Item = (&SliceKey, &[Hash])> + '_>;
 
-    /// Returns what a dataset was computed from, if it was computed whole.
-    fn whole(&self, name: &DatasetName) -> Option<Hash>;
+    /// Returns what a dataset is known to come from, if it was computed whole.
+    fn whole(&self, name: &DatasetName) -> &[Hash];
 }
 
 /// What the planner needs to know of a job.
@@ -106,10 +107,10 @@ fn everything(job: &Job, datasets: &dyn Datasets) -> Vec<(DatasetName, InputDige
 fn stale_whole(job: &Job, datasets: &dyn Datasets) -> Option<Stale> {
     let wanted = whole_fingerprint(job.code, &job.slice_columns, &everything(job, datasets));
     let held = datasets.whole(&job.dataset);
-    (held != Some(wanted)).then(|| Stale {
+    (!held.contains(&wanted)).then(|| Stale {
         dataset: job.dataset.clone(),
         slices: StaleSlices::Whole,
-        because: if held.is_none() {
+        because: if held.is_empty() {
             Because::New
         } else {
             Because::Changed
@@ -132,9 +133,9 @@ fn stale_slices(
         while held.next_if(|(s, _)| s < slice).is_some() {}
         let known = held
             .next_if(|(s, _)| s == slice)
-            .map(|(_, fingerprint)| fingerprint);
+            .map(|(_, fingerprints)| fingerprints);
         let stale = match known {
-            Some(known) => known != slice_fingerprint(job.code, &resolution.digests(i)),
+            Some(known) => !known.contains(&slice_fingerprint(job.code, &resolution.digests(i))),
             // A slice that would be computed from nothing has nothing in it.
             None => candidates.has_source(i, &resolution),
         };

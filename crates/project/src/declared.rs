@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use mainstay_model::resource::Spec;
-use mainstay_model::spec::{CheckSpec, Compiled, JobSpec, Retries, SourceSpec};
+use mainstay_model::spec::{CheckSpec, Compiled, JobSpec, Retain, Retries, SourceSpec};
 use mainstay_model::{DatasetName, Resource};
 
 use crate::place::{Place, Spanned, Text};
@@ -102,6 +102,8 @@ pub struct DeclaredJob {
     pub retries: Retries,
     /// How long one attempt may take, in milliseconds.
     pub time_limit_ms: Option<u64>,
+    /// Which versions are kept.
+    pub retain: Option<Retain>,
 }
 
 impl DeclaredJob {
@@ -113,6 +115,7 @@ impl DeclaredJob {
             slice: self.slice.iter().map(|s| s.value.clone()).collect(),
             retries: self.retries,
             time_limit_ms: self.time_limit_ms,
+            retain: self.retain,
             compiled,
         };
         let name = self.dataset.value.to_string();

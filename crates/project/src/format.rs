@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use mainstay_model::DatasetName;
 use mainstay_model::schema::ColumnType;
-use mainstay_model::spec::{Format, OnSchemaChange};
+use mainstay_model::spec::{Format, OnRedelivery, OnSchemaChange};
 use schemars::generate::SchemaSettings;
 use schemars::transform::RecursiveTransform;
 use schemars::{JsonSchema, Schema};
@@ -120,6 +120,14 @@ pub struct Source {
     pub columns: Option<BTreeMap<Named, ColumnType>>,
     /// What is done with a file whose columns are others; `refuse` if left out.
     pub on_schema_change: Option<OnSchemaChange>,
+    /// How many others have to approve an amendment of its data; none if left out.
+    #[schemars(range(min = 0, max = 10))]
+    pub approve: Option<u32>,
+    /// Which versions are kept, `{ versions = 10, age = "30 days" }`: those that any of the two keeps; all if left out.
+    pub retain: Option<Retain>,
+    /// What is done with a delivery after which amendments would change other rows than before: `apply`, which is what holds
+    /// if left out, changes them and says so; `ask` sets its files aside until somebody agrees.
+    pub on_redelivery: Option<OnRedelivery>,
     /// What a CSV file writes for NULL, besides nothing.
     #[schemars(length(min = 1))]
     pub null: Option<Vec<String>>,
@@ -152,6 +160,8 @@ pub struct Job {
     pub retries: Option<Retries>,
     /// How long one attempt may take: `"10 min"`; an hour if left out.
     pub time_limit: Option<Duration>,
+    /// Which versions are kept, `{ versions = 10, age = "30 days" }`: those that any of the two keeps; all if left out.
+    pub retain: Option<Retain>,
     /// Conditions that the dataset must meet before it is published.
     pub checks: Option<Checks>,
 }
@@ -173,6 +183,8 @@ pub struct JobSettings {
     pub retries: Option<Retries>,
     /// How long one attempt may take: `"10 min"`; an hour if left out.
     pub time_limit: Option<Duration>,
+    /// Which versions are kept, `{ versions = 10, age = "30 days" }`: those that any of the two keeps; all if left out.
+    pub retain: Option<Retain>,
     /// Conditions that the dataset must meet before it is published.
     pub checks: Option<Checks>,
 }
@@ -225,6 +237,17 @@ pub enum SliceExpressions {
     Several(#[schemars(length(min = 1))] Vec<Named>),
     /// Columns by the SQL expressions over delivered columns that make them: `{ day = "make_date(year, month, day)" }`.
     Made(#[schemars(extend("minProperties" = 1))] BTreeMap<Named, Named>),
+}
+
+/// Which versions of a dataset are kept.
+#[derive(Debug, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct Retain {
+    /// So many of the newest.
+    #[schemars(range(min = 1))]
+    pub versions: Option<u64>,
+    /// Those that everybody read within this time: `"30 days"`.
+    pub age: Option<Duration>,
 }
 
 /// How often a job is tried again.

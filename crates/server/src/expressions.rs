@@ -4,9 +4,10 @@
 
 use std::collections::BTreeMap;
 
-use mainstay_control::State;
+use mainstay_control::Sight;
 use mainstay_model::relation::Values;
 use mainstay_model::resource::{Resource, Spec};
+use mainstay_model::spec::JobSpec;
 use mainstay_model::{Column, DatasetName, Schema, SliceKey};
 use mainstay_planner::{Expressions, SliceValues};
 use mainstay_sql::SliceTable;
@@ -19,7 +20,7 @@ pub(crate) struct SliceColumns(BTreeMap<DatasetName, Vec<Column>>);
 
 impl SliceColumns {
     /// Those of a state, with jobs as these resources declare them.
-    pub(crate) fn of<'a>(state: &State, resources: impl IntoIterator<Item = &'a Resource>) -> Self {
+    pub(crate) fn of<'a>(state: &Sight<'_>, resources: impl IntoIterator<Item = &'a Resource>) -> Self {
         let mut all = BTreeMap::new();
         for (name, dataset) in &state.datasets {
             if let Some(schema) = dataset.schema() {
@@ -46,8 +47,13 @@ impl SliceColumns {
     }
 
     /// Those of a state.
-    pub(crate) fn now(state: &State) -> Self {
+    pub(crate) fn now(state: &Sight<'_>) -> Self {
         Self::of(state, state.declared().map(|(_, _, r)| r))
+    }
+
+    /// Takes a job as a recorded spec declares it.
+    pub(crate) fn declare(&mut self, job: &DatasetName, spec: &JobSpec) {
+        self.0.insert(job.clone(), columns(&spec.compiled.columns, &spec.slice));
     }
 }
 

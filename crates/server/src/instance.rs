@@ -1,5 +1,6 @@
 //! An open home with its project.
 
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -8,11 +9,11 @@ use std::time::Duration;
 use mainstay_api::{Error, ErrorKind, Progress};
 use mainstay_base::{Bytes, Clock, SystemClock};
 use mainstay_catalog::Projector;
-use mainstay_control::{Command, State};
+use mainstay_control::{Command, Sight};
 use mainstay_engine::{Engine, EngineConfig};
 use mainstay_model::resource::{Kind, ResourceKey, Spec};
 use mainstay_model::spec::ProjectSpec;
-use mainstay_model::{DEFAULT_ACCOUNT, DatasetName};
+use mainstay_model::{BranchName, DEFAULT_ACCOUNT, DatasetName};
 use mainstay_storage::Store;
 
 use crate::error;
@@ -36,6 +37,8 @@ pub struct Options {
     pub project: Option<PathBuf>,
     /// Whether it may change anything.
     pub access: Access,
+    /// The branch that is worked in; none is the live side.
+    pub branch: Option<BranchName>,
     /// How long to wait for another writer; not at all if `None`.
     pub wait: Option<Duration>,
     /// Who acts.
@@ -53,9 +56,24 @@ pub(crate) struct Tables {
 /// Who watches the work.
 pub(crate) type Watch<'a> = &'a (dyn Fn(Progress) + Sync);
 
-/// An open home with its project.
-#[derive(Debug)]
+/// An open home with its project, seen from one side: the live one, or a branch.
+#[derive(Clone, Debug)]
 pub struct Instance {
+    shared: Arc<Shared>,
+    pub(crate) branch: Option<BranchName>,
+}
+
+impl Deref for Instance {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.shared
+    }
+}
+
+/// What all sides of an open home share.
+#[derive(Debug)]
+pub struct Shared {
     pub(crate) options: Options,
     pub(crate) clock: Arc<dyn Clock>,
     ledger: Mutex<Ledger>,
@@ -85,7 +103,8 @@ impl Instance {
             .thread_name("mainstay-io")
             .build()
             .map_err(|e| error::file("start threads for", &options.home, &e))?;
-        let instance = Self {
+        let branch = options.branch.clone();
+        let shared = Shared {
             options,
             clock,
             ledger: Mutex::new(ledger),
@@ -94,6 +113,20 @@ impl Instance {
             leavings: AtomicBool::new(false),
             runtime,
         };
+        let instance = Self {
+            shared: Arc::new(shared),
+            branch,
+        };
+        if let Some(name) = &instance.branch
+            && instance.ledger().state().line(Some(name)).is_none()
+        {
+            return Err(Error::new(
+                ErrorKind::NotFound,
+                "MS0401",
+                format!("there is no branch `{name}`"),
+            )
+            .help(format!("mainstay branch create {name} makes it")));
+        }
         if instance.options.access == Access::Write {
             instance.recover()?;
         }
@@ -133,13 +166,26 @@ impl Instance {
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Looks at the state; for short looks, since nothing can be recorded meanwhile.
-    pub(crate) fn with<T>(&self, look: impl FnOnce(&State) -> T) -> T {
-        look(self.ledger().state())
+    /// Returns the same home, seen from another side.
+    pub(crate) fn on(&self, branch: Option<BranchName>) -> Self {
+        Self {
+            shared: Arc::clone(&self.shared),
+            branch,
+        }
+    }
+
+    /// Looks at the state from this side; for short looks, since nothing can be recorded meanwhile. A branch that was dropped
+    /// is seen as the live side.
+    pub(crate) fn with<T>(&self, look: impl FnOnce(&Sight<'_>) -> T) -> T {
+        let ledger = self.ledger();
+        let state = ledger.state();
+        let sight = Sight::of(state, self.branch.as_ref()).unwrap_or_else(|| Sight::live(state));
+        look(&sight)
     }
 
     pub(crate) fn submit(&self, command: Command) -> Result<Recorded, Error> {
-        self.ledger().submit(&self.options.context, command)
+        self.ledger()
+            .submit(&self.options.context, self.branch.as_ref(), command)
     }
 
     /// Returns the project's settings as applied.
@@ -214,7 +260,7 @@ impl Instance {
 
     /// Returns the resource of a kind and name, as applied.
     pub(crate) fn resource(&self, key: &ResourceKey) -> Option<mainstay_model::Resource> {
-        self.with(|state| state.resources.get(key).and_then(|h| h.resource()).cloned())
+        self.with(|sight| sight.resource(key).cloned())
     }
 
     pub(crate) fn parallel(&self) -> usize {
@@ -226,15 +272,28 @@ impl Instance {
         if let Some(engine) = self.engine.get() {
             return Ok(engine);
         }
+        let engine = self.engine_with(cores())?;
+        Ok(self.engine.get_or_init(|| engine))
+    }
+}
+
+impl Instance {
+    /// Makes an engine that computes with so many threads.
+    pub(crate) fn engine_with(&self, threads: usize) -> Result<Engine, Error> {
+        self.engine_like(threads, None)
+    }
+
+    /// Makes an engine that computes with so many threads and so much memory; as the project says if left out.
+    pub(crate) fn engine_like(&self, threads: usize, memory: Option<Bytes>) -> Result<Engine, Error> {
         let settings = self.settings();
+        let usual = || Bytes(settings.memory.unwrap_or_else(memory_default));
         let config = EngineConfig {
-            memory_limit: Bytes(settings.memory.unwrap_or_else(memory_default)),
+            memory_limit: memory.unwrap_or_else(usual),
             spill_dir: self.options.home.join("spill"),
             spill_limit: Bytes(settings.spill.unwrap_or(100_000_000_000)),
-            threads: cores(),
+            threads: threads.max(1),
         };
-        let engine = Engine::new(config).map_err(|e| error::defect("start the engine", &e))?;
-        Ok(self.engine.get_or_init(|| engine))
+        Engine::new(config).map_err(|e| error::defect("start the engine", &e))
     }
 }
 

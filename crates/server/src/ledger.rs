@@ -8,6 +8,7 @@ use mainstay_api::Error;
 use mainstay_base::Clock;
 use mainstay_control::{Command, State, decide};
 use mainstay_journal::{Draft, Journal, OpenOptions, Repair, SigningKey, SqliteStore};
+use mainstay_model::BranchName;
 use mainstay_model::fact::Fact;
 use mainstay_model::upcast;
 
@@ -122,9 +123,14 @@ impl Ledger {
     }
 
     /// Decides commands together, records what was decided in one frame, and folds it. Nothing is recorded if one is refused.
-    pub(crate) fn submit(&mut self, context: &Context, command: Command) -> Result<Recorded, Error> {
+    pub(crate) fn submit(
+        &mut self,
+        context: &Context,
+        side: Option<&BranchName>,
+        command: Command,
+    ) -> Result<Recorded, Error> {
         let now = self.clock.now();
-        let facts = decide(&self.state, command, now).map_err(error::refusal)?;
+        let facts = decide(&self.state, side, command, now).map_err(error::refusal)?;
         if facts.is_empty() {
             return Ok(Vec::new());
         }

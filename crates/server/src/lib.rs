@@ -4,10 +4,13 @@
 //! world, asks `control` to decide, records the facts, and then does in the world what they say. It decides nothing by itself
 //! and prints nothing; what people see is data of `mainstay_api`.
 
+mod amend;
+mod branch;
 mod cancel;
 mod compile;
 mod deliver;
 mod dependencies;
+mod diff;
 mod error;
 mod expressions;
 mod facts;
@@ -18,20 +21,28 @@ mod plan;
 mod project;
 mod projection;
 mod query;
+mod read;
 mod recover;
+mod replay;
 mod report;
 mod run;
 mod show;
 pub mod step;
 mod system;
+mod vacuum;
+mod why;
 
+pub use amend::{AmendChange, AmendRequest};
 pub use compile::Compiled;
+pub use diff::DiffRequest;
 pub use facts::JournalFilter;
 pub use instance::{Access, Instance, Options};
 pub use ledger::Context;
 pub use mainstay_engine::CancelToken;
 pub use query::{QueryOptions, QueryResult, When};
+pub use replay::ReplayRequest;
 pub use run::RunRequest;
+pub use why::WhyRequest;
 
 /// The file that marks a project's folder.
 pub const PROJECT_FILE: &str = mainstay_project::MAIN_FILE;

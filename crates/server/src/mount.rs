@@ -1,7 +1,7 @@
 //! Datasets of the state as the engine may see them.
 
 use mainstay_api::Error;
-use mainstay_control::{Dataset, State};
+use mainstay_control::{Dataset, Sight};
 use mainstay_engine::Mounted;
 use mainstay_model::{DatasetName, Schema, SliceKey, SliceVersion};
 use mainstay_storage::Store;
@@ -47,7 +47,7 @@ impl Instance {
     /// Mounts a dataset at a version; none if nothing of it was ever published and its columns are unknown.
     pub(crate) fn mount(
         &self,
-        state: &State,
+        state: &Sight<'_>,
         store: &Store,
         name: &DatasetName,
         version: u64,
@@ -77,7 +77,7 @@ impl Instance {
     /// Mounts everything that is there now; for queries of people.
     pub(crate) fn mount_all(
         &self,
-        state: &State,
+        state: &Sight<'_>,
         store: &Store,
         version: impl Fn(&DatasetName) -> u64,
     ) -> Result<Vec<Mounted>, Error> {
@@ -91,7 +91,7 @@ impl Instance {
 }
 
 /// Returns the columns of a dataset that was never published, as far as its declaration tells.
-pub(crate) fn declared_columns(state: &State, name: &DatasetName) -> Option<(Schema, Vec<String>)> {
+pub(crate) fn declared_columns(state: &Sight<'_>, name: &DatasetName) -> Option<(Schema, Vec<String>)> {
     use mainstay_model::resource::{Kind, ResourceKey, Spec};
     let find = |kind| {
         state

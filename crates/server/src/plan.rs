@@ -5,13 +5,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use mainstay_api::{
     ApplyReport, ChangeReport, CheckReport, Error, ErrorKind, Estimate, PlanReport, StaleReport,
 };
-use mainstay_control::{At, Command, State, diff, job_of};
+use mainstay_base::text;
+use mainstay_control::{At, Command, Sight, diff, job_of};
 use mainstay_model::change::Change;
 use mainstay_model::fact::{Applied, Fact};
 use mainstay_model::id::{ApplyId, PlanId};
+use mainstay_model::resource::Spec;
+use mainstay_model::spec::SourceSpec;
 use mainstay_model::{DatasetName, Resource};
 use mainstay_planner::{Job, StaleSlices, following, stale};
 
+use crate::deliver::read_otherwise;
 use crate::expressions::SliceColumns;
 use crate::instance::Instance;
 use crate::ledger::Recorded;
@@ -50,7 +54,8 @@ impl Instance {
             });
         }
         let changes = self.with(|state| diff(state, &compiled.resources));
-        let (stale, estimate) = self.with(|state| stale_after(state, &compiled.resources));
+        let (mut stale, estimate) = self.with(|state| stale_after(state, &compiled.resources));
+        self.say_what_is_gone(&compiled.resources, &mut stale);
         let plan = if changes.is_empty() {
             None
         } else {
@@ -63,6 +68,25 @@ impl Instance {
             estimate,
             mistakes: Vec::new(),
         })
+    }
+
+    /// Adds to what is said of sources which of the files that they have to read again are not there any more.
+    fn say_what_is_gone(&self, resources: &[Resource], stale: &mut [StaleReport]) {
+        for (name, spec) in sources(resources) {
+            let Some(report) = stale.iter_mut().find(|s| s.dataset == name.to_string()) else {
+                continue;
+            };
+            let again = self.with(|sight| read_otherwise(sight, &name, spec));
+            let gone = self.gone(spec, &again);
+            if let Some(first) = gone.first() {
+                let are = if gone.len() == 1 { "is" } else { "are" };
+                report.because = format!(
+                    "{}, but {} of them {are} gone: {first}",
+                    report.because,
+                    gone.len()
+                );
+            }
+        }
     }
 
     fn keep_plan(&self, desired: Vec<Resource>) -> Result<Option<PlanId>, Error> {
@@ -172,13 +196,31 @@ pub(crate) fn jobs_in_order(resources: &[Resource]) -> Vec<Job> {
 }
 
 /// Says what would have to be computed if these were the resources, and what that costs by the last runs.
-pub(crate) fn stale_after(state: &State, resources: &[Resource]) -> (Vec<StaleReport>, Estimate) {
+pub(crate) fn stale_after(state: &Sight<'_>, resources: &[Resource]) -> (Vec<StaleReport>, Estimate) {
     let (now, columns) = (At::now(state), SliceColumns::of(state, resources));
     let mut known: BTreeMap<DatasetName, StaleSlices> = BTreeMap::new();
     let mut estimate = Estimator::default();
     let mut reports = Vec::new();
+    for (name, spec) in sources(resources) {
+        let again = read_otherwise(state, &name, spec);
+        if !again.is_empty() {
+            let files = text::count(again.len() as u64, "file");
+            reports.push(StaleReport {
+                dataset: name.to_string(),
+                slices: vec!["all".to_owned()],
+                because: format!("{files} will be read again, as its source now says"),
+                certain: true,
+            });
+            known.insert(name, StaleSlices::Whole);
+        }
+    }
     for job in jobs_in_order(resources) {
-        let own = stale(&job, &now, &columns).map(|s| (s.slices, because(state, &job)));
+        let held = state.dataset(&job.dataset).filter(|d| !d.versions.is_empty());
+        let reshaped = held.is_some_and(|d| d.slice_columns != job.slice_columns);
+        let own = stale(&job, &now, &columns).map(|s| match s.slices {
+            _ if reshaped => (StaleSlices::Whole, "the way it is sliced changed".to_owned()),
+            slices => (slices, because(state, &job)),
+        });
         let certain = own.is_some();
         let after = follows(&job, &now, &columns, &known);
         let found = match (own, after) {
@@ -212,6 +254,13 @@ fn both(a: StaleSlices, b: StaleSlices) -> StaleSlices {
     }
 }
 
+fn sources(resources: &[Resource]) -> impl Iterator<Item = (DatasetName, &SourceSpec)> {
+    resources.iter().filter_map(|r| match &r.spec {
+        Spec::Source(spec) => Some((r.name.parse().ok()?, spec)),
+        _ => None,
+    })
+}
+
 fn texts(job: &Job, slices: &StaleSlices) -> Vec<String> {
     match slices {
         StaleSlices::Whole => vec!["all".to_owned()],
@@ -232,11 +281,11 @@ fn follows(
 }
 
 /// Says in words why a job is stale, from its last good run.
-pub(crate) fn because(state: &State, job: &Job) -> String {
+pub(crate) fn because(state: &Sight<'_>, job: &Job) -> String {
     let Some(run) = state
         .last_good
         .get(&job.dataset)
-        .and_then(|id| state.runs.get(id))
+        .and_then(|id| state.state.runs.get(id))
     else {
         return "never computed".to_owned();
     };
@@ -271,13 +320,17 @@ struct Estimator {
 }
 
 impl Estimator {
-    fn add(&mut self, state: &State, dataset: &DatasetName, slices: &[String]) {
+    fn add(&mut self, state: &Sight<'_>, dataset: &DatasetName, slices: &[String]) {
         self.runs += 1;
         let whole = slices == ["all"];
         let held = state.datasets.get(dataset).map_or(0, |d| d.slices.len() as u64);
         let count = if whole { held.max(1) } else { slices.len() as u64 };
         self.slices += count;
-        let Some(run) = state.last_good.get(dataset).and_then(|id| state.runs.get(id)) else {
+        let Some(run) = state
+            .last_good
+            .get(dataset)
+            .and_then(|id| state.state.runs.get(id))
+        else {
             return;
         };
         let share = count as f64 / (run.slices.len().max(1)) as f64;

@@ -2,7 +2,7 @@
 
 use mainstay_api::Error;
 use mainstay_catalog::Projection;
-use mainstay_control::{Command, Dataset, State};
+use mainstay_control::{Command, Dataset, Sight};
 use mainstay_model::{DataFile, DatasetName, SliceKey};
 
 use crate::error;
@@ -30,7 +30,7 @@ impl Instance {
         Ok(())
     }
 
-    fn next_projection(&self, state: &State, name: &DatasetName) -> Option<Projection> {
+    fn next_projection(&self, state: &Sight<'_>, name: &DatasetName) -> Option<Projection> {
         let dataset = state.datasets.get(name)?;
         let shown = dataset.projected.map_or(0, |(version, _)| version);
         let entry = dataset.versions.iter().find(|v| v.version > shown)?;
@@ -56,13 +56,13 @@ type Files = Vec<(SliceKey, DataFile)>;
 fn moved(dataset: &Dataset, version: u64) -> (Files, Files) {
     let (mut add, mut remove) = (Files::new(), Files::new());
     for (slice, history) in &dataset.slices {
-        let Some(at) = history.contents.iter().position(|(v, _)| *v == version) else {
+        let Some(at) = history.contents.iter().position(|c| c.version == version) else {
             continue;
         };
         let files = |i: Option<usize>| {
             let content = i
                 .and_then(|i| history.contents.get(i))
-                .and_then(|(_, c)| c.as_ref());
+                .and_then(|c| c.files.as_ref());
             content.map(|c| c.files.as_slice()).unwrap_or_default()
         };
         let (now, before) = (files(Some(at)), files(at.checked_sub(1)));

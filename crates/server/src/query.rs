@@ -69,7 +69,15 @@ impl Instance {
             .collect();
         let store = self.store()?;
         let version = self.versions(&read, options.when)?;
-        let inputs = self.with(|state| self.mount_all(state, &store, |n| version(state.datasets.get(n))))?;
+        self.with(|s| {
+            let given_up = read.iter().find_map(|n| {
+                let d = s.dataset(n)?;
+                d.given_up(version(Some(d)))
+                    .map(|(_, seq)| (n.clone(), version(Some(d)), seq))
+            });
+            given_up.map_or(Ok(()), |(name, version, seq)| Err(gone(&name, version, seq)))
+        })?;
+        let inputs = self.with(|state| self.mount_all(state, &store, |n| version(state.dataset(n))))?;
         let question = Question {
             sql: sql.to_owned(),
             inputs,
@@ -136,6 +144,14 @@ impl Instance {
             }
         })
     }
+}
+
+/// The error of a version that is not there any more.
+pub(crate) fn gone(name: &DatasetName, version: u64, seq: u64) -> Error {
+    let message = format!("version {version} of {name} was given up by vacuum (fact {seq} of the journal)");
+    Error::new(ErrorKind::NotFound, "MS0427", message).help(format!(
+        "mainstay history {name} shows its versions; `retain` says which are kept"
+    ))
 }
 
 fn wrong_query(problems: &[mainstay_sql::Problem]) -> Error {

@@ -3,12 +3,11 @@
 //! Runs that were going on when the process died are ended; publishes that did not reach their Delta log do; files that nothing
 //! refers to go away. The marker `open` in the home tells a crash from a clean end: it is there while a process writes.
 
-use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 
 use mainstay_api::Error;
 use mainstay_catalog::cleanup::{leavings, remove_attempt};
-use mainstay_control::{Command, RunStatus, State};
+use mainstay_control::{Command, RunStatus, Sight};
 use mainstay_model::run::RunError;
 use mainstay_model::{DatasetName, RunId};
 
@@ -35,6 +34,7 @@ impl Instance {
             };
             self.submit(Command::AbandonRun { run, error })?;
         }
+        self.end_lost_amendments()?;
         for name in self.with(unprojected) {
             self.project(&name)?;
         }
@@ -53,7 +53,7 @@ impl Instance {
 
     /// Removes those of an attempt's files that nothing refers to; if that fails, the next opening tries again.
     pub(crate) fn discard(&self, name: &DatasetName, files: &[String]) {
-        let referenced = self.with(|state| referenced(state, name));
+        let referenced = self.with(|sight| sight.state.files_of(name));
         let table = self.table(name);
         let unneeded: Vec<String> = files
             .iter()
@@ -94,7 +94,7 @@ impl Instance {
 
     fn remove_leavings_of(&self, name: &DatasetName) -> Result<(), Error> {
         let store = self.store()?;
-        let referenced = self.with(|state| referenced(state, name));
+        let referenced = self.with(|sight| sight.state.files_of(name));
         let table = self.table(name);
         let remove = async {
             for attempt in leavings(&store, &table, &referenced).await? {
@@ -115,31 +115,21 @@ impl Instance {
     }
 }
 
-fn unfinished(state: &State) -> Vec<RunId> {
+fn unfinished(state: &Sight<'_>) -> Vec<RunId> {
     let open = state
+        .state
         .runs
         .iter()
         .filter(|(_, r)| !matches!(r.status, RunStatus::Ended(_)));
     open.map(|(id, _)| *id).collect()
 }
 
-fn unprojected(state: &State) -> Vec<DatasetName> {
+fn unprojected(state: &Sight<'_>) -> Vec<DatasetName> {
     let behind = state
+        .state
+        .main
         .datasets
         .iter()
         .filter(|(_, d)| d.projected.map_or(0, |(v, _)| v) < d.version());
     behind.map(|(n, _)| n.clone()).collect()
-}
-
-/// Returns the paths of all files that any version of a dataset refers to.
-fn referenced(state: &State, name: &DatasetName) -> BTreeSet<String> {
-    let slices = state
-        .datasets
-        .get(name)
-        .into_iter()
-        .flat_map(|d| d.slices.values());
-    let contents = slices.flat_map(|h| h.contents.iter().filter_map(|(_, c)| c.as_ref()));
-    contents
-        .flat_map(|c| c.files.iter().map(|f| f.path.clone()))
-        .collect()
 }

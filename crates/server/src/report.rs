@@ -1,12 +1,16 @@
 //! From the state to what people see.
 
+mod amend;
+
 use mainstay_api::{DeliveryReport, Mistake, RunReport, UsageReport};
 use mainstay_base::Timestamp;
-use mainstay_control::{Run, RunStatus, SourceFile, State};
+use mainstay_control::{Run, RunStatus, Sight, SourceFile};
 use mainstay_model::delivery::{Delivery, Outcome};
 use mainstay_model::id::RunId;
 use mainstay_model::run::{RunOutcome, Scope, Usage};
 use mainstay_model::{DatasetName, SliceKey};
+
+pub(crate) use amend::{amendment, branch, edit, effort, reach};
 
 pub(crate) fn mistakes(found: &[mainstay_project::Mistake]) -> Vec<Mistake> {
     let each = |m: &mainstay_project::Mistake| Mistake {
@@ -21,7 +25,7 @@ pub(crate) fn mistakes(found: &[mainstay_project::Mistake]) -> Vec<Mistake> {
 }
 
 /// Writes slices as people see them.
-pub(crate) fn slice_texts(state: &State, dataset: &DatasetName, slices: &[SliceKey]) -> Vec<String> {
+pub(crate) fn slice_texts(state: &Sight<'_>, dataset: &DatasetName, slices: &[SliceKey]) -> Vec<String> {
     let columns = state
         .datasets
         .get(dataset)
@@ -30,13 +34,14 @@ pub(crate) fn slice_texts(state: &State, dataset: &DatasetName, slices: &[SliceK
     slices.iter().map(|s| s.text(&columns)).collect()
 }
 
-pub(crate) fn delivery(state: &State, d: &Delivery, time: Timestamp) -> DeliveryReport {
+pub(crate) fn delivery(state: &Sight<'_>, d: &Delivery, time: Timestamp) -> DeliveryReport {
     let mut report = DeliveryReport {
         id: d.id.to_string(),
         source: d.source.to_string(),
         file: d.file.clone(),
         outcome: String::new(),
         rows: 0,
+        earlier_rows: 0,
         slices: Vec::new(),
         other: None,
         error: None,
@@ -66,8 +71,18 @@ pub(crate) fn delivery(state: &State, d: &Delivery, time: Timestamp) -> Delivery
     report
 }
 
-pub(crate) fn source_file(state: &State, file: &SourceFile) -> DeliveryReport {
-    delivery(state, &file.last, file.time)
+pub(crate) fn source_file(state: &Sight<'_>, file: &SourceFile) -> DeliveryReport {
+    let mut report = delivery(state, &file.last, file.time);
+    if report.error.is_some() && file.active.is_some() {
+        let held = state
+            .dataset(&file.last.source)
+            .into_iter()
+            .flat_map(|d| d.base().newest());
+        let files = held.flat_map(|(_, content)| &content.files);
+        let own = files.filter(|f| f.origin.as_deref() == Some(&file.last.file));
+        report.earlier_rows = own.map(|f| f.rows.0).sum();
+    }
+    report
 }
 
 pub(crate) const fn outcome(o: RunOutcome) -> &'static str {
@@ -94,7 +109,15 @@ pub(crate) fn usage(u: &Usage) -> UsageReport {
     }
 }
 
-pub(crate) fn run(state: &State, id: RunId, run: &Run, now: Timestamp) -> RunReport {
+/// The seconds that a run saved by taking another one's result: those of that run, by its share of slices.
+fn saved(state: &Sight<'_>, run: &Run) -> Option<f64> {
+    let from = state.state.runs.get(&run.reused_from?)?;
+    let seconds = from.ended?.micros_since(from.recorded).max(0) as f64 / 1e6;
+    let share = run.slices.len().max(1) as f64 / from.slices.len().max(1) as f64;
+    Some(seconds * share.min(1.0))
+}
+
+pub(crate) fn run(state: &Sight<'_>, id: RunId, run: &Run, now: Timestamp) -> RunReport {
     let used = run.usage();
     let slices = if run.slices.is_empty() {
         match &run.pinned.scope {
@@ -111,7 +134,7 @@ pub(crate) fn run(state: &State, id: RunId, run: &Run, now: Timestamp) -> RunRep
             .iter()
             .filter_map(|s| dataset.and_then(|d| d.slices.get(s)));
         histories
-            .filter(|h| h.contents.iter().any(|(v, _)| *v == version))
+            .filter(|h| h.contents.iter().any(|c| c.version == version))
             .count()
     });
     RunReport {
@@ -130,6 +153,8 @@ pub(crate) fn run(state: &State, id: RunId, run: &Run, now: Timestamp) -> RunRep
         }
         .to_owned(),
         reused: run.reused_from.is_some(),
+        reused_from: run.reused_from.map(|r| r.to_string()),
+        saved_seconds: saved(state, run),
         seconds: run.ended.unwrap_or(now).micros_since(run.recorded).max(0) as f64 / 1e6,
         error: run.error.clone(),
         because: run.because.clone(),

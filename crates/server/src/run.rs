@@ -4,7 +4,11 @@
 //! job when everything that it reads is done, so that a job whose inputs came out as they were is not run.
 
 mod attempt;
+mod reuse;
 mod schedule;
+
+pub(crate) use attempt::{check_inputs, check_names, checks_of, read_by_checks};
+pub(crate) use schedule::run_all;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -42,20 +46,22 @@ impl Instance {
         watch: Watch<'_>,
     ) -> Result<(DeliverReport, RunsReport), Error> {
         let (jobs, wanted) = self.jobs_for(request)?;
-        let delivered = if request.without_deliveries {
-            DeliverReport {
-                deliveries: Vec::new(),
-                unchanged: 0,
-                waiting: Vec::new(),
-            }
+        // What is delivered is delivered to the live side.
+        let delivered = if request.without_deliveries || self.branch.is_some() {
+            DeliverReport::default()
         } else {
             let sources = self.sources_for(&wanted);
-            self.deliver_to(&sources, watch)?
+            let delivered = self.deliver_to(&sources, watch)?;
+            // Queries are meant for the files as they would be read now.
+            match delivered.refused.first() {
+                Some(refused) => return Err(refused.error.clone()),
+                None => delivered,
+            }
         };
-        let runs = schedule::run_all(self, jobs, request, cancel, watch)?;
+        let runs = run_all(self, jobs, request, cancel, watch)?;
         let now = self.clock.now();
         let runs = self.with(|state| {
-            let known = runs.iter().filter_map(|id| Some((id, state.runs.get(id)?)));
+            let known = runs.iter().filter_map(|id| Some((id, state.state.runs.get(id)?)));
             known.map(|(id, r)| report::run(state, *id, r, now)).collect()
         });
         Ok((delivered, RunsReport { runs }))

@@ -1,21 +1,39 @@
-//! `list`, `show`, `history`, `slices`, `runs`.
+//! `list`, `show`, `slices`, `runs`.
+
+mod history;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use mainstay_api::{
-    DatasetReport, Error, ErrorKind, HistoryEntry, HistoryReport, ListReport, RunsReport, SliceReport,
+    DatasetReport, Error, ErrorKind, ListReport, RunsReport, SliceReport,
     SlicesReport,
 };
-use mainstay_control::{At, Dataset, State, field_changes, job_of};
+use mainstay_control::{At, Dataset, Sight, job_of};
 use mainstay_model::address::Selection;
-use mainstay_model::resource::{Kind, Resource, ResourceKey};
+use mainstay_model::resource::{Kind, Resource, ResourceKey, Spec};
 use mainstay_model::{Address, DatasetName, SliceKey};
 use mainstay_planner::{StaleSlices, stale};
 use serde_json::{Value, json};
 
+use crate::deliver::read_otherwise;
 use crate::expressions::SliceColumns;
 use crate::instance::Instance;
 use crate::report;
+
+/// What can be listed.
+const KINDS: [&str; 11] = [
+    "dataset",
+    "source",
+    "job",
+    "check",
+    "project",
+    "delivery",
+    "run",
+    "plan",
+    "apply",
+    "amendment",
+    "branch",
+];
 
 pub(crate) fn not_found(what: &str, known: &BTreeSet<String>) -> Error {
     let error = Error::new(ErrorKind::NotFound, "MS0401", format!("there is no `{what}`"));
@@ -34,32 +52,35 @@ fn resource_value(key: &ResourceKey, generation: u64, r: &Resource) -> Value {
 }
 
 impl Instance {
-    /// Lists the things of a kind: `dataset`, `source`, `job`, `check`, `project`, `delivery`, `run`, `plan`, `apply`.
+    /// Lists the things of a kind: `dataset`, `source`, `job`, `check`, `project`, `delivery`, `run`, `plan`, `apply`,
+    /// `amendment`, `branch`.
     ///
     /// # Errors
     ///
     /// `NotFound` for an unknown kind.
     pub fn list(&self, kind: &str) -> Result<ListReport, Error> {
-        let singular = kind.strip_suffix("ies").map(|s| format!("{s}y"));
-        let kind = singular
-            .as_deref()
-            .unwrap_or_else(|| kind.strip_suffix('s').unwrap_or(kind));
+        let singular = match (kind.strip_suffix("ies"), kind) {
+            (Some(stem), _) => format!("{stem}y"),
+            (None, "branches") => "branch".to_owned(),
+            (None, kind) => kind.strip_suffix('s').unwrap_or(kind).to_owned(),
+        };
+        let kind = singular.as_str();
         let items: Vec<Value> = match kind {
             "dataset" => {
                 let names = self.with(datasets);
                 names.iter().filter_map(|n| self.dataset(n).ok()).map(|d| to_value(&d)).collect()
             }
             "delivery" => self.with(|state| {
-                let mut files: Vec<_> = state.sources.values().flat_map(BTreeMap::values).collect();
+                let mut files: Vec<_> = state.state.sources.values().flat_map(BTreeMap::values).collect();
                 files.sort_by_key(|f| f.last.id);
                 files.iter().map(|f| to_value(&report::source_file(state, f))).collect()
             }),
             "run" => self.runs().runs.iter().map(to_value).collect(),
             "plan" => self.with(|state| {
                 let each = |(id, p): (&mainstay_model::PlanId, &mainstay_control::PlanEntry)| {
-                    json!({ "plan": id.to_string(), "time": p.time, "changes": p.changes.len(), "current": p.base == state.last_apply() })
+                    json!({ "plan": id.to_string(), "time": p.time, "changes": p.changes.len(), "current": p.base == state.last_apply })
                 };
-                state.plans.iter().map(each).collect()
+                state.state.plans.iter().map(each).collect()
             }),
             "apply" => self.with(|state| {
                 let each = |(id, a): (&mainstay_model::ApplyId, &mainstay_control::AppliedEntry)| {
@@ -67,12 +88,21 @@ impl Instance {
                     json!({ "apply": id.0, "time": a.time, "who": a.actor, "reason": a.reason, "changed": changed, "seq": a.seq,
                         "plan": a.plan.map(|p| p.to_string()), "reverts": a.reverts.map(|r| r.0) })
                 };
-                state.applies.iter().map(each).collect()
+                state.state.applies.iter().map(each).collect()
+            }),
+            "amendment" => self.with(|state| {
+                let all = state.state.amendments.iter();
+                all.map(|(id, a)| to_value(&report::amendment(state, *id, a))).collect()
+            }),
+            "branch" => self.with(|state| {
+                // The branches in which amendments are made are mainstay's own.
+                let of_people = state.state.branches.iter().filter(|(name, _)| !name.is_of_amendment());
+                of_people.map(|(name, b)| to_value(&report::branch(name, b))).collect()
             }),
             _ => {
                 let wanted: Kind = kind.parse().map_err(|k: String| {
-                    let known = ["dataset", "source", "job", "check", "project", "delivery", "run", "plan", "apply"];
-                    not_found(&k, &known.iter().map(ToString::to_string).collect())
+                    let known = KINDS.iter().map(ToString::to_string).collect();
+                    not_found(&k, &known)
                 })?;
                 self.with(|state| {
                     let of_kind = state.declared().filter(|(k, ..)| k.kind == wanted);
@@ -96,21 +126,29 @@ impl Instance {
         let found = match address {
             Address::Dataset(name, Selection::All) => return self.dataset(name).map(|d| to_value(&d)),
             Address::Dataset(name, selection) => return self.slices(name, selection).map(|s| to_value(&s)),
-            Address::Run(id) => self.with(|s| s.runs.get(id).map(|r| to_value(&report::run(s, *id, r, now)))),
+            Address::Run(id) => self.with(|s| s.state.runs.get(id).map(|r| to_value(&report::run(s, *id, r, now)))),
             Address::Plan(id) => self.with(|s| {
-                let p = s.plans.get(id)?;
+                let p = s.state.plans.get(id)?;
                 Some(json!({ "plan": id.to_string(), "time": p.time, "base": p.base.map(|b| b.0),
-                    "current": p.base == s.last_apply(), "changes": p.changes }))
+                    "current": p.base == s.last_apply, "changes": p.changes }))
             }),
             Address::Apply(id) => self.with(|s| {
-                let a = s.applies.get(id)?;
+                let a = s.state.applies.get(id)?;
                 let changed: Vec<String> = a.changed.iter().map(|(k, _)| k.to_string()).collect();
                 Some(json!({ "apply": id.0, "time": a.time, "who": a.actor, "reason": a.reason, "seq": a.seq,
                     "plan": a.plan.map(|p| p.to_string()), "reverts": a.reverts.map(|r| r.0), "changed": changed }))
             }),
             Address::Delivery(id) => self.with(|s| {
-                let file = s.sources.values().flat_map(BTreeMap::values).find(|f| f.last.id == *id)?;
+                let file = s.state.sources.values().flat_map(BTreeMap::values).find(|f| f.last.id == *id)?;
                 Some(to_value(&report::source_file(s, file)))
+            }),
+            Address::Amendment(id) => self.with(|s| {
+                let amendment = s.state.amendments.get(id)?;
+                Some(to_value(&report::amendment(s, *id, amendment)))
+            }),
+            Address::Branch(name) => self.with(|s| {
+                let branch = s.state.branches.get(name)?;
+                Some(to_value(&report::branch(name, branch)))
             }),
             Address::Resource(key) => self.with(|s| {
                 let generation = s.resources.get(key)?.newest()?;
@@ -128,7 +166,7 @@ impl Instance {
     pub fn dataset(&self, name: &DatasetName) -> Result<DatasetReport, Error> {
         let store = self.store()?;
         let found = self.with(|state| {
-            let held = state.datasets.get(name);
+            let held = state.dataset(name);
             let is = |kind| {
                 state
                     .resources
@@ -183,7 +221,7 @@ impl Instance {
         self.dataset(name)?;
         let slices = self.with(|state| {
             let empty = Dataset::default();
-            let d = state.datasets.get(name).unwrap_or(&empty);
+            let d = state.dataset(name).unwrap_or(&empty);
             let (columns, stale) = stale_slices(state, name);
             let columns = if d.slice_columns.is_empty() {
                 columns
@@ -242,43 +280,16 @@ impl Instance {
         let now = self.clock.now();
         self.with(|state| RunsReport {
             runs: state
+                .state
                 .runs
                 .iter()
                 .map(|(id, r)| report::run(state, *id, r, now))
                 .collect(),
         })
     }
-
-    /// Returns what became of a thing, the oldest first.
-    ///
-    /// # Errors
-    ///
-    /// `NotFound` if there is no such thing.
-    pub fn history(&self, address: &Address) -> Result<HistoryReport, Error> {
-        let changes = self.with(|state| match address {
-            Address::Resource(key) => Some(resource_history(state, key)),
-            Address::Dataset(name, _) => {
-                let mut all: Vec<HistoryEntry> = [Kind::Source, Kind::Job]
-                    .into_iter()
-                    .flat_map(|kind| resource_history(state, &ResourceKey::new(kind, name)))
-                    .chain(publish_history(state, name))
-                    .collect();
-                all.sort_by_key(|e| e.seq);
-                Some(all)
-            }
-            _ => None,
-        });
-        match changes {
-            Some(changes) if !changes.is_empty() => Ok(HistoryReport {
-                thing: address.to_string(),
-                changes,
-            }),
-            _ => Err(not_found(&address.to_string(), &self.with(things))),
-        }
-    }
 }
 
-pub(crate) fn datasets(state: &State) -> BTreeSet<DatasetName> {
+pub(crate) fn datasets(state: &Sight<'_>) -> BTreeSet<DatasetName> {
     let declared = state
         .declared()
         .filter(|(k, ..)| matches!(k.kind, Kind::Source | Kind::Job));
@@ -288,7 +299,7 @@ pub(crate) fn datasets(state: &State) -> BTreeSet<DatasetName> {
         .collect()
 }
 
-pub(crate) fn things(state: &State) -> BTreeSet<String> {
+pub(crate) fn things(state: &Sight<'_>) -> BTreeSet<String> {
     let names = datasets(state).into_iter().map(|n| n.to_string());
     names
         .chain(state.resources.keys().map(ToString::to_string))
@@ -296,7 +307,7 @@ pub(crate) fn things(state: &State) -> BTreeSet<String> {
 }
 
 /// Says which slices of a job's dataset are stale, with its slice columns; none for sources.
-fn stale_slices(state: &State, name: &DatasetName) -> (Vec<String>, Option<StaleSlices>) {
+pub(crate) fn stale_slices(state: &Sight<'_>, name: &DatasetName) -> (Vec<String>, Option<StaleSlices>) {
     let job = state
         .resources
         .get(&ResourceKey::new(Kind::Job, name))
@@ -312,14 +323,14 @@ fn stale_slices(state: &State, name: &DatasetName) -> (Vec<String>, Option<Stale
 }
 
 /// Says whether a dataset is what it should be, and all that it is computed from, too.
-fn fresh(state: &State, name: &DatasetName) -> bool {
+pub(crate) fn fresh(state: &Sight<'_>, name: &DatasetName) -> bool {
     let mut left = vec![name.clone()];
     let mut seen = BTreeSet::new();
     while let Some(name) = left.pop() {
         if !seen.insert(name.clone()) {
             continue;
         }
-        if stale_slices(state, &name).1.is_some() {
+        if stale_slices(state, &name).1.is_some() || is_read_otherwise(state, &name) {
             return false;
         }
         let job = state
@@ -332,61 +343,11 @@ fn fresh(state: &State, name: &DatasetName) -> bool {
     true
 }
 
-fn resource_history(state: &State, key: &ResourceKey) -> Vec<HistoryEntry> {
-    let Some(held) = state.resources.get(key) else {
-        return Vec::new();
-    };
-    let mut entries = Vec::new();
-    let mut before: Option<&Resource> = None;
-    for g in &held.generations {
-        let after = g.resource.as_ref();
-        let (what, fields) = match (before, after) {
-            (None, Some(_)) => ("created", Vec::new()),
-            (Some(b), Some(a)) => ("changed", field_changes(b, a)),
-            (_, None) => ("removed", Vec::new()),
-        };
-        entries.push(HistoryEntry {
-            seq: g.seq,
-            time: g.time,
-            who: g.actor.clone(),
-            reason: g.reason.clone(),
-            by: format!("apply/{}", g.apply),
-            what: format!("{what} {key}"),
-            generation: g.number,
-            fields,
-        });
-        before = after;
+/// Says whether files of a source have to be read again.
+fn is_read_otherwise(state: &Sight<'_>, name: &DatasetName) -> bool {
+    let source = state.resource(&ResourceKey::new(Kind::Source, name));
+    match source.map(|r| &r.spec) {
+        Some(Spec::Source(spec)) => !read_otherwise(state, name, spec).is_empty(),
+        _ => false,
     }
-    entries
-}
-
-fn publish_history(state: &State, name: &DatasetName) -> Vec<HistoryEntry> {
-    let Some(held) = state.datasets.get(name) else {
-        return Vec::new();
-    };
-    let each = |v: &mainstay_control::VersionEntry| {
-        let run = v.run.and_then(|id| state.runs.get(&id));
-        let changed = held
-            .slices
-            .values()
-            .filter(|h| h.contents.iter().any(|(at, _)| *at == v.version))
-            .count() as u64;
-        HistoryEntry {
-            seq: v.seq,
-            time: v.time,
-            who: run.map(|r| r.actor.clone()).unwrap_or_default(),
-            reason: run.map(|r| r.because.clone()),
-            by: v
-                .run
-                .map_or_else(|| "delivery".to_owned(), |r| format!("run/{r}")),
-            what: format!(
-                "published version {}, {}",
-                v.version,
-                mainstay_base::text::count(changed, "slice")
-            ),
-            generation: v.version,
-            fields: Vec::new(),
-        }
-    };
-    held.versions.iter().map(each).collect()
 }

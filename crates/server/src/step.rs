@@ -6,7 +6,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// The steps there are, in the order in which a first `apply`, `deliver` and `run` reach them.
+/// The steps there are, in the order in which a first `apply`, `deliver`, `run` and `amend` reach them.
 pub const STEPS: &[&str] = &[
     "apply.decided",
     "apply.recorded",
@@ -19,6 +19,12 @@ pub const STEPS: &[&str] = &[
     "publish.recorded",
     "publish.projected",
     "projection.recorded",
+    "amendment.proposed",
+    "amendment.branched",
+    "amendment.laid",
+    "amendment.computed",
+    "amendment.published",
+    "vacuum.recorded",
     "snapshot.saved",
 ];
 

@@ -6,7 +6,7 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use mainstay_api::{Error, ErrorKind};
 use mainstay_base::text;
-use mainstay_control::State;
+use mainstay_control::Sight;
 use mainstay_engine::SystemTable;
 use mainstay_model::DatasetName;
 use mainstay_model::delivery::Outcome;
@@ -33,7 +33,7 @@ enum Type {
 
 use Type::{Double, Flag, Long, Text, Time};
 
-const TABLES: [Table; 6] = [
+const TABLES: [Table; 7] = [
     Table {
         name: "facts",
         columns: &[
@@ -124,6 +124,28 @@ const TABLES: [Table; 6] = [
         ],
     },
     Table {
+        name: "amendments",
+        columns: &[
+            ("amendment", Text),
+            ("dataset", Text),
+            ("edit", Text),
+            ("status", Text),
+            ("actor", Text),
+            ("time", Time),
+            ("reason", Text),
+            ("branch", Text),
+            ("rows_changed", Long),
+            ("rows_deleted", Long),
+            ("rows_inserted", Long),
+            ("runs", Long),
+            ("cpu_seconds", Double),
+            ("seconds", Double),
+            ("error_code", Text),
+            ("error", Text),
+            ("seq", Long),
+        ],
+    },
+    Table {
         name: "usage",
         columns: &[
             ("run", Text),
@@ -165,6 +187,7 @@ impl Instance {
                 "slices" => self.with(slice_rows),
                 "resources" => self.with(resource_rows),
                 "deliveries" => self.with(delivery_rows),
+                "amendments" => self.with(amendment_rows),
                 _ => self.with(usage_rows),
             };
             let schema = schema(table);
@@ -218,7 +241,7 @@ fn batches(schema: &SchemaRef, rows: &[Value]) -> Result<Vec<RecordBatch>, Error
     Ok(out)
 }
 
-fn run_rows(state: &State) -> Vec<Value> {
+fn run_rows(state: &Sight<'_>) -> Vec<Value> {
     let each = |(id, r): (&mainstay_model::RunId, &mainstay_control::Run)| {
         let used = r.usage();
         let report = report::run(state, *id, r, r.ended.unwrap_or(r.recorded));
@@ -229,10 +252,10 @@ fn run_rows(state: &State) -> Vec<Value> {
             "engine": r.pinned.engine, "version": r.published, "error_code": r.error.as_ref().map(|e| &e.code),
             "error": r.error.as_ref().map(|e| &e.message), "seq": r.seq })
     };
-    state.runs.iter().map(each).collect()
+    state.state.runs.iter().map(each).collect()
 }
 
-fn slice_rows(state: &State) -> Vec<Value> {
+fn slice_rows(state: &Sight<'_>) -> Vec<Value> {
     let mut rows = Vec::new();
     for (name, d) in &state.datasets {
         for (key, history) in &d.slices {
@@ -241,7 +264,7 @@ fn slice_rows(state: &State) -> Vec<Value> {
             rows.push(
                 json!({ "dataset": name, "slice": key.text(&d.slice_columns), "rows": content.rows().0,
                 "bytes": content.bytes().0, "files": content.files.len(), "digest": content.digest(),
-                "fingerprint": history.fingerprint, "version": history.since(),
+                "fingerprint": history.fingerprint(), "version": history.since(),
                 "run": entry.and_then(|v| v.run), "published": entry.map(|v| v.time) }),
             );
         }
@@ -249,7 +272,7 @@ fn slice_rows(state: &State) -> Vec<Value> {
     rows
 }
 
-fn resource_rows(state: &State) -> Vec<Value> {
+fn resource_rows(state: &Sight<'_>) -> Vec<Value> {
     let each = |(key, g, r): (
         &mainstay_model::ResourceKey,
         &mainstay_control::Generation,
@@ -263,7 +286,7 @@ fn resource_rows(state: &State) -> Vec<Value> {
     state.declared().map(each).collect()
 }
 
-fn delivery_rows(state: &State) -> Vec<Value> {
+fn delivery_rows(state: &Sight<'_>) -> Vec<Value> {
     let each = |f: &mainstay_control::SourceFile| {
         let d = &f.last;
         let (outcome, rows, error) = match &d.outcome {
@@ -277,6 +300,7 @@ fn delivery_rows(state: &State) -> Vec<Value> {
             "error_column": error.and_then(|e| e.column.as_ref()), "seq": f.seq })
     };
     state
+        .state
         .sources
         .values()
         .flat_map(|files| files.values())
@@ -285,9 +309,25 @@ fn delivery_rows(state: &State) -> Vec<Value> {
 }
 
 /// One line for each dataset that an attempt read or wrote, and one for the attempt itself.
-fn usage_rows(state: &State) -> Vec<Value> {
+fn amendment_rows(sight: &Sight<'_>) -> Vec<Value> {
+    let all = sight.state.amendments.iter();
+    all.map(|(id, a)| {
+        let r = report::amendment(sight, *id, a);
+        let took = r.took.as_ref();
+        json!({
+            "amendment": r.amendment, "dataset": r.dataset, "edit": r.edit, "status": r.status, "actor": r.who,
+            "time": r.time, "reason": r.reason, "branch": a.branch, "rows_changed": r.rows.changed,
+            "rows_deleted": r.rows.deleted, "rows_inserted": r.rows.inserted, "runs": r.runs.len(),
+            "cpu_seconds": took.and_then(|t| t.cpu_seconds), "seconds": took.and_then(|t| t.seconds),
+            "error_code": a.error.as_ref().map(|e| &e.code), "error": a.error.as_ref().map(|e| &e.message), "seq": r.seq,
+        })
+    })
+    .collect()
+}
+
+fn usage_rows(state: &Sight<'_>) -> Vec<Value> {
     let mut rows = Vec::new();
-    for (id, run) in &state.runs {
+    for (id, run) in &state.state.runs {
         for a in &run.attempts {
             let u = &a.usage;
             rows.push(

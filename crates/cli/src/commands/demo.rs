@@ -1,9 +1,10 @@
 //! `demo`: a year of New York's flights, explained as it goes.
 //!
 //! It uses nothing but what every project has: it writes a project with its data, a file a day, applies it, takes the files
-//! in, runs the jobs, and shows what came out, what it cost and what to try next.
+//! in, runs the jobs, shows what came out and what it cost, corrects a value, takes that back, and says what to try next.
 
 mod chart;
+mod correct;
 mod files;
 
 use std::path::Path;
@@ -45,6 +46,7 @@ pub(super) fn demo(global: &Global, dir: &Path, output: &Output) -> Result<Done,
     let closed = instance.close();
     let played = result?;
     closed?;
+    let amendments = correct::correct(&global, &cancel, output)?;
 
     let seconds = began.elapsed().as_secs_f64();
     let bad = played
@@ -55,7 +57,7 @@ pub(super) fn demo(global: &Global, dir: &Path, output: &Output) -> Result<Done,
         .count();
     if output.is_json() {
         output.document(&json!({ "datasets": played.datasets, "runs": played.runs.runs, "deliveries": played.delivered.deliveries.len(),
-            "seconds": seconds, "folder": dir }));
+            "amendments": amendments, "seconds": seconds, "folder": dir }));
     } else {
         output.line(format!("\nAll of it took {seconds:.1} s. Go on by yourself:\n"));
         output.line(format!("  cd {}", dir.display()));
@@ -70,7 +72,7 @@ pub(super) fn demo(global: &Global, dir: &Path, output: &Output) -> Result<Done,
 }
 
 /// What to try next.
-const NEXT: [(&str, &str); 3] = [
+const NEXT: [(&str, &str); 4] = [
     (
         "slices air.daily_delays@2013-02",
         "February's slices, each with its digest",
@@ -78,6 +80,10 @@ const NEXT: [(&str, &str); 3] = [
     (
         "query \"SELECT * FROM air.worst_days\"",
         "any SQL over any dataset, or over system.facts",
+    ),
+    (
+        "show amendment/A-1",
+        "the correction: who, why, how far it reached, what it took",
     ),
     ("journal verify", "the record of all this proves itself"),
 ];

@@ -101,9 +101,10 @@ fn show_plan(report: &PlanReport, full: bool, output: &Output) {
         "\nPlan: {create} to create, {change} to change, {remove}"
     ));
     if let Some(plan) = &report.plan {
-        output.next(&format!(
-            "mainstay apply plan/{plan}      (exactly this; refused if anything moved)"
-        ));
+        output.next_with(
+            &format!("mainstay apply plan/{plan}"),
+            "(exactly this; refused if anything moved)",
+        );
     }
 }
 
@@ -236,7 +237,7 @@ pub(super) fn revert(global: &Global, thing: &str, output: &Output) -> Result<Do
             "MS0007",
             format!("`{thing}` cannot be reverted"),
         )
-        .help("an apply can: mainstay revert apply/41; mainstay list apply shows them"));
+        .help("an amendment can (mainstay revert amendment/A-7), and an apply (mainstay revert apply/41)"));
     };
     with(global, Access::Write, output, |instance| {
         let report = instance.revert_apply(apply)?;

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use mainstay_api::{Error, ErrorKind, RunReport, RunsReport};
+use mainstay_api::{DeliverReport, Error, ErrorKind, RunReport, RunsReport};
 use mainstay_base::text;
 use mainstay_model::{Address, RunId};
 use mainstay_server::{Access, Instance, JournalFilter, RunRequest};
@@ -32,25 +32,35 @@ pub(super) fn run(
         };
         let (delivered, runs) = instance.run(&request, &cancel, &|p| shown.show(p))?;
         if output.is_json() {
-            output.document(&json!({ "runs": runs.runs, "deliveries": delivered.deliveries }));
+            output.document(
+                &json!({ "runs": runs.runs, "deliveries": delivered.deliveries, "warnings": delivered.warnings }),
+            );
         } else {
-            if !delivered.deliveries.is_empty() || !delivered.waiting.is_empty() {
+            if !delivered.deliveries.is_empty()
+                || !delivered.waiting.is_empty()
+                || !delivered.warnings.is_empty()
+            {
                 data::show_deliveries(&delivered, output);
             }
             show_outcome(&runs, output);
         }
-        Ok(done(&runs, cancel.is_cancelled()))
+        Ok(done(&delivered, &runs, cancel.is_cancelled()))
     })
 }
 
-fn done(runs: &RunsReport, interrupted: bool) -> Done {
+fn done(delivered: &DeliverReport, runs: &RunsReport, interrupted: bool) -> Done {
     if interrupted {
         Done::Interrupted
-    } else if runs.runs.iter().all(|r| r.outcome == "succeeded") {
+    } else if data::went_well(delivered) && runs.runs.iter().all(|r| r.outcome == "succeeded") {
         Done::Well
     } else {
         Done::Failed
     }
+}
+
+/// How a run ended, in a word.
+fn outcome(run: &RunReport) -> &str {
+    if run.reused { "reused" } else { &run.outcome }
 }
 
 /// Shows how runs ended: those that failed in full.
@@ -66,11 +76,16 @@ fn show_outcome(runs: &RunsReport, output: &Output) {
             Style::Bad
         };
         let count = text::count(run.slices.len() as u64, "slice");
+        let saved = match (&run.reused_from, run.saved_seconds) {
+            (Some(from), Some(saved)) => format!(" (as {from} computed it: {saved:.2} s saved)"),
+            (Some(from), None) => format!(" (as {from} computed it)"),
+            (None, _) => String::new(),
+        };
         output.line(format!(
-            "{:<10} {:<28} {:<10} {:>12}  {:>8.2} s  {:>7.2} CPU s  {}",
+            "{:<10} {:<28} {:<10} {:>12}  {:>8.2} s  {:>7.2} CPU s  {}{saved}",
             run.id,
             run.job,
-            output.paint(style, &run.outcome),
+            output.paint(style, outcome(run)),
             count,
             run.seconds,
             run.usage.cpu_seconds,
@@ -99,10 +114,15 @@ fn show_failure(run: &RunReport, output: &Output) {
             "check"
         };
         output.line(format!("    {severity} {}: {}", check.check, check.message));
-        for row in &check.sample {
-            let row: Vec<String> = row.iter().map(|(k, v)| format!("{k}={}", plain(v))).collect();
-            output.line(output.paint(Style::Dim, &format!("        {}", row.join("  "))));
-        }
+        show_sample(check, output);
+    }
+}
+
+/// Shows rows that broke a check.
+pub(super) fn show_sample(check: &mainstay_model::run::CheckOutcome, output: &Output) {
+    for row in &check.sample {
+        let row: Vec<String> = row.iter().map(|(k, v)| format!("{k}={}", plain(v))).collect();
+        output.line(output.paint(Style::Dim, &format!("        {}", row.join("  "))));
     }
 }
 
@@ -123,33 +143,37 @@ pub(super) fn runs(global: &Global, job: Option<&str>, limit: usize, output: &Ou
             output.document(&report);
             return Ok(Done::Well);
         }
+        let any_reused = report.runs.iter().any(|r| r.reused);
         let row = |r: &RunReport| {
-            vec![
+            let mut cells = vec![
                 r.id.clone(),
                 r.job.clone(),
-                r.outcome.clone(),
+                outcome(r).to_owned(),
                 slices(&r.slices),
                 format!("{:.2}", r.seconds),
                 format!("{:.2}", r.usage.cpu_seconds),
                 moment(r.time),
                 r.because.clone(),
-            ]
+            ];
+            if any_reused {
+                let saved = r.saved_seconds.map_or_else(String::new, |s| format!("{s:.2}"));
+                cells.splice(5..5, [saved, r.reused_from.clone().unwrap_or_default()]);
+            }
+            cells
         };
+        let mut headings = vec![
+            "run", "job", "outcome", "slices", "seconds", "cpu s", "when", "because",
+        ];
+        if any_reused {
+            headings.splice(5..5, ["saved", "from"]);
+        }
         let rows: Vec<Vec<String>> = report.runs.iter().map(row).collect();
-        output.raw(
-            table(
-                &[
-                    "run", "job", "outcome", "slices", "seconds", "cpu s", "when", "because",
-                ],
-                &rows,
-            )
-            .as_bytes(),
-        );
+        output.raw(table(&headings, &rows).as_bytes());
         Ok(Done::Well)
     })
 }
 
-fn run_id(text: &str) -> Result<RunId, Error> {
+pub(super) fn run_id(text: &str) -> Result<RunId, Error> {
     match address(text)? {
         Address::Run(id) => Ok(id),
         other => Err(

@@ -1,11 +1,12 @@
 //! `list`, `show`, `history`.
 
-use mainstay_api::Error;
+use mainstay_api::{Error, ErrorKind};
 use mainstay_base::{Bytes, text};
+use mainstay_model::Address;
 use mainstay_server::Access;
 use serde_json::Value;
 
-use super::{address, moment, with};
+use super::{address, amend, branch, moment, with};
 use crate::Done;
 use crate::args::Global;
 use crate::output::{Output, Style};
@@ -55,6 +56,21 @@ fn columns(kind: &str) -> &'static [(&'static str, &'static str)] {
             ("reason", "/reason"),
             ("plan", "/plan"),
             ("reverts", "/reverts"),
+        ],
+        "amendment" => &[
+            ("amendment", "/amendment"),
+            ("status", "/status"),
+            ("when", "/time"),
+            ("who", "/who"),
+            ("does", "/edit"),
+            ("reason", "/reason"),
+        ],
+        "branch" => &[
+            ("branch", "/branch"),
+            ("status", "/status"),
+            ("when", "/time"),
+            ("who", "/who"),
+            ("reason", "/reason"),
         ],
         _ => &[
             ("name", "/name"),
@@ -111,10 +127,22 @@ pub(super) fn show(global: &Global, thing: &str, output: &Output) -> Result<Done
         let value = instance.show(&address)?;
         if output.is_json() {
             output.document(&value);
-        } else {
-            show_value("", &value, 0, output);
+            return Ok(Done::Well);
+        }
+        match address {
+            Address::Amendment(_) => amend::show(&read(value)?, output),
+            Address::Branch(_) => branch::show(&read(value)?, output),
+            _ => show_value("", &value, 0, output),
         }
         Ok(Done::Well)
+    })
+}
+
+fn read<T: serde::de::DeserializeOwned>(value: Value) -> Result<T, Error> {
+    serde_json::from_value(value).map_err(|e| {
+        Error::new(ErrorKind::Failed, "MS0901", "an answer cannot be read")
+            .because(&e)
+            .help("this is a defect; please report it")
     })
 }
 
@@ -181,7 +209,7 @@ pub(super) fn history(global: &Global, thing: &str, output: &Output) -> Result<D
                 .map(|r| format!("  “{r}”"))
                 .unwrap_or_default();
             output.line(format!(
-                "{:>6}  {}  {:<10} {:<12} {}{reason}",
+                "{:>6}  {}  {:<10} {:<14} {}{reason}",
                 e.seq,
                 moment(e.time),
                 e.who,

@@ -8,39 +8,47 @@ use mainstay_model::resource::Resource;
 use super::not_found;
 use crate::command::{Refusal, RefusalKind};
 use crate::diff::{change_of, diff};
-use crate::state::State;
+use crate::view::Sight;
 
-fn applied(state: &State, plan: Option<PlanId>, reverts: Option<ApplyId>, changes: Vec<Change>) -> Vec<Fact> {
+fn applied(
+    sight: &Sight<'_>,
+    plan: Option<PlanId>,
+    reverts: Option<ApplyId>,
+    changes: Vec<Change>,
+) -> Vec<Fact> {
     if changes.is_empty() {
         return Vec::new();
     }
-    let apply = ApplyId(state.last_apply().map_or(0, |a| a.0) + 1);
+    let apply = ApplyId(sight.state.last_apply().map_or(0, |a| a.0) + 1);
     vec![
         Applied {
             apply,
             plan,
             reverts,
+            branch: sight.branch.cloned(),
+            promotes: None,
             changes,
         }
         .into(),
     ]
 }
 
-pub(super) fn apply(state: &State, desired: &[Resource]) -> Vec<Fact> {
-    applied(state, None, None, diff(state, desired))
+pub(super) fn apply(sight: &Sight<'_>, desired: &[Resource]) -> Vec<Fact> {
+    applied(sight, None, None, diff(sight, desired))
 }
 
-pub(super) fn plan(state: &State, plan: PlanId) -> Result<Vec<Fact>, Refusal> {
-    let entry = state
+pub(super) fn plan(sight: &Sight<'_>, plan: PlanId) -> Result<Vec<Fact>, Refusal> {
+    let entry = sight
+        .state
         .plans
         .get(&plan)
         .ok_or_else(|| not_found(format!("there is no plan {plan}")))?;
-    if entry.base != state.last_apply() {
+    if entry.base != sight.last_apply {
         let seen = entry.base.map_or_else(
             || "before anything was applied".to_owned(),
             |b| format!("after apply/{b}"),
         );
-        let now = state.last_apply().map_or_else(
+        let now = sight.last_apply.map_or_else(
             || "nothing is applied".to_owned(),
             |a| format!("apply/{a} came since"),
         );
@@ -51,18 +59,20 @@ pub(super) fn plan(state: &State, plan: PlanId) -> Result<Vec<Fact>, Refusal> {
             help: Some("make a new plan: mainstay plan".to_owned()),
         });
     }
-    Ok(applied(state, Some(plan), None, entry.changes.clone()))
+    Ok(applied(sight, Some(plan), None, entry.changes.clone()))
 }
 
-pub(super) fn revert(state: &State, apply: ApplyId) -> Result<Vec<Fact>, Refusal> {
-    let entry = state
+pub(super) fn revert(sight: &Sight<'_>, apply: ApplyId) -> Result<Vec<Fact>, Refusal> {
+    let entry = sight
+        .state
         .applies
         .get(&apply)
-        .ok_or_else(|| not_found(format!("there is no apply/{apply}")))?;
+        .filter(|e| e.branch.as_ref() == sight.branch)
+        .ok_or_else(|| not_found(format!("there is no apply/{apply} on this side")))?;
     let mut changes = Vec::new();
     let mut later = Vec::new();
     for (key, _) in &entry.changed {
-        let Some(held) = state.resources.get(key) else {
+        let Some(held) = sight.resources.get(key) else {
             continue;
         };
         let at = held.generations.iter().position(|g| g.apply == apply);
@@ -73,7 +83,7 @@ pub(super) fn revert(state: &State, apply: ApplyId) -> Result<Vec<Fact>, Refusal
             later.push(format!("{key} (changed again by apply/{})", newest.apply));
             continue;
         }
-        changes.extend(change_of(state, key, before.and_then(|g| g.resource.as_ref())));
+        changes.extend(change_of(sight, key, before.and_then(|g| g.resource.as_ref())));
     }
     if !later.is_empty() {
         return Err(Refusal {
@@ -85,5 +95,5 @@ pub(super) fn revert(state: &State, apply: ApplyId) -> Result<Vec<Fact>, Refusal
             ),
         });
     }
-    Ok(applied(state, None, Some(apply), changes))
+    Ok(applied(sight, None, Some(apply), changes))
 }

@@ -5,38 +5,59 @@ use std::collections::{BTreeMap, BTreeSet};
 use mainstay_base::Hash;
 use mainstay_model::dataset::{DataFile, SliceVersion};
 use mainstay_model::delivery::{Delivery, Outcome};
-use mainstay_model::fact::{Delivered, Fact, Published, PublishedDataset, PublishedSlice};
+use mainstay_model::fact::{Delivered, Fact, Layer, Published, PublishedDataset, PublishedSlice};
 use mainstay_model::id::DeliveryId;
 use mainstay_model::schema::Schema;
 use mainstay_model::{DatasetName, SliceKey};
 
-use crate::command::{DeliveredFile, Taken};
-use crate::state::State;
+use super::publish::{after, layered};
+use crate::command::{DeliveredFile, Overlaid, Refusal, Taken};
+use crate::state::Dataset;
+use crate::view::Sight;
 
 /// What the source holds while the files are decided one after the other.
 struct Source {
     /// By file, the delivery whose rows are in the dataset.
     active: BTreeMap<String, (DeliveryId, Hash)>,
-    /// By content, the file that brought it.
-    by_content: BTreeMap<Hash, (String, DeliveryId)>,
+    /// By content, what brought it.
+    by_content: BTreeMap<Hash, Holder>,
     /// By slice, its files.
     slices: BTreeMap<SliceKey, Vec<DataFile>>,
     touched: BTreeSet<SliceKey>,
 }
 
+/// The file that brought a content.
+#[derive(Clone)]
+struct Holder {
+    file: String,
+    delivery: DeliveryId,
+    /// How it was read; not known of facts of before that was recorded.
+    reading: Option<Hash>,
+}
+
 impl Source {
-    fn new(state: &State, name: &DatasetName) -> Self {
-        let files = state.sources.get(name).into_iter().flatten();
-        let active: BTreeMap<_, _> = files.filter_map(|(f, s)| Some((f.clone(), s.active?))).collect();
-        let held = state.datasets.get(name).into_iter().flat_map(|d| &d.slices);
+    fn new(sight: &Sight<'_>, name: &DatasetName) -> Self {
+        let files = || sight.state.sources.get(name).into_iter().flatten();
+        let active: BTreeMap<_, _> = files()
+            .filter_map(|(f, s)| Some((f.clone(), s.active?)))
+            .collect();
+        let holder = |(file, held): (&String, &crate::state::SourceFile)| {
+            let (delivery, content) = held.active?;
+            let holder = Holder {
+                file: file.clone(),
+                delivery,
+                reading: held.reading,
+            };
+            Some((content, holder))
+        };
+        let held = sight
+            .datasets
+            .get(name)
+            .into_iter()
+            .flat_map(|d| d.base().newest());
         Self {
-            by_content: active
-                .iter()
-                .map(|(f, (id, content))| (*content, (f.clone(), *id)))
-                .collect(),
-            slices: held
-                .filter_map(|(k, h)| Some((k.clone(), h.newest()?.files.clone())))
-                .collect(),
+            by_content: files().filter_map(holder).collect(),
+            slices: held.map(|(k, v)| (k.clone(), v.files.clone())).collect(),
             touched: BTreeSet::new(),
             active,
         }
@@ -45,7 +66,9 @@ impl Source {
     /// Takes the rows out that came from a file.
     fn withdraw(&mut self, file: &str) -> Option<DeliveryId> {
         let (id, content) = self.active.remove(file)?;
-        self.by_content.remove(&content);
+        if self.by_content.get(&content).is_some_and(|h| h.file == file) {
+            self.by_content.remove(&content);
+        }
         for (slice, files) in &mut self.slices {
             let before = files.len();
             files.retain(|f| f.origin.as_deref() != Some(file));
@@ -56,36 +79,99 @@ impl Source {
         Some(id)
     }
 
-    fn bring(&mut self, file: &str, id: DeliveryId, content: Hash, taken: Taken) {
+    fn bring(&mut self, file: &str, id: DeliveryId, content: Hash, reading: Hash, taken: Taken) {
         for (slice, staged) in taken.files {
             self.touched.insert(slice.clone());
             self.slices.entry(slice).or_default().push(staged);
         }
         self.active.insert(file.to_owned(), (id, content));
-        self.by_content.insert(content, (file.to_owned(), id));
+        let holder = Holder {
+            file: file.to_owned(),
+            delivery: id,
+            reading: Some(reading),
+        };
+        self.by_content.insert(content, holder);
+    }
+}
+
+/// What a delivery means: what is recorded of its files, and what its source publishes, before amendments.
+struct Meaning {
+    delivered: Vec<Fact>,
+    taken: Vec<DeliveryId>,
+    publish: Option<PublishedDataset>,
+}
+
+/// Returns what a source holds, before amendments, once these files are taken in.
+pub fn base_after_delivery(
+    sight: &Sight<'_>,
+    name: &DatasetName,
+    schema: &Schema,
+    slice_columns: &[String],
+    files: &[DeliveredFile],
+) -> BTreeMap<SliceKey, SliceVersion> {
+    let empty = Dataset::default();
+    let held = sight.datasets.get(name).map_or(&empty, |d| d.base());
+    let meaning = decided(
+        sight,
+        name,
+        schema.clone(),
+        slice_columns.to_vec(),
+        files.to_vec(),
+    );
+    match meaning.publish {
+        Some(publish) => after(held, &publish),
+        None => held.newest().map(|(k, v)| (k.clone(), v.clone())).collect(),
     }
 }
 
 pub(super) fn deliver(
-    state: &State,
+    sight: &Sight<'_>,
     name: &DatasetName,
     schema: Schema,
     slice_columns: Vec<String>,
     files: Vec<DeliveredFile>,
-) -> Vec<Fact> {
-    let mut source = Source::new(state, name);
+    overlaid: Option<Overlaid>,
+) -> Result<Vec<Fact>, Refusal> {
+    let meaning = decided(sight, name, schema, slice_columns, files);
+    let mut facts = meaning.delivered;
+    if let Some(base) = meaning.publish {
+        let held = sight.datasets.get(name).map(|d| &**d);
+        let published = Published {
+            run: None,
+            deliveries: meaning.taken,
+            datasets: layered(held, base, overlaid)?,
+            branch: None,
+            amendment: None,
+            promotes: None,
+        };
+        facts.push(published.into());
+    }
+    Ok(facts)
+}
+
+fn decided(
+    sight: &Sight<'_>,
+    name: &DatasetName,
+    schema: Schema,
+    slice_columns: Vec<String>,
+    files: Vec<DeliveredFile>,
+) -> Meaning {
+    let mut source = Source::new(sight, name);
     let mut facts: Vec<Fact> = Vec::new();
     let mut taken_ids = Vec::new();
-    let mut next = state.last_delivery;
+    let mut next = sight.state.last_delivery;
     for f in files {
         next += 1;
         let id = DeliveryId(next);
-        let outcome = match (source.by_content.get(&f.content).cloned(), f.result) {
-            (Some((holder, of)), _) => {
-                if holder != f.file {
+        // What was read another way is not the same, though its bytes are.
+        let held = source.by_content.get(&f.content).cloned();
+        let held = held.filter(|h| f.result.is_none() || h.reading.is_none_or(|r| r == f.reading));
+        let outcome = match (held, f.result) {
+            (Some(holder), _) => {
+                if holder.file != f.file {
                     source.withdraw(&f.file);
                 }
-                Outcome::Duplicate { of }
+                Outcome::Duplicate { of: holder.delivery }
             }
             // Neither there nor read: what it duplicated went away in this very delivery; the next look reads it.
             (None, None) => continue,
@@ -103,7 +189,7 @@ pub(super) fn deliver(
                         .collect(),
                     replaced,
                 };
-                source.bring(&f.file, id, f.content, taken);
+                source.bring(&f.file, id, f.content, f.reading, taken);
                 taken_ids.push(id);
                 outcome
             }
@@ -115,22 +201,27 @@ pub(super) fn deliver(
             observed: f.observed,
             content: f.content,
             outcome,
+            reading: Some(f.reading),
         };
         facts.push(Delivered { delivery }.into());
     }
-    facts.extend(publish(state, name, schema, slice_columns, source, taken_ids));
-    facts
+    let publish = publish(sight, name, schema, slice_columns, source, &taken_ids);
+    Meaning {
+        delivered: facts,
+        taken: taken_ids,
+        publish,
+    }
 }
 
 fn publish(
-    state: &State,
+    sight: &Sight<'_>,
     name: &DatasetName,
     schema: Schema,
     slice_columns: Vec<String>,
     mut source: Source,
-    deliveries: Vec<DeliveryId>,
-) -> Option<Fact> {
-    let held = state.datasets.get(name);
+    deliveries: &[DeliveryId],
+) -> Option<PublishedDataset> {
+    let held = sight.datasets.get(name).map(|d| d.base());
     let (mut slices, mut removed) = (Vec::new(), Vec::new());
     for slice in source.touched {
         let mut files = source.slices.remove(&slice).unwrap_or_default();
@@ -147,6 +238,7 @@ fn publish(
                 slice,
                 fingerprint: None,
                 content: Some(content),
+                run: None,
             });
         }
     }
@@ -158,7 +250,7 @@ fn publish(
         return None;
     }
     let version = held.map_or(0, |d| d.version()) + 1;
-    let dataset = PublishedDataset {
+    Some(PublishedDataset {
         dataset: name.clone(),
         version,
         schema,
@@ -166,13 +258,7 @@ fn publish(
         slices,
         removed,
         whole: None,
-    };
-    Some(
-        Published {
-            run: None,
-            deliveries,
-            datasets: vec![dataset],
-        }
-        .into(),
-    )
+        layer: Layer::Shown,
+        overlay: None,
+    })
 }

@@ -1,20 +1,18 @@
 //! Runs: recorded before they start, published in the same frame in which they end.
 
+use std::collections::BTreeMap;
+
 use mainstay_base::Timestamp;
-use mainstay_model::dataset::SliceVersion;
-use mainstay_model::fact::{
-    AttemptFailed, AttemptStarted, Fact, Published, PublishedDataset, PublishedSlice, RunFinished,
-    RunRecorded,
-};
+use mainstay_model::fact::{AttemptFailed, AttemptStarted, Fact, Published, RunFinished, RunRecorded};
 use mainstay_model::id::RunId;
 use mainstay_model::resource::{Kind, ResourceKey, Spec};
 use mainstay_model::run::{CheckOutcome, Pinned, RunError, RunOutcome, Usage};
 use mainstay_model::spec::{Retries, Severity};
 use mainstay_model::{DatasetName, SliceKey};
 
-use super::not_found;
-use crate::command::{Finish, Refusal, RefusalKind, StagedDataset, StagedSlices, outcome_of};
-use crate::state::{Dataset, RunStatus, State};
+use super::{branch, not_found, publish};
+use crate::command::{Finish, Overlaid, Refusal, RefusalKind, outcome_of};
+use crate::state::{Line, RunStatus, State};
 
 /// The longest pause between two attempts.
 const LONGEST_PAUSE_MS: u64 = 3_600_000;
@@ -91,15 +89,30 @@ fn stale_attempt(run: RunId, attempt: u32) -> Refusal {
     }
 }
 
+/// How an attempt ended, and what came of it.
+pub(super) struct Ending {
+    pub(super) finish: Finish,
+    pub(super) usage: Usage,
+    pub(super) checks: Vec<CheckOutcome>,
+    pub(super) reused: BTreeMap<SliceKey, RunId>,
+    pub(super) overlaid: Option<Overlaid>,
+}
+
 pub(super) fn finish(
     state: &State,
     run: RunId,
     attempt: u32,
-    finish: Finish,
-    usage: Usage,
-    checks: Vec<CheckOutcome>,
+    ending: Ending,
     now: Timestamp,
 ) -> Result<Vec<Fact>, Refusal> {
+    let Ending {
+        finish,
+        usage,
+        checks,
+        reused,
+        overlaid,
+    } = ending;
+    let mut reused_from = None;
     let held = state
         .runs
         .get(&run)
@@ -107,6 +120,7 @@ pub(super) fn finish(
     if held.status != RunStatus::Running || held.attempts.last().is_none_or(|a| a.number != attempt) {
         return Err(stale_attempt(run, attempt));
     }
+    let line = branch::open(state, held.pinned.branch.as_ref())?;
     let mut facts = Vec::new();
     let mut finish = match (finish, failed_checks(&checks)) {
         (Finish::Computed(_), Some(error)) => Finish::Failed(error),
@@ -117,7 +131,7 @@ pub(super) fn finish(
     }
     if let Finish::Failed(error) = &finish
         && error.transient
-        && let Some(pause_ms) = next_pause(&retries_of(state, &held.pinned.job), attempt)
+        && let Some(pause_ms) = next_pause(&retries_of(line, &held.pinned.job), attempt)
     {
         let retry_at = now.plus_millis(i64::try_from(pause_ms).unwrap_or(i64::MAX));
         return Ok(vec![
@@ -134,13 +148,23 @@ pub(super) fn finish(
     let outcome = outcome_of(&finish);
     let error = match finish {
         Finish::Computed(staged) => {
-            let empty = Dataset::default();
-            let dataset = state.datasets.get(&held.pinned.job).unwrap_or(&empty);
+            let dataset = line.datasets.get(&held.pinned.job);
+            let mut datasets = publish::output(dataset.map(|d| &**d), &held.pinned.job, staged, overlaid)?;
+            if let Some(computed) = datasets.first_mut() {
+                for slice in &mut computed.slices {
+                    slice.run = reused.get(&slice.slice).copied();
+                }
+                let all = computed.slices.iter().all(|s| s.run.is_some());
+                reused_from = reused.values().max().copied().filter(|_| all);
+            }
             facts.push(
                 Published {
                     run: Some(run),
                     deliveries: Vec::new(),
-                    datasets: vec![publish(dataset, &held.pinned.job, staged)],
+                    datasets,
+                    branch: held.pinned.branch.clone(),
+                    amendment: None,
+                    promotes: None,
                 }
                 .into(),
             );
@@ -157,18 +181,15 @@ pub(super) fn finish(
             error,
             usage,
             checks,
-            reused_from: None,
+            reused_from,
         }
         .into(),
     );
     Ok(facts)
 }
 
-fn retries_of(state: &State, job: &DatasetName) -> Retries {
-    let resource = state
-        .resources
-        .get(&ResourceKey::new(Kind::Job, job))
-        .and_then(|h| h.resource());
+fn retries_of(line: &Line, job: &DatasetName) -> Retries {
+    let resource = line.resource(&ResourceKey::new(Kind::Job, job));
     match resource.map(|r| &r.spec) {
         Some(Spec::Job(spec)) => spec.retries,
         _ => Retries::default(),
@@ -201,80 +222,4 @@ fn failed_checks(checks: &[CheckOutcome]) -> Option<RunError> {
         help: Some("nothing was published; what was there before is still served".to_owned()),
         transient: false,
     })
-}
-
-/// Makes the publish of an output: what is as it was is confirmed, not written again.
-fn publish(held: &Dataset, name: &DatasetName, staged: StagedDataset) -> PublishedDataset {
-    let content_if_new = |slice: &SliceKey, content: SliceVersion| {
-        let now = held.slices.get(slice).and_then(|h| h.newest());
-        let same = match now {
-            Some(now) => now.digest() == content.digest() && now.rows() == content.rows(),
-            None => content.files.is_empty(),
-        };
-        (!same).then_some(content)
-    };
-    // Other columns, or other slice columns: nothing that is there can stay.
-    let reshaped = held
-        .versions
-        .last()
-        .is_some_and(|v| v.schema != staged.schema || held.slice_columns != staged.slice_columns);
-    let keep = |slice: &SliceKey, content: SliceVersion| {
-        if reshaped {
-            Some(content)
-        } else {
-            content_if_new(slice, content)
-        }
-    };
-    let (mut slices, mut removed, mut whole) = (Vec::new(), Vec::new(), None);
-    match staged.slices {
-        StagedSlices::Whole {
-            fingerprint,
-            slices: computed,
-        } => {
-            whole = Some(fingerprint);
-            let gone = held
-                .slices
-                .iter()
-                .filter(|(k, h)| h.newest().is_some() && !computed.contains_key(*k));
-            removed.extend(gone.map(|(k, _)| k.clone()));
-            for (slice, content) in computed {
-                let content = keep(&slice, content);
-                slices.push(PublishedSlice {
-                    slice,
-                    fingerprint: None,
-                    content,
-                });
-            }
-        }
-        StagedSlices::Some(computed) => {
-            // Slices of another shape are left from before the slice columns changed.
-            let other = |k: &SliceKey| k.0.len() != staged.slice_columns.len();
-            let gone = held
-                .slices
-                .iter()
-                .filter(|(k, h)| h.newest().is_some() && other(k));
-            removed.extend(gone.map(|(k, _)| k.clone()));
-            for (slice, (fingerprint, content)) in computed {
-                let content = keep(&slice, content);
-                slices.push(PublishedSlice {
-                    slice,
-                    fingerprint: Some(fingerprint),
-                    content,
-                });
-            }
-        }
-    }
-    let moved = reshaped
-        || !removed.is_empty()
-        || held.versions.is_empty()
-        || slices.iter().any(|s| s.content.is_some());
-    PublishedDataset {
-        dataset: name.clone(),
-        version: held.version() + u64::from(moved),
-        schema: staged.schema,
-        slice_columns: staged.slice_columns,
-        slices,
-        removed,
-        whole,
-    }
 }

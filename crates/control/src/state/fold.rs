@@ -1,14 +1,21 @@
 //! Folding facts into the state. Total and free of side effects: what was recorded can always be folded.
 
 use mainstay_base::Timestamp;
+use mainstay_model::BranchName;
 use mainstay_model::delivery::Outcome;
 use mainstay_model::fact::{
-    Applied, AttemptFailed, AttemptStarted, Delivered, Fact, Planned, Projected, Published, PublishedDataset,
-    RunFinished, RunRecorded,
+    Applied, AttemptFailed, AttemptStarted, Delivered, Fact, Planned, Projected, RunFinished, RunRecorded,
 };
 use mainstay_model::run::RunOutcome;
 
-use super::{AppliedEntry, Attempt, Generation, PlanEntry, Run, RunStatus, SourceFile, State, VersionEntry};
+use std::sync::Arc;
+
+use super::{
+    AppliedEntry, Attempt, BranchStatus, Generation, Line, PlanEntry, Run, RunStatus, SourceFile, State,
+};
+
+mod amend;
+mod publish;
 
 /// What the journal's header says of a fact.
 #[derive(Clone, Debug)]
@@ -44,6 +51,24 @@ impl State {
                     run.cancel = true;
                 }
             }
+            Fact::Vacuumed(f) => self.vacuumed(&header, *f),
+            Fact::BranchCreated(f) => self.branch_created(&header, f.branch),
+            Fact::BranchRebased(f) => self.branch_rebased(&header, &f.branch),
+            Fact::BranchPromoted(f) => self.branch_ended(&f.branch, BranchStatus::Promoted),
+            Fact::BranchDropped(f) => self.branch_ended(&f.branch, BranchStatus::Dropped),
+            Fact::AmendmentProposed(f) => self.amendment_proposed(&header, *f),
+            Fact::AmendmentApproved(f) => self.amendment_approved(&header, f.amendment),
+            Fact::AmendmentApplied(f) => self.amendment_applied(&header, *f),
+            Fact::AmendmentFailed(f) => self.amendment_failed(&header, *f),
+            Fact::AmendmentDropped(f) => self.amendment_dropped(&header, f.amendment),
+        }
+    }
+
+    /// The side that a fact is about; one about a branch that is not there any more changes nothing.
+    fn side(&mut self, branch: Option<&BranchName>) -> Option<&mut Line> {
+        match branch {
+            None => Some(&mut self.main),
+            Some(name) => self.branches.get_mut(name).map(|b| &mut b.line),
         }
     }
 
@@ -70,6 +95,8 @@ impl State {
             reason: header.reason.map(str::to_owned),
             plan: f.plan,
             reverts: f.reverts,
+            branch: f.branch.clone(),
+            promotes: f.promotes,
             changed: f
                 .changes
                 .iter()
@@ -77,6 +104,10 @@ impl State {
                 .collect(),
         };
         self.applies.insert(f.apply, entry);
+        let Some(line) = self.side(f.branch.as_ref()) else {
+            return;
+        };
+        line.last_apply = Some(f.apply);
         for change in f.changes {
             let generation = Generation {
                 number: change.generation,
@@ -87,11 +118,8 @@ impl State {
                 reason: header.reason.map(str::to_owned),
                 resource: change.after,
             };
-            self.resources
-                .entry(change.resource)
-                .or_default()
-                .generations
-                .push(generation);
+            let held = line.resources.entry(change.resource).or_default();
+            Arc::make_mut(held).generations.push(generation);
         }
     }
 
@@ -99,77 +127,26 @@ impl State {
         let d = f.delivery;
         self.last_delivery = self.last_delivery.max(d.id.0);
         let files = self.sources.entry(d.source.clone()).or_default();
-        let before = files.get(&d.file).and_then(|s| s.active);
-        let active = match &d.outcome {
-            Outcome::Taken { .. } => Some((d.id, d.content)),
+        let (before, read) = files.get(&d.file).map_or((None, None), |s| (s.active, s.reading));
+        let (active, reading) = match &d.outcome {
+            Outcome::Taken { .. } => (Some((d.id, d.content)), d.reading),
             // The file now says what another one said already: what came from it before is gone.
-            Outcome::Duplicate { of } if before.is_none_or(|(id, _)| id != *of) => None,
-            Outcome::Duplicate { .. } | Outcome::SetAside { .. } => before,
+            Outcome::Duplicate { of } if before.is_none_or(|(id, _)| id != *of) => (None, None),
+            Outcome::Duplicate { .. } | Outcome::SetAside { .. } => (before, read),
         };
         let file = SourceFile {
             seq: header.seq,
             time: header.time,
             active,
+            reading,
             last: d,
         };
         files.insert(file.last.file.clone(), file);
     }
 
-    fn published(&mut self, header: &Header<'_>, f: Published) {
-        for d in f.datasets {
-            if let Some(run) = f.run.and_then(|id| self.runs.get_mut(&id)) {
-                run.slices = d
-                    .slices
-                    .iter()
-                    .map(|s| s.slice.clone())
-                    .chain(d.removed.iter().cloned())
-                    .collect();
-                run.published = Some(d.version);
-            }
-            self.published_dataset(header, f.run, d);
-        }
-    }
-
-    fn published_dataset(
-        &mut self,
-        header: &Header<'_>,
-        run: Option<mainstay_model::RunId>,
-        d: PublishedDataset,
-    ) {
-        let held = self.datasets.entry(d.dataset).or_default();
-        held.slice_columns = d.slice_columns;
-        if d.version > held.version() {
-            held.versions.push(VersionEntry {
-                version: d.version,
-                seq: header.seq,
-                time: header.time,
-                run,
-                schema: d.schema,
-            });
-        }
-        for s in d.slices {
-            let slice = held.slices.entry(s.slice).or_default();
-            slice.fingerprint = s.fingerprint;
-            if let Some(content) = s.content {
-                slice
-                    .contents
-                    .push((d.version, Some(content).filter(|c| !c.files.is_empty())));
-            }
-        }
-        for removed in d.removed {
-            if let Some(slice) = held.slices.get_mut(&removed) {
-                slice.fingerprint = None;
-                if slice.newest().is_some() {
-                    slice.contents.push((d.version, None));
-                }
-            }
-        }
-        held.whole = d.whole;
-    }
-
     fn projected(&mut self, f: Projected) {
-        if let Some(held) = self.datasets.get_mut(&f.dataset) {
-            held.projected = Some((f.version, f.delta_version));
+        if let Some(held) = self.main.datasets.get_mut(&f.dataset) {
+            Arc::make_mut(held).projected = Some((f.version, f.delta_version));
         }
     }
 
@@ -243,8 +220,10 @@ impl State {
             a.usage = f.usage;
         }
         if f.outcome == RunOutcome::Succeeded {
-            let job = run.pinned.job.clone();
-            self.last_good.insert(job, f.run);
+            let (job, branch) = (run.pinned.job.clone(), run.pinned.branch.clone());
+            if let Some(line) = self.side(branch.as_ref()) {
+                line.last_good.insert(job, f.run);
+            }
         }
     }
 }

@@ -1,12 +1,13 @@
 //! The fold: the same facts give the same state, through snapshots too, whatever the commands were.
 
-use mainstay_control::{Command, State};
+use mainstay_control::{AmendmentStatus, Command, Made, Overlaid, State};
+use mainstay_model::amendment::{Consequences, Edit, Overlay, Target};
 use mainstay_model::fact::Fact;
-use mainstay_model::id::{ApplyId, PlanId, RunId};
-use mainstay_model::upcast;
+use mainstay_model::id::{AmendmentId, ApplyId, PlanId, RunId};
+use mainstay_model::{BranchName, SliceKey, upcast};
 use proptest::prelude::*;
 
-use crate::world::{World, job, pinned, source};
+use crate::world::{World, job, name, pinned, source};
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -18,6 +19,13 @@ enum Step {
     Bad(u8),
     Run,
     Cancel(u64),
+    Branch(u8),
+    Rebase(u8),
+    Promote(u8),
+    DropBranch(u8),
+    ApplyIn(u8, u8),
+    Amend(u8, u64),
+    Vacuum,
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -30,6 +38,13 @@ fn step() -> impl Strategy<Value = Step> {
         (0u8..3).prop_map(Step::Bad),
         Just(Step::Run),
         (1u64..5).prop_map(Step::Cancel),
+        (0u8..2).prop_map(Step::Branch),
+        (0u8..2).prop_map(Step::Rebase),
+        (0u8..2).prop_map(Step::Promote),
+        (0u8..2).prop_map(Step::DropBranch),
+        (0u8..2, 0u8..4).prop_map(|(b, n)| Step::ApplyIn(b, n)),
+        (0u8..2, 1u64..4).prop_map(|(k, of)| Step::Amend(k, of)),
+        Just(Step::Vacuum),
     ]
 }
 
@@ -40,6 +55,67 @@ fn desired(n: u8) -> Vec<mainstay_model::Resource> {
     } else {
         vec![source(), job(&query, &query)]
     }
+}
+
+fn branch(n: u8) -> BranchName {
+    format!("b{n}").parse().expect("a name")
+}
+
+/// Proposes an amendment and makes it, in a branch of its own, as the server does.
+fn amend(w: &mut World, kind: u8, of: u64) {
+    let flights = name("air.flights");
+    let edit = match kind {
+        0 => Edit::Delete {
+            target: Target::default(),
+        },
+        _ => Edit::Revert {
+            amendment: AmendmentId(of),
+        },
+    };
+    let proposed = w.submit(Command::ProposeAmendment {
+        dataset: flights.clone(),
+        edit,
+        approvals: 0,
+        preview: Consequences::default(),
+    });
+    if proposed.is_err() || w.state.main.dataset(&flights).is_none() {
+        return;
+    }
+    let id = *w.state.amendments.keys().next_back().expect("proposed");
+    let side = BranchName::of_amendment(id);
+    w.submit(Command::CreateBranch { branch: side.clone() })
+        .expect("a new branch");
+    let held = w.state.main.dataset(&flights).expect("published");
+    let amendments = w.state.amended(&held.overlay.amendments, id, true);
+    let all: Vec<SliceKey> = held.base().newest().map(|(k, _)| k.clone()).collect();
+    let overlay = Overlay {
+        touched: if amendments.is_empty() { Vec::new() } else { all },
+        amendments,
+        ..Overlay::default()
+    };
+    let overlaid = Overlaid {
+        overlay,
+        ..Overlaid::default()
+    };
+    w.submit_on(
+        Some(&side),
+        Command::PublishOverlay {
+            dataset: flights,
+            amendment: id,
+            overlaid,
+        },
+    )
+    .expect("laid");
+    let made = Made {
+        amendment: id,
+        result: Consequences::default(),
+        runs: Vec::new(),
+    };
+    w.submit(Command::PromoteBranch {
+        branch: side,
+        amendment: Some(made),
+    })
+    .expect("nothing moved meanwhile");
 }
 
 fn take(w: &mut World, step: &Step) {
@@ -65,6 +141,21 @@ fn take(w: &mut World, step: &Step) {
             }));
         }
         Step::Cancel(n) => drop(w.submit(Command::Cancel { run: RunId(*n) })),
+        Step::Branch(b) => drop(w.submit(Command::CreateBranch { branch: branch(*b) })),
+        Step::Rebase(b) => drop(w.submit(Command::RebaseBranch { branch: branch(*b) })),
+        Step::Promote(b) => drop(w.submit(Command::PromoteBranch {
+            branch: branch(*b),
+            amendment: None,
+        })),
+        Step::DropBranch(b) => drop(w.submit(Command::DropBranch { branch: branch(*b) })),
+        Step::ApplyIn(b, n) => {
+            let side = branch(*b);
+            drop(w.submit_on(Some(&side), Command::Apply { desired: desired(*n) }));
+        }
+        Step::Amend(kind, of) => amend(w, *kind, *of),
+        Step::Vacuum => drop(w.submit(Command::Vacuum {
+            now: mainstay_base::Timestamp::from_micros(1 << 50),
+        })),
     }
 }
 
@@ -89,7 +180,7 @@ proptest! {
         let active: Vec<_> = files.filter_map(|f| f.active).collect();
         let contents: std::collections::BTreeSet<_> = active.iter().map(|(_, c)| *c).collect();
         prop_assert_eq!(contents.len(), active.len(), "a content is in the dataset once");
-        let staged: usize = w.state.datasets.values().flat_map(|d| d.slices.values()).filter_map(|h| h.newest()).map(|c| c.files.len()).sum();
+        let staged: usize = w.state.main.datasets.values().flat_map(|d| d.base().newest()).map(|(_, c)| c.files.len()).sum();
         prop_assert_eq!(staged, active.len(), "every active file here has one staged file");
     }
 
@@ -101,6 +192,33 @@ proptest! {
         for (_, fact) in &w.log {
             let body = Fact::encode(fact).expect("json");
             prop_assert_eq!(&upcast::decode(fact.kind(), fact.version(), &body).expect("readable"), fact);
+        }
+    }
+
+    /// While an amendment that deletes everything holds, nothing is shown; when none does, the base is shown, whatever was
+    /// delivered meanwhile.
+    #[test]
+    fn what_is_shown_is_the_base_under_its_amendments(steps in prop::collection::vec(step(), 0..40)) {
+        let mut w = World::default();
+        for s in &steps { take(&mut w, s); }
+        let Some(flights) = w.state.main.dataset(&name("air.flights")) else { return Ok(()) };
+        let reverted = |id: &AmendmentId| w.state.amendments[id].status == AmendmentStatus::Reverted;
+        let deletes = w.state.amendments.iter().filter(|(_, a)| matches!(a.edit, Edit::Delete { .. }));
+        let hold: Vec<AmendmentId> = deletes
+            .filter(|(id, a)| a.status == AmendmentStatus::Applied && !reverted(id))
+            .map(|(id, _)| *id)
+            .collect();
+        prop_assert_eq!(&flights.overlay.amendments, &hold);
+        if hold.is_empty() {
+            let shown: Vec<_> = flights.newest().collect();
+            let base: Vec<_> = flights.base().newest().collect();
+            prop_assert_eq!(shown.len(), base.len());
+            for ((a, x), (b, y)) in shown.iter().zip(&base) {
+                prop_assert_eq!(a, b);
+                prop_assert_eq!(x.digest(), y.digest());
+            }
+        } else {
+            prop_assert_eq!(flights.newest().count(), 0);
         }
     }
 }

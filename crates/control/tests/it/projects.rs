@@ -9,7 +9,7 @@ use mainstay_model::resource::Spec;
 use crate::world::{World, job, source};
 
 fn sql(w: &World) -> String {
-    let job = w.state.declared().find_map(|(_, _, r)| match &r.spec {
+    let job = w.state.main.declared().find_map(|(_, _, r)| match &r.spec {
         Spec::Job(j) => Some(j.sql.clone()),
         _ => None,
     });
@@ -38,8 +38,8 @@ fn a_query_in_other_clothes_is_no_change_and_another_query_is() {
         desired: vec![job("SELECT 1", "one")],
     })
     .expect("applied");
-    assert_eq!(diff(&w.state, &[job("select   1 -- one", "one")]), vec![]);
-    let changes = diff(&w.state, &[job("SELECT 2", "two")]);
+    assert_eq!(diff(&w.state.main, &[job("select   1 -- one", "one")]), vec![]);
+    let changes = diff(&w.state.main, &[job("SELECT 2", "two")]);
     assert_eq!(changes[0].action, Action::Change);
     let fields: Vec<&str> = changes[0].fields.iter().map(|f| f.field.as_str()).collect();
     assert_eq!(fields, ["spec.sql"]);
@@ -105,7 +105,7 @@ fn what_is_no_longer_declared_is_removed_and_can_come_back() {
         desired: vec![source()],
     })
     .expect("applied");
-    assert_eq!(w.state.declared().count(), 1);
+    assert_eq!(w.state.main.declared().count(), 1);
     w.submit(Command::RevertApply { apply: ApplyId(2) })
         .expect("reverted");
     assert_eq!(sql(&w), "SELECT 1");

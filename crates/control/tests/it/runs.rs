@@ -58,6 +58,8 @@ fn finish(w: &mut World, attempt: u32, finish: Finish, checks: Vec<CheckOutcome>
         finish,
         usage: Usage::default(),
         checks,
+        reused: std::collections::BTreeMap::new(),
+        overlaid: None,
     })
     .expect("accepted")
 }
@@ -81,9 +83,9 @@ fn the_publish_and_the_end_are_one_frame() {
         1,
         "a slice without rows is not there"
     );
-    let held = &w.state.datasets[&name("air.daily")];
+    let held = &w.state.main.datasets[&name("air.daily")];
     assert!(
-        held.slices[&SliceKey::of("2")].fingerprint.is_some(),
+        held.slices[&SliceKey::of("2")].fingerprint().is_some(),
         "but it is known to have been computed"
     );
 }
@@ -94,10 +96,10 @@ fn a_recomputation_that_changes_nothing_confirms() {
     finish(&mut w, 1, computed(&[("1", Some(1)), ("2", Some(2))]), vec![]);
     start(&mut w, &["1"]);
     finish(&mut w, 1, computed(&[("1", Some(1))]), vec![]);
-    assert_eq!(w.state.datasets[&name("air.daily")].version(), 1);
+    assert_eq!(w.state.main.datasets[&name("air.daily")].version(), 1);
     start(&mut w, &["1"]);
     finish(&mut w, 1, computed(&[("1", Some(9))]), vec![]);
-    assert_eq!(w.state.datasets[&name("air.daily")].version(), 2);
+    assert_eq!(w.state.main.datasets[&name("air.daily")].version(), 2);
 }
 
 #[test]
@@ -163,6 +165,8 @@ fn a_result_of_another_attempt_is_not_accepted() {
         finish: computed(&[("1", Some(1))]),
         usage: Usage::default(),
         checks: vec![],
+        reused: std::collections::BTreeMap::new(),
+        overlaid: None,
     };
     assert_eq!(w.submit(late).expect_err("stale").kind, RefusalKind::OutOfDate);
     w.submit(Command::AbandonRun {
@@ -181,6 +185,8 @@ fn a_result_of_another_attempt_is_not_accepted() {
         finish: computed(&[("1", Some(1))]),
         usage: Usage::default(),
         checks: vec![],
+        reused: std::collections::BTreeMap::new(),
+        overlaid: None,
     };
     assert_eq!(w.submit(late).expect_err("stale").kind, RefusalKind::OutOfDate);
     assert!(w.slices("air.daily").is_empty());
@@ -201,4 +207,18 @@ fn a_cancelled_run_ends_cancelled() {
             .kind,
         RefusalKind::Invalid
     );
+}
+
+#[test]
+fn a_dataset_that_is_sliced_another_way_loses_its_old_slices() {
+    let mut w = started();
+    finish(&mut w, 1, computed(&[("1", Some(1)), ("2", Some(2))]), vec![]);
+    start(&mut w, &["month 1"]);
+    let Finish::Computed(mut staged) = computed(&[("month 1", Some(3))]) else {
+        panic!("computed");
+    };
+    staged.slice_columns = vec!["carrier".into()];
+    finish(&mut w, 1, Finish::Computed(staged), vec![]);
+    let slices = w.slices("air.daily");
+    assert_eq!(slices.keys().collect::<Vec<_>>(), ["month 1"]);
 }

@@ -3,13 +3,16 @@
 use std::collections::BTreeMap;
 
 use mainstay_base::{Bytes, Hash, MultisetHash, Rows, Timestamp};
-use mainstay_control::{Command, DeliveredFile, Refusal, State, Taken, decide};
+use mainstay_control::{
+    Command, DeliveredFile, Overlaid, Refusal, Sight, State, Taken, base_after_delivery, decide,
+};
+use mainstay_model::Overlay;
 use mainstay_model::delivery::{FileError, Observed};
 use mainstay_model::fact::Fact;
 use mainstay_model::resource::{Resource, Spec};
 use mainstay_model::run::{Input, Pinned, Scope};
 use mainstay_model::spec::{Compiled, Format, JobSpec, OnSchemaChange, Reads, Retries, SourceSpec};
-use mainstay_model::{Column, DataFile, DatasetName, Schema, SliceKey};
+use mainstay_model::{BranchName, Column, DataFile, DatasetName, Schema, SliceKey};
 
 /// A file: its name, its content, and what reading it gave (slice and digest seed), or nothing if it is broken.
 pub(crate) type File<'a> = (&'a str, &'a str, Option<&'a [(&'a str, u128)]>);
@@ -18,14 +21,24 @@ pub(crate) type File<'a> = (&'a str, &'a str, Option<&'a [(&'a str, u128)]>);
 pub(crate) struct World {
     pub(crate) state: State,
     pub(crate) log: Vec<(Timestamp, Fact)>,
+    /// What is said about how files were read.
+    pub(crate) reading: u8,
     now: i64,
 }
 
 impl World {
     pub(crate) fn submit(&mut self, command: Command) -> Result<Vec<Fact>, Refusal> {
+        self.submit_on(None, command)
+    }
+
+    pub(crate) fn submit_on(
+        &mut self,
+        side: Option<&BranchName>,
+        command: Command,
+    ) -> Result<Vec<Fact>, Refusal> {
         self.now += 1_000_000;
         let now = Timestamp::from_micros(self.now);
-        let facts = decide(&self.state, command, now)?;
+        let facts = decide(&self.state, side, command, now)?;
         for fact in &facts {
             self.log.push((now, fact.clone()));
             self.state
@@ -53,6 +66,7 @@ impl World {
                 etag: None,
             },
             content: Hash::of(content.as_bytes()),
+            reading: Hash::of(&[self.reading]),
             result: Some(match rows {
                 Some(rows) => Ok(Taken {
                     rows: Rows(rows.len() as u64),
@@ -70,20 +84,42 @@ impl World {
                 }),
             }),
         };
-        let files = files.iter().map(file).collect();
+        let files: Vec<DeliveredFile> = files.iter().map(file).collect();
+        let overlaid = self.overlaid(&files);
         let command = Command::Deliver {
             source: name("air.flights"),
             schema: schema(),
             slice_columns: vec!["day".into()],
             files,
+            overlaid,
         };
         self.submit(command).expect("deliveries are never refused")
+    }
+
+    /// What the amendments of `air.flights` make of it with some files: these here delete every row.
+    fn overlaid(&self, files: &[DeliveredFile]) -> Option<Overlaid> {
+        let flights = name("air.flights");
+        let held = self.state.main.dataset(&flights)?;
+        if held.overlay.amendments.is_empty() {
+            return None;
+        }
+        let sight = Sight::live(&self.state);
+        let base = base_after_delivery(&sight, &flights, &schema(), &["day".into()], files);
+        let overlay = Overlay {
+            touched: base.into_keys().collect(),
+            ..held.overlay.clone()
+        };
+        Some(Overlaid {
+            overlay,
+            ..Overlaid::default()
+        })
     }
 
     /// Returns the slices of a dataset with their digests.
     pub(crate) fn slices(&self, dataset: &str) -> BTreeMap<String, MultisetHash> {
         let held = self
             .state
+            .main
             .datasets
             .get(&name(dataset))
             .into_iter()
@@ -131,6 +167,9 @@ pub(crate) fn source() -> Resource {
         columns: None,
         slice: vec![],
         on_schema_change: OnSchemaChange::Refuse,
+        approve: 0,
+        retain: None,
+        on_redelivery: mainstay_model::spec::OnRedelivery::Apply,
     };
     Resource {
         name: "air.flights".into(),
@@ -159,6 +198,7 @@ pub(crate) fn job(sql: &str, code: &str) -> Resource {
             pause_ms: 1000,
         },
         time_limit_ms: None,
+        retain: None,
         compiled,
     };
     Resource {
@@ -171,6 +211,7 @@ pub(crate) fn job(sql: &str, code: &str) -> Resource {
 pub(crate) fn pinned(slices: &[&str]) -> Pinned {
     Pinned {
         job: name("air.daily"),
+        branch: None,
         generation: 1,
         code: Hash::of(b"code"),
         scope: Scope::Slices(slices.iter().map(|s| SliceKey::of(*s)).collect()),

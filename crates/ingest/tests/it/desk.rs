@@ -22,6 +22,9 @@ pub(crate) fn spec(format: Format) -> SourceSpec {
         columns: None,
         slice: Vec::new(),
         on_schema_change: OnSchemaChange::Refuse,
+        approve: 0,
+        retain: None,
+        on_redelivery: mainstay_model::spec::OnRedelivery::Apply,
     }
 }
 

@@ -18,11 +18,11 @@ impl Datasets for World {
     fn slice(&self, _: &DatasetName, slice: &SliceKey) -> Option<MultisetHash> {
         self.0.get(slice).copied()
     }
-    fn computed(&self, _: &DatasetName) -> Box<dyn Iterator<Item = (&SliceKey, Hash)> + '_> {
+    fn computed(&self, _: &DatasetName) -> Box<dyn Iterator<Item = (&SliceKey, &[Hash])> + '_> {
         Box::new(std::iter::empty())
     }
-    fn whole(&self, _: &DatasetName) -> Option<Hash> {
-        None
+    fn whole(&self, _: &DatasetName) -> &[Hash] {
+        &[]
     }
 }
 

@@ -8,8 +8,8 @@ use crate::arithmetic::Arithmetic;
 #[derive(Default)]
 struct World {
     data: BTreeMap<DatasetName, BTreeMap<SliceKey, MultisetHash>>,
-    computed: BTreeMap<DatasetName, BTreeMap<SliceKey, Hash>>,
-    whole: BTreeMap<DatasetName, Hash>,
+    computed: BTreeMap<DatasetName, BTreeMap<SliceKey, Vec<Hash>>>,
+    whole: BTreeMap<DatasetName, Vec<Hash>>,
 }
 
 impl World {
@@ -28,8 +28,9 @@ impl World {
         };
         let (whole, each) = fingerprints(job, self, &Arithmetic, &s.slices);
         if let Some(w) = whole {
-            self.whole.insert(job.dataset.clone(), w);
+            self.whole.insert(job.dataset.clone(), vec![w]);
         }
+        let each = each.into_iter().map(|(k, fp)| (k, vec![fp]));
         self.computed.entry(job.dataset.clone()).or_default().extend(each);
     }
 }
@@ -41,17 +42,17 @@ impl Datasets for World {
     fn slice(&self, name: &DatasetName, slice: &SliceKey) -> Option<MultisetHash> {
         self.data.get(name)?.get(slice).copied()
     }
-    fn computed(&self, name: &DatasetName) -> Box<dyn Iterator<Item = (&SliceKey, Hash)> + '_> {
+    fn computed(&self, name: &DatasetName) -> Box<dyn Iterator<Item = (&SliceKey, &[Hash])> + '_> {
         Box::new(
             self.computed
                 .get(name)
                 .into_iter()
                 .flatten()
-                .map(|(k, v)| (k, *v)),
+                .map(|(k, v)| (k, v.as_slice())),
         )
     }
-    fn whole(&self, name: &DatasetName) -> Option<Hash> {
-        self.whole.get(name).copied()
+    fn whole(&self, name: &DatasetName) -> &[Hash] {
+        self.whole.get(name).map(Vec::as_slice).unwrap_or_default()
     }
 }
 

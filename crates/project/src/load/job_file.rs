@@ -87,6 +87,7 @@ impl Found {
             slice: written.slice,
             retries: written.retries,
             time_limit_ms: written.time_limit_ms,
+            retain: written.retain,
         };
         self.jobs.push((job, written.checks));
     }

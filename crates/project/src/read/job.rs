@@ -1,7 +1,7 @@
 //! Jobs: the settings in a query's leading comments, and `[job."schema.dataset"]` tables.
 
 use mainstay_model::DatasetName;
-use mainstay_model::spec::Retries;
+use mainstay_model::spec::{Retain, Retries};
 
 use super::check::WrittenCheck;
 use super::value::Tags;
@@ -10,27 +10,32 @@ use crate::document::Value;
 use crate::place::{Spanned, Text};
 
 /// The fields of a job in a TOML file.
-pub(crate) const FIELDS: [&str; 7] = [
+pub(crate) const FIELDS: [&str; 8] = [
     "sql",
     "slice",
     "tags",
     "description",
     "retries",
     "time_limit",
+    "retain",
     "checks",
 ];
 /// The settings of a job in its own file.
-pub(crate) const SETTINGS: [&str; 7] = [
+pub(crate) const SETTINGS: [&str; 8] = [
     "job",
     "slice",
     "tags",
     "description",
     "retries",
     "time_limit",
+    "retain",
     "checks",
 ];
 /// The fields of `retries`.
 pub(crate) const RETRIES: [&str; 2] = ["count", "pause"];
+
+/// The fields of `retain`.
+pub(crate) const RETAIN: [&str; 2] = ["versions", "age"];
 
 /// How often a job may be tried again, at most.
 pub(crate) const MOST_RETRIES: u64 = 1000;
@@ -45,6 +50,7 @@ pub(crate) struct WrittenJob {
     pub(crate) slice: Vec<Spanned<String>>,
     pub(crate) retries: Retries,
     pub(crate) time_limit_ms: Option<u64>,
+    pub(crate) retain: Option<Retain>,
     pub(crate) checks: Vec<WrittenCheck>,
 }
 
@@ -95,6 +101,7 @@ impl Reader<'_> {
             slice: self.slice_columns(fields.get("slice")),
             retries: fields.get("retries").map(|v| self.retries(v)).unwrap_or_default(),
             time_limit_ms: fields.get("time_limit").and_then(|v| self.time_limit(v)),
+            retain: fields.get("retain").and_then(|v| self.retain(v)),
             checks: self.checks(fields.get("checks")),
             ..WrittenJob::default()
         }
@@ -118,6 +125,15 @@ impl Reader<'_> {
             self.wrong("retries", "an integer or a table", value, Some(help));
         }
         retries
+    }
+
+    /// Reads which versions are kept.
+    pub(crate) fn retain(&mut self, value: &Value<'_>) -> Option<Retain> {
+        let fields = self.table("retain", "`retain`", value, &RETAIN)?;
+        let versions = fields.get("versions");
+        let versions = versions.and_then(|v| self.integer("versions", v, 1, u64::MAX >> 1));
+        let age_ms = fields.get("age").and_then(|v| self.duration("age", v));
+        Some(Retain { versions, age_ms })
     }
 
     fn count(&mut self, value: &Value<'_>) -> Option<u32> {

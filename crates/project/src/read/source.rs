@@ -1,7 +1,7 @@
 //! A `[source."schema.dataset"]` table.
 
 use mainstay_model::schema::{Column, ColumnType, Schema};
-use mainstay_model::spec::{Format, OnSchemaChange, SourceSpec};
+use mainstay_model::spec::{Format, OnRedelivery, OnSchemaChange, SourceSpec};
 
 use super::check::WrittenCheck;
 use super::{Entry, Reader, Subject};
@@ -12,12 +12,15 @@ use crate::place::Place;
 use mainstay_base::text::nearest;
 
 /// The fields of a source.
-pub(crate) const FIELDS: [&str; 10] = [
+pub(crate) const FIELDS: [&str; 13] = [
     "files",
     "format",
     "slice",
     "columns",
     "on_schema_change",
+    "on_redelivery",
+    "approve",
+    "retain",
     "null",
     "delimiter",
     "description",
@@ -129,6 +132,13 @@ impl Reader<'_> {
         ];
         let on_schema_change = fields.get("on_schema_change");
         let on_schema_change = on_schema_change.and_then(|v| self.choice("on_schema_change", v, &policies));
+        let answers = [("apply", OnRedelivery::Apply), ("ask", OnRedelivery::Ask)];
+        let on_redelivery = fields.get("on_redelivery");
+        let on_redelivery = on_redelivery.and_then(|v| self.choice("on_redelivery", v, &answers));
+        let retain = fields.get("retain").and_then(|v| self.retain(v));
+        let approve = fields
+            .get("approve")
+            .and_then(|v| self.integer("approve", v, 0, 10));
         let description = self.description(fields.get("description"));
         let tags = self.tags(fields.get("tags"));
         let checks = self.checks(fields.get("checks"));
@@ -143,6 +153,9 @@ impl Reader<'_> {
                 columns,
                 slice,
                 on_schema_change: on_schema_change.unwrap_or_default(),
+                approve: approve.and_then(|n| u32::try_from(n).ok()).unwrap_or_default(),
+                retain,
+                on_redelivery: on_redelivery.unwrap_or_default(),
             };
             Some(DeclaredSource {
                 dataset: dataset?,

@@ -4,19 +4,23 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use mainstay_api::{Error, Progress};
-use mainstay_control::{At, Command, Finish, Run, RunStatus, StagedDataset, StagedSlices, State};
+use mainstay_control::{
+    At, Command, Finish, Run, RunStatus, Sight, StagedDataset, StagedSlices, base_after_run,
+};
 use mainstay_engine::{Assignment, CancelToken, Finished, Mounted, Output};
-use mainstay_model::fact::Fact;
 use mainstay_model::resource::{Kind, ResourceKey, Spec};
-use mainstay_model::run::{Pinned, RunError, RunOutcome, Scope, Usage};
+use mainstay_model::run::{RunError, RunOutcome, Scope, Usage};
 use mainstay_model::spec::{CheckSpec, JobSpec, Rule};
 use mainstay_model::{DatasetName, RunId, SliceKey, SliceVersion};
-use mainstay_planner::{Job, Read, Resolution, StaleSlices, fingerprints};
+use mainstay_planner::{Job, StaleSlices, fingerprints};
 use mainstay_storage::Store;
 
+use crate::amend::{Ground, Laid};
 use crate::expressions::SliceColumns;
 use crate::instance::{Instance, Watch};
 use crate::mount::Part;
+use crate::read::{ReadBy, computed};
+use crate::run::reuse::{self, Known};
 use crate::step;
 
 /// How long an attempt may take if its job does not say.
@@ -27,6 +31,8 @@ pub(super) struct Work {
     pub(super) run: RunId,
     pub(super) job: Job,
     pub(super) slices: StaleSlices,
+    /// Whether it is computed even if the result is known.
+    pub(super) anew: bool,
 }
 
 /// Carries out a run to its end.
@@ -39,8 +45,23 @@ pub(super) fn carry_out(
     loop {
         instance.submit(Command::StartAttempt { run: work.run })?;
         step::at("attempt.started");
-        let (number, mut finish, usage, checks) = attempt(instance, work, cancel, watch)?;
-        let files = staged_files(&finish);
+        let Ended {
+            number,
+            mut finish,
+            usage,
+            checks,
+            reused,
+        } = attempt(instance, work, cancel, watch)?;
+        let mut files = staged_files(&finish, &format!("r{}-{number}/", work.run.0));
+        let mut overlaid = None;
+        match lay(instance, work, number, &finish, cancel) {
+            Ok(Some(laid)) => {
+                files.extend(laid.files());
+                overlaid = Some(laid.overlaid);
+            }
+            Ok(None) => {}
+            Err(e) => finish = Finish::Failed(not_durable(e)),
+        }
         if let Err(e) = instance.persist(&work.job.dataset, &files) {
             finish = Finish::Failed(not_durable(e));
         }
@@ -51,17 +72,14 @@ pub(super) fn carry_out(
             finish,
             usage,
             checks,
+            reused,
+            overlaid,
         };
         let recorded = instance.submit(command)?;
         step::at("publish.recorded");
         // What came out as it was, or failed a check, is not referred to.
         instance.discard(&work.job.dataset, &files);
-        if recorded
-            .iter()
-            .any(|(_, fact)| matches!(fact, Fact::Published(_)))
-        {
-            instance.project(&work.job.dataset)?;
-        }
+        instance.project_published(&recorded)?;
         if let Some(outcome) = ended(instance, work, watch) {
             return Ok(outcome);
         }
@@ -69,8 +87,30 @@ pub(super) fn carry_out(
     }
 }
 
+/// Lays the amendments of the job's dataset over what was computed; none if it has none.
+fn lay(
+    instance: &Instance,
+    work: &Work,
+    attempt: u32,
+    finish: &Finish,
+    cancel: &CancelToken,
+) -> Result<Option<Laid>, Error> {
+    let Finish::Computed(staged) = finish else {
+        return Ok(None);
+    };
+    let name = &work.job.dataset;
+    let ground = instance.with(|sight| {
+        let held = sight.dataset(name).filter(|d| !d.overlay.amendments.is_empty())?;
+        let base = base_after_run(Some(held), name, staged);
+        let about = (&staged.schema, staged.slice_columns.as_slice());
+        Some(Ground::new(sight, name, about, base, &held.overlay.amendments))
+    });
+    let prefix = format!("r{}-{attempt}-a", work.run.0);
+    ground.map(|g| instance.lay(&g, &prefix, cancel)).transpose()
+}
+
 /// Returns the paths of the files that an attempt staged, relative to its table.
-fn staged_files(finish: &Finish) -> Vec<String> {
+fn staged_files(finish: &Finish, prefix: &str) -> Vec<String> {
     let Finish::Computed(staged) = finish else {
         return Vec::new();
     };
@@ -81,6 +121,7 @@ fn staged_files(finish: &Finish) -> Vec<String> {
     contents
         .iter()
         .flat_map(|c| c.files.iter().map(|f| f.path.clone()))
+        .filter(|path| path.starts_with(prefix))
         .collect()
 }
 
@@ -98,7 +139,7 @@ fn not_durable(e: Error) -> RunError {
 /// Returns how the run ended; none if it is to be tried again.
 fn ended(instance: &Instance, work: &Work, watch: Watch<'_>) -> Option<RunOutcome> {
     let (status, message) = instance.with(|state| {
-        let run = state.runs.get(&work.run);
+        let run = state.state.runs.get(&work.run);
         (run.map(|r| r.status), run.map(summary).unwrap_or_default())
     });
     match status {
@@ -117,9 +158,10 @@ fn ended(instance: &Instance, work: &Work, watch: Watch<'_>) -> Option<RunOutcom
 }
 
 fn summary(run: &Run) -> String {
-    match &run.error {
-        Some(e) => e.message.clone(),
-        None => run
+    match (&run.error, run.reused_from) {
+        (Some(e), _) => e.message.clone(),
+        (None, Some(from)) => format!("as {from} computed it"),
+        (None, None) => run
             .usage()
             .written
             .values()
@@ -131,7 +173,7 @@ fn summary(run: &Run) -> String {
 
 /// Waits until the next attempt may start, or the run is stopped.
 fn wait_for_retry(instance: &Instance, run: RunId, cancel: &CancelToken) {
-    let from = instance.with(|state| match state.runs.get(&run).map(|r| r.status) {
+    let from = instance.with(|state| match state.state.runs.get(&run).map(|r| r.status) {
         Some(RunStatus::Waiting { from }) => Some(from),
         _ => None,
     });
@@ -146,7 +188,26 @@ fn wait_for_retry(instance: &Instance, run: RunId, cancel: &CancelToken) {
     });
 }
 
-type Ended = (u32, Finish, Usage, Vec<mainstay_model::run::CheckOutcome>);
+/// How an attempt ended.
+struct Ended {
+    number: u32,
+    finish: Finish,
+    usage: Usage,
+    checks: Vec<mainstay_model::run::CheckOutcome>,
+    reused: BTreeMap<SliceKey, RunId>,
+}
+
+impl Ended {
+    fn new(number: u32, finish: Finish, usage: Usage) -> Self {
+        Self {
+            number,
+            finish,
+            usage,
+            checks: Vec::new(),
+            reused: BTreeMap::new(),
+        }
+    }
+}
 
 fn attempt(instance: &Instance, work: &Work, cancel: &CancelToken, watch: Watch<'_>) -> Result<Ended, Error> {
     let store = instance.store()?;
@@ -158,13 +219,39 @@ fn attempt(instance: &Instance, work: &Work, cancel: &CancelToken, watch: Watch<
             help: None,
             transient: false,
         };
-        return Ok((1, Finish::Failed(error), Usage::default(), Vec::new()));
+        return Ok(Ended::new(1, Finish::Failed(error), Usage::default()));
     };
-    let (number, assignment, fingerprint) = (prepared.number, prepared.assignment, prepared.fingerprint);
+    let Prepared {
+        number,
+        assignment,
+        fingerprint,
+        known,
+    } = prepared;
     let (schema, slice_columns) = (
         assignment.output.schema.clone(),
         assignment.output.slice_columns.clone(),
     );
+    let reused: BTreeMap<SliceKey, RunId> = known
+        .iter()
+        .filter_map(|(slice, known)| Some((slice.clone(), known.run?)))
+        .collect();
+    let complete = |slices: Vec<(SliceKey, SliceVersion)>| {
+        let taken = known
+            .iter()
+            .map(|(slice, known)| (slice.clone(), known.content.clone()));
+        let staged = StagedDataset {
+            schema: schema.clone(),
+            slice_columns: slice_columns.clone(),
+            slices: staged(fingerprint.clone(), slices.into_iter().chain(taken)),
+        };
+        Finish::Computed(staged)
+    };
+    if matches!(&assignment.scope, Scope::Slices(none) if none.is_empty()) {
+        return Ok(Ended {
+            reused,
+            ..Ended::new(number, complete(Vec::new()), Usage::default())
+        });
+    }
     let what = work.job.dataset.to_string();
     let progress = |p: mainstay_engine::Progress| {
         watch(Progress::At {
@@ -177,16 +264,13 @@ fn attempt(instance: &Instance, work: &Work, cancel: &CancelToken, watch: Watch<
             slices,
             checks,
             usage,
-        }) => {
-            let staged = StagedDataset {
-                schema,
-                slice_columns,
-                slices: staged(fingerprint, slices),
-            };
-            Ok((number, Finish::Computed(staged), usage, checks))
-        }
+        }) => Ok(Ended {
+            checks,
+            reused,
+            ..Ended::new(number, complete(slices), usage)
+        }),
         Err(e) if e.kind == mainstay_engine::Kind::Cancelled => {
-            Ok((number, Finish::Cancelled, *e.usage, Vec::new()))
+            Ok(Ended::new(number, Finish::Cancelled, *e.usage))
         }
         Err(e) => {
             let error = RunError {
@@ -195,7 +279,7 @@ fn attempt(instance: &Instance, work: &Work, cancel: &CancelToken, watch: Watch<
                 help: e.help,
                 transient: e.transient,
             };
-            Ok((number, Finish::Failed(error), *e.usage, Vec::new()))
+            Ok(Ended::new(number, Finish::Failed(error), *e.usage))
         }
     }
 }
@@ -206,14 +290,17 @@ type Fingerprint = (
     BTreeMap<SliceKey, mainstay_base::Hash>,
 );
 
-fn staged((whole, each): Fingerprint, slices: Vec<(SliceKey, SliceVersion)>) -> StagedSlices {
+fn staged(
+    (whole, each): Fingerprint,
+    slices: impl Iterator<Item = (SliceKey, SliceVersion)>,
+) -> StagedSlices {
     match whole {
         Some(fingerprint) => StagedSlices::Whole {
             fingerprint,
-            slices: slices.into_iter().collect(),
+            slices: slices.collect(),
         },
         None => {
-            let mut computed: BTreeMap<SliceKey, SliceVersion> = slices.into_iter().collect();
+            let mut computed: BTreeMap<SliceKey, SliceVersion> = slices.collect();
             let with_content = |(slice, fp)| {
                 let content = computed.remove(&slice).unwrap_or_default();
                 (slice, (fp, content))
@@ -227,24 +314,24 @@ struct Prepared {
     number: u32,
     assignment: Assignment,
     fingerprint: Fingerprint,
+    /// The slices whose results are known; of a whole dataset, all or none.
+    known: BTreeMap<SliceKey, Known>,
 }
 
 impl Prepared {
     /// Mounts exactly what the run's record pins; none if the job is not declared any more.
-    fn new(instance: &Instance, state: &State, store: &Store, work: &Work) -> Option<Self> {
-        let run = state.runs.get(&work.run)?;
+    fn new(instance: &Instance, state: &Sight<'_>, store: &Store, work: &Work) -> Option<Self> {
+        let run = state.state.runs.get(&work.run)?;
         let number = run.attempts.last()?.number;
         let spec = job_spec(state, &work.job.dataset)?;
         let pinned = &run.pinned;
-        let versions = || pinned.inputs.iter().map(|i| (&i.dataset, i.version));
-        let (at, columns) = (At::pinned(state, versions()), SliceColumns::now(state));
-        let read = read_by(pinned, &at, &columns);
+        let versions = pinned.inputs.iter().map(|i| (&i.dataset, i.version));
+        let (at, columns) = (At::pinned(state, versions), SliceColumns::now(state));
+        let fingerprint = fingerprints(&work.job, &at, &columns, &work.slices);
+        let (known, scope) = known(state, work, &fingerprint, &pinned.scope);
+        let read = ReadBy::of(state, spec, pinned, computed(&scope));
         let mount = |i: &mainstay_model::run::Input| {
-            let part = match read.get(&i.dataset) {
-                Some(Read::Slices(list)) => Part::Slices(list),
-                Some(Read::All) | None => Part::All,
-            };
-            instance.mount(state, store, &i.dataset, i.version, part)
+            instance.mount(state, store, &i.dataset, i.version, read.part(&i.dataset))
         };
         let inputs: Vec<Mounted> = pinned.inputs.iter().filter_map(mount).collect();
         let checks = checks_of(state, &work.job.dataset);
@@ -256,42 +343,52 @@ impl Prepared {
             slice_columns: spec.slice.clone(),
             attempt_prefix: format!("r{}-{number}", work.run.0),
         };
-        let fingerprint = fingerprints(&work.job, &at, &columns, &work.slices);
         let assignment = Assignment {
             query: spec.sql.clone(),
             label: work.job.dataset.to_string(),
             check_inputs: check_inputs(instance, state, store, &checks, &work.job.dataset),
             inputs,
             output,
-            scope: pinned.scope.clone(),
+            scope: scope.clone(),
             as_of: pinned.as_of,
             checks,
-            previous: previous(state, &work.job.dataset, &pinned.scope),
+            previous: previous(state, &work.job.dataset, spec, &pinned.scope, &known),
             time_limit: Some(spec.time_limit_ms.map_or(TIME_LIMIT, Duration::from_millis)),
         };
         Some(Self {
             number,
             assignment,
             fingerprint,
+            known,
         })
     }
 }
 
-/// Says which slices of its inputs a run reads: what all its slices together read; everything, of what is not listed.
-fn read_by(pinned: &Pinned, at: &At<'_>, columns: &SliceColumns) -> BTreeMap<DatasetName, Read> {
-    let Scope::Slices(slices) = &pinned.scope else {
-        return BTreeMap::new();
-    };
-    let reads = pinned
-        .inputs
-        .iter()
-        .map(|i| (i.dataset.clone(), i.reads.clone()))
-        .collect();
-    let outputs: Vec<&SliceKey> = slices.iter().collect();
-    Resolution::new(&pinned.job, &reads, at, columns, &outputs).union()
+/// Returns what of a run's result is known already, and what is left to compute.
+fn known(
+    sight: &Sight<'_>,
+    work: &Work,
+    fingerprint: &Fingerprint,
+    scope: &Scope,
+) -> (BTreeMap<SliceKey, Known>, Scope) {
+    let name = &work.job.dataset;
+    match (scope, fingerprint.0) {
+        _ if work.anew => (BTreeMap::new(), scope.clone()),
+        (Scope::Whole, Some(wanted)) => match reuse::whole(sight, name, wanted) {
+            Some(known) => (known, Scope::Slices(Vec::new())),
+            None => (BTreeMap::new(), Scope::Whole),
+        },
+        (Scope::Slices(list), _) => {
+            let known = reuse::slices(sight, name, &fingerprint.1);
+            let left = list.iter().filter(|s| !known.contains_key(*s)).cloned();
+            let left = Scope::Slices(left.collect());
+            (known, left)
+        }
+        (Scope::Whole, None) => (BTreeMap::new(), Scope::Whole),
+    }
 }
 
-fn job_spec<'a>(state: &'a State, name: &DatasetName) -> Option<&'a JobSpec> {
+fn job_spec<'a>(state: &'a Sight<'a>, name: &DatasetName) -> Option<&'a JobSpec> {
     match state
         .resources
         .get(&ResourceKey::new(Kind::Job, name))?
@@ -304,7 +401,7 @@ fn job_spec<'a>(state: &'a State, name: &DatasetName) -> Option<&'a JobSpec> {
 }
 
 /// Returns the checks of a dataset, with their names.
-pub(crate) fn checks_of(state: &State, dataset: &DatasetName) -> Vec<(String, CheckSpec)> {
+pub(crate) fn checks_of(state: &Sight<'_>, dataset: &DatasetName) -> Vec<(String, CheckSpec)> {
     let declared = state.declared().filter(|(k, ..)| k.kind == Kind::Check);
     declared
         .filter_map(|(key, _, r)| match &r.spec {
@@ -314,44 +411,77 @@ pub(crate) fn checks_of(state: &State, dataset: &DatasetName) -> Vec<(String, Ch
         .collect()
 }
 
-/// Mounts what checks read besides the dataset itself, as it is now.
-fn check_inputs(
-    instance: &Instance,
-    state: &State,
-    store: &Store,
+impl Instance {
+    /// Mounts what the checks of a dataset read besides it, as it is now.
+    pub(crate) fn check_inputs(&self, dataset: &DatasetName) -> Result<Vec<Mounted>, Error> {
+        let store = self.store()?;
+        Ok(self.with(|sight| {
+            let checks = checks_of(sight, dataset);
+            check_inputs(self, sight, &store, &checks, dataset)
+        }))
+    }
+}
+
+/// Returns the datasets that checks read besides their own.
+pub(crate) fn read_by_checks(
     checks: &[(String, CheckSpec)],
     own: &DatasetName,
-) -> Vec<Mounted> {
+) -> std::collections::BTreeSet<DatasetName> {
+    check_names(checks.iter().map(|(_, check)| check), own)
+}
+
+/// Returns the datasets that checks read besides the dataset itself.
+pub(crate) fn check_names<'a>(
+    checks: impl IntoIterator<Item = &'a CheckSpec>,
+    own: &DatasetName,
+) -> std::collections::BTreeSet<DatasetName> {
     let mut names: std::collections::BTreeSet<DatasetName> = std::collections::BTreeSet::new();
-    for (_, check) in checks {
+    for check in checks {
         match &check.rule {
             Rule::Reference { to } => names.extend(to.values().map(|(name, _)| name.clone())),
             Rule::Sql { sql } => {
-                names.extend(
-                    mainstay_sql::references(sql)
-                        .unwrap_or_default()
-                        .into_iter()
-                        .map(|r| r.name),
-                );
+                let read = mainstay_sql::references(sql).unwrap_or_default();
+                names.extend(read.into_iter().map(|r| r.name));
             }
             _ => {}
         }
     }
     names.remove(own);
     names
+}
+
+/// Mounts what checks read besides the dataset itself, as it is now.
+pub(crate) fn check_inputs(
+    instance: &Instance,
+    state: &Sight<'_>,
+    store: &Store,
+    checks: &[(String, CheckSpec)],
+    own: &DatasetName,
+) -> Vec<Mounted> {
+    read_by_checks(checks, own)
         .iter()
         .filter_map(|n| instance.mount(state, store, n, u64::MAX, Part::All))
         .collect()
 }
 
-/// Returns the slices that stay as they are when the scope is computed anew.
-fn previous(state: &State, dataset: &DatasetName, scope: &Scope) -> Vec<(SliceKey, SliceVersion)> {
+/// Returns what the output's dataset holds besides what is computed anew: the slices that stay, and those that are known.
+fn previous(
+    sight: &Sight<'_>,
+    dataset: &DatasetName,
+    spec: &JobSpec,
+    scope: &Scope,
+    known: &BTreeMap<SliceKey, Known>,
+) -> Vec<(SliceKey, SliceVersion)> {
+    let taken = known.iter().map(|(k, v)| (k.clone(), v.content.clone()));
     let Scope::Slices(computed) = scope else {
-        return Vec::new();
+        return taken.collect();
     };
     let computed: std::collections::BTreeSet<&SliceKey> = computed.iter().collect();
-    let held = state.datasets.get(dataset).into_iter().flat_map(|d| &d.slices);
+    let held = sight
+        .dataset(dataset)
+        .map(mainstay_control::Dataset::base)
+        .filter(|d| d.is_sliced_by(&spec.slice, &spec.compiled.columns));
+    let held = held.into_iter().flat_map(|d| d.newest());
     let kept = held.filter(|(k, _)| !computed.contains(k));
-    kept.filter_map(|(k, h)| Some((k.clone(), h.newest()?.clone())))
-        .collect()
+    kept.map(|(k, v)| (k.clone(), v.clone())).chain(taken).collect()
 }

@@ -5,7 +5,7 @@ use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
 use mainstay_api::{Error, Progress};
-use mainstay_control::{At, Command};
+use mainstay_control::{At, Command, Sight};
 use mainstay_engine::CancelToken;
 use mainstay_model::fact::Fact;
 use mainstay_model::relation::Reads;
@@ -43,7 +43,7 @@ struct Schedule<'a> {
 }
 
 /// Runs jobs; they are in an order in which each stands after what it reads. Returns the runs, in the order of their records.
-pub(super) fn run_all(
+pub(crate) fn run_all(
     instance: &Instance,
     jobs: Vec<Job>,
     request: &RunRequest,
@@ -181,12 +181,9 @@ impl<'a> Schedule<'a> {
     fn pin(&self, job: &Job, slices: &StaleSlices) -> Result<Pinned, Error> {
         let engine = self.instance.engine()?;
         let as_of = self.instance.clock.now();
-        let input = |state: &mainstay_control::State, (name, reads): (&DatasetName, &Reads)| Input {
+        let input = |state: &Sight<'_>, (name, reads): (&DatasetName, &Reads)| Input {
             dataset: name.clone(),
-            version: state
-                .datasets
-                .get(name)
-                .map_or(0, mainstay_control::Dataset::version),
+            version: state.dataset(name).map_or(0, mainstay_control::Dataset::version),
             reads: if matches!(slices, StaleSlices::Whole) {
                 Reads::All
             } else {
@@ -195,6 +192,7 @@ impl<'a> Schedule<'a> {
         };
         Ok(self.instance.with(|state| Pinned {
             job: job.dataset.clone(),
+            branch: state.branch.cloned(),
             generation: generation(state, &job.dataset),
             code: job.code,
             scope: match slices {
@@ -262,9 +260,20 @@ impl<'a> Schedule<'a> {
         let token = CancelToken::new();
         self.running.insert(run, (job.dataset.clone(), token.clone()));
         let (instance, watch, done) = (self.instance, self.watch, done.clone());
+        let anew = self.request.force;
         threads.spawn(move || {
             let name = job.dataset.clone();
-            let result = attempt::carry_out(instance, &Work { run, job, slices }, &token, watch);
+            let result = attempt::carry_out(
+                instance,
+                &Work {
+                    run,
+                    job,
+                    slices,
+                    anew,
+                },
+                &token,
+                watch,
+            );
             // The receiver outlives all senders; a failed send could only mean that nobody waits any more.
             let _ = done.send((run, name, result));
         });
@@ -272,7 +281,7 @@ impl<'a> Schedule<'a> {
     }
 }
 
-fn generation(state: &mainstay_control::State, job: &DatasetName) -> u64 {
+fn generation(state: &Sight<'_>, job: &DatasetName) -> u64 {
     use mainstay_model::resource::{Kind, ResourceKey};
     state
         .resources

@@ -48,6 +48,7 @@ impl Project {
             home: home.clone(),
             project: Some(folder.to_owned()),
             access: Access::Write,
+            branch: None,
             wait: None,
             context: Context {
                 account: "main".to_owned(),

@@ -7,11 +7,15 @@
     reason = "a test whose set-up fails can only end, and a skip is said aloud"
 )]
 
+mod amend;
 mod bad_input;
 mod cancel;
 mod delta;
 mod journal;
 mod projects;
+mod prove;
 mod queries;
+mod rereading;
 mod shop;
 mod slices;
+mod why;

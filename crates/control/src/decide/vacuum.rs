@@ -1,0 +1,131 @@
+//! Vacuum: contents that no kept version, no branch and nobody who reads now needs.
+//!
+//! A version is kept if its dataset says nothing about that, if it is among the newest that are to be kept, or if everybody
+//! read it within the time for which versions are kept. A content is kept with any kept version at which it holds. Files that
+//! another content still refers to stay.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use mainstay_base::{Bytes, Timestamp};
+use mainstay_model::fact::Vacuumed;
+use mainstay_model::resource::{Kind, ResourceKey, Spec};
+use mainstay_model::spec::Retain;
+use mainstay_model::{DataFile, DatasetName, SliceKey};
+
+use crate::state::{Dataset, State};
+
+/// Says what would be given up now, dataset by dataset; datasets of which nothing goes are left out.
+pub fn vacuum(state: &State, now: Timestamp) -> Vec<Vacuumed> {
+    let datasets = state.main.datasets.iter();
+    datasets
+        .filter_map(|(name, held)| {
+            let retain = retain(state, name)?;
+            of_dataset(state, name, held, retain, now)
+        })
+        .collect()
+}
+
+fn retain(state: &State, name: &DatasetName) -> Option<Retain> {
+    let spec = |kind| {
+        state
+            .main
+            .resource(&ResourceKey::new(kind, name))
+            .map(|r| &r.spec)
+    };
+    match (spec(Kind::Job), spec(Kind::Source)) {
+        (Some(Spec::Job(job)), _) => job.retain,
+        (_, Some(Spec::Source(source))) => source.retain,
+        _ => None,
+    }
+}
+
+fn of_dataset(
+    state: &State,
+    name: &DatasetName,
+    held: &Dataset,
+    retain: Retain,
+    now: Timestamp,
+) -> Option<Vacuumed> {
+    let shown = surplus(held, retain, now);
+    let base = held
+        .base
+        .as_deref()
+        .map(|b| surplus(b, retain, now))
+        .unwrap_or_default();
+    if shown.is_empty() && base.is_empty() {
+        return None;
+    }
+    let going = |dataset: &Dataset, list: &Surplus| -> Vec<DataFile> {
+        let contents = list.iter().flat_map(|(slice, versions)| {
+            let history = dataset.slices.get(slice);
+            let contents = history.into_iter().flat_map(|h| &h.contents);
+            contents.filter(move |c| versions.contains(&c.version))
+        });
+        contents
+            .flat_map(|c| c.files.iter().flat_map(|v| v.files.iter().cloned()))
+            .collect()
+    };
+    let mut candidates = going(held, &shown);
+    if let Some(b) = held.base.as_deref() {
+        candidates.extend(going(b, &base));
+    }
+    // What the state would refer to afterwards, by folding the fact into a copy.
+    let fact = Vacuumed {
+        dataset: name.clone(),
+        shown: shown.into_iter().collect(),
+        base: base.into_iter().collect(),
+        files: 0,
+        bytes: Bytes(0),
+    };
+    let mut after = state.clone();
+    after.apply(state.seq + 1, now, "", None, fact.clone().into());
+    let needed = after.files_of(name);
+    let gone: BTreeMap<String, Bytes> = candidates
+        .into_iter()
+        .filter(|f| !needed.contains(&f.path))
+        .map(|f| (f.path, f.bytes))
+        .collect();
+    Some(Vacuumed {
+        files: gone.len() as u64,
+        bytes: gone.values().copied().sum(),
+        ..fact
+    })
+}
+
+type Surplus = BTreeMap<SliceKey, Vec<u64>>;
+
+/// The contents that hold at no version that is kept.
+fn surplus(held: &Dataset, retain: Retain, now: Timestamp) -> Surplus {
+    let kept = kept(held, retain, now);
+    let mut out = Surplus::new();
+    for (slice, history) in &held.slices {
+        for (i, content) in history.contents.iter().enumerate() {
+            let until = history.contents.get(i + 1).map(|next| next.version);
+            let Some(until) = until else { continue };
+            let needed = kept.range(content.version..until).next().is_some();
+            if !needed && content.vacuumed.is_none() && content.files.is_some() {
+                out.entry(slice.clone()).or_default().push(content.version);
+            }
+        }
+    }
+    out
+}
+
+/// The versions that are kept; the newest always is.
+fn kept(held: &Dataset, retain: Retain, now: Timestamp) -> BTreeSet<u64> {
+    let newest = held.version();
+    let count = retain.versions.unwrap_or(1).max(1);
+    let mut kept = BTreeSet::new();
+    for (i, entry) in held.versions.iter().enumerate() {
+        let until = held.versions.get(i + 1).map(|next| next.time);
+        let by_number = retain.versions.is_some() && newest.saturating_sub(entry.version) < count;
+        let by_age = retain.age_ms.is_some_and(|age| {
+            let age = i64::try_from(age).unwrap_or(i64::MAX).saturating_mul(1000);
+            until.is_none_or(|until| now.micros_since(until) < age)
+        });
+        if by_number || by_age || until.is_none() {
+            kept.insert(entry.version);
+        }
+    }
+    kept
+}

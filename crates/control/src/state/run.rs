@@ -1,0 +1,91 @@
+//! Runs as they are known.
+
+use mainstay_base::Timestamp;
+use mainstay_model::SliceKey;
+use mainstay_model::id::RunId;
+use mainstay_model::run::{CheckOutcome, Pinned, RunError, RunOutcome, Usage};
+use serde::{Deserialize, Serialize};
+
+/// An attempt of a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// Its number, from 1.
+    pub number: u32,
+    /// When it started.
+    pub started: Timestamp,
+    /// Why it failed, if it did.
+    pub error: Option<RunError>,
+    /// When it ended.
+    pub ended: Option<Timestamp>,
+    /// What it used.
+    pub usage: Usage,
+}
+
+/// Where a run stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunStatus {
+    /// Recorded, no attempt is going on.
+    Waiting {
+        /// When the next attempt may start.
+        from: Timestamp,
+    },
+    /// An attempt is going on.
+    Running,
+    /// It ended.
+    Ended(RunOutcome),
+}
+
+/// A run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Run {
+    /// What it depends on.
+    pub pinned: Pinned,
+    /// Why it was wanted.
+    pub because: String,
+    /// Where it stands.
+    pub status: RunStatus,
+    /// The journal's number of its record.
+    pub seq: u64,
+    /// Who asked for it.
+    pub actor: String,
+    /// When it was recorded.
+    pub recorded: Timestamp,
+    /// When it ended.
+    pub ended: Option<Timestamp>,
+    /// Its attempts.
+    pub attempts: Vec<Attempt>,
+    /// Why it did not succeed.
+    pub error: Option<RunError>,
+    /// How its checks ended.
+    pub checks: Vec<CheckOutcome>,
+    /// The run whose result it took; none if it computed.
+    pub reused_from: Option<RunId>,
+    /// Whether someone asked for it to stop.
+    pub cancel: bool,
+    /// The slices that it published or confirmed.
+    pub slices: Vec<SliceKey>,
+    /// The version of its dataset that it made.
+    pub published: Option<u64>,
+}
+
+impl Run {
+    /// Returns what all its attempts used together.
+    pub fn usage(&self) -> Usage {
+        let mut sum = Usage::default();
+        for u in self.attempts.iter().map(|a| &a.usage) {
+            sum.cpu += u.cpu;
+            sum.wall_us = sum.wall_us.saturating_add(u.wall_us);
+            sum.peak_memory = sum.peak_memory.max(u.peak_memory);
+            sum.spilled += u.spilled;
+            for (from, to) in [(&u.read, &mut sum.read), (&u.written, &mut sum.written)] {
+                for (name, amount) in from {
+                    let total = to.entry(name.clone()).or_default();
+                    total.rows += amount.rows;
+                    total.bytes += amount.bytes;
+                }
+            }
+        }
+        sum
+    }
+}

@@ -1,0 +1,352 @@
+//! Making an amendment: in a branch of its own, then everywhere at once.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
+
+use mainstay_api::{Error, ErrorKind, Progress};
+use mainstay_control::{Amendment, Branch, Command, Dataset, Made, RunStatus, Sight};
+use mainstay_engine::CancelToken;
+use mainstay_model::amendment::{Consequences, Effort, Reach};
+use mainstay_model::id::{AmendmentId, RunId};
+use mainstay_model::run::{RunError, RunOutcome, Usage};
+use mainstay_model::spec::Severity;
+use mainstay_model::{BranchName, DatasetName, Resource, SliceKey};
+use mainstay_planner::Job;
+
+use super::overlay::{Ground, Laid};
+use super::unknown;
+use crate::instance::{Instance, Watch};
+use crate::ledger::Recorded;
+use crate::run::{RunRequest, run_all};
+use crate::step;
+
+/// How often an amendment is made anew because something that it reads moved meanwhile.
+const REBASES: usize = 5;
+
+/// Why an amendment could not be made.
+struct Unmade {
+    error: RunError,
+    runs: Vec<RunId>,
+}
+
+impl From<Error> for Unmade {
+    fn from(e: Error) -> Self {
+        let cause = e.causes.first().map(|c| format!(": {c}")).unwrap_or_default();
+        Self {
+            error: RunError {
+                message: format!("{}{cause}", e.message),
+                code: e.code,
+                help: e.help,
+                transient: e.kind == ErrorKind::Unavailable,
+            },
+            runs: Vec::new(),
+        }
+    }
+}
+
+impl Instance {
+    /// Returns the jobs that read a dataset, directly or not, in the order of the data.
+    pub(crate) fn downstream(&self, root: &DatasetName) -> Vec<Job> {
+        let resources: Vec<Resource> = self.with(|s| s.declared().map(|(_, _, r)| r.clone()).collect());
+        let mut reached: BTreeSet<DatasetName> = BTreeSet::from([root.clone()]);
+        let mut out = Vec::new();
+        for job in crate::plan::jobs_in_order(&resources) {
+            if job.reads.keys().any(|n| reached.contains(n)) {
+                reached.insert(job.dataset.clone());
+                out.push(job);
+            }
+        }
+        out
+    }
+
+    /// Makes an amendment. That it cannot be made is recorded with it; only what keeps that from being recorded is an error.
+    pub(super) fn make(&self, id: AmendmentId, cancel: &CancelToken, watch: Watch<'_>) -> Result<(), Error> {
+        let amendment = self
+            .with(|s| s.state.amendments.get(&id).cloned())
+            .ok_or_else(|| unknown(id))?;
+        let began = Instant::now();
+        let made = match &amendment.branch {
+            None => self.make_live(id, &amendment, began, cancel, watch),
+            Some(_) => self.make_in_branch(id, &amendment, began, cancel, watch),
+        };
+        let unmade = match made {
+            // It holds from here on; a Delta log that does not follow now does at the next opening.
+            Ok(recorded) => return self.project_published(&recorded),
+            Err(unmade) => unmade,
+        };
+        let runs = unmade.runs;
+        self.submit(Command::FailAmendment {
+            amendment: id,
+            error: unmade.error,
+            runs: runs.clone(),
+        })?;
+        for name in self
+            .outputs_of(&runs)
+            .into_iter()
+            .chain([amendment.dataset.clone()])
+        {
+            self.clean(&name);
+        }
+        Ok(())
+    }
+
+    /// On the live side: all of it in a branch, which then becomes the live side by one fact.
+    fn make_live(
+        &self,
+        id: AmendmentId,
+        amendment: &Amendment,
+        began: Instant,
+        cancel: &CancelToken,
+        watch: Watch<'_>,
+    ) -> Result<Recorded, Unmade> {
+        let branch = BranchName::of_amendment(id);
+        self.submit(Command::CreateBranch {
+            branch: branch.clone(),
+        })?;
+        step::at("amendment.branched");
+        let side = self.on(Some(branch.clone()));
+        let mut runs = Vec::new();
+        let mut usage = Usage::default();
+        for _ in 0..REBASES {
+            let (more, used) = side.compute(id, amendment, cancel, watch).map_err(|mut u| {
+                u.runs.splice(0..0, runs.iter().copied());
+                u
+            })?;
+            runs.extend(more);
+            add(&mut usage, &used);
+            let result = self.with(|s| {
+                let branch = s.state.branches.get(&branch)?;
+                Some(consequences(s, branch, amendment, &runs, &usage, began))
+            });
+            let made = Made {
+                amendment: id,
+                result: result.unwrap_or_default(),
+                runs: runs.clone(),
+            };
+            step::at("amendment.computed");
+            let promoted = self.submit(Command::PromoteBranch {
+                branch: branch.clone(),
+                amendment: Some(made),
+            });
+            match promoted {
+                Ok(recorded) => {
+                    step::at("amendment.published");
+                    return Ok(recorded);
+                }
+                Err(e) if e.kind == ErrorKind::OutOfDate => {
+                    self.submit(Command::RebaseBranch {
+                        branch: branch.clone(),
+                    })?;
+                }
+                Err(e) => return Err(e.into()),
+            }
+        }
+        Err(Unmade {
+            error: RunError {
+                code: "MS0423".to_owned(),
+                message: format!("what amendment {id} reads moved {REBASES} times while it was being made"),
+                help: Some(format!("mainstay retry amendment/{id}")),
+                transient: true,
+            },
+            runs,
+        })
+    }
+
+    /// In a branch of people: there, step by step.
+    fn make_in_branch(
+        &self,
+        id: AmendmentId,
+        amendment: &Amendment,
+        began: Instant,
+        cancel: &CancelToken,
+        watch: Watch<'_>,
+    ) -> Result<Recorded, Unmade> {
+        let side = self.on(amendment.branch.clone());
+        let (runs, usage) = side.compute(id, amendment, cancel, watch)?;
+        let result = side.with(|s| {
+            let branch = s.branch.and_then(|b| s.state.branches.get(b))?;
+            Some(consequences(s, branch, amendment, &runs, &usage, began))
+        });
+        let made = Made {
+            amendment: id,
+            result: result.unwrap_or_default(),
+            runs,
+        };
+        Ok(side.submit(Command::FinishAmendment { made })?)
+    }
+
+    /// Publishes the dataset under the amendment, on this side, and computes what reads it.
+    fn compute(
+        &self,
+        id: AmendmentId,
+        amendment: &Amendment,
+        cancel: &CancelToken,
+        watch: Watch<'_>,
+    ) -> Result<(Vec<RunId>, Usage), Unmade> {
+        let name = &amendment.dataset;
+        watch(Progress::Began {
+            what: name.to_string(),
+            unit: "amendments",
+            total: Some(1),
+        });
+        let ground = self.with(|s| {
+            let held = s.dataset(name)?;
+            let list = s.state.amended(&held.overlay.amendments, id, true);
+            let base = held.base();
+            let contents = base.newest().map(|(k, v)| (k.clone(), v.clone())).collect();
+            let about = (base.schema()?, base.slice_columns.as_slice());
+            Some(Ground::new(s, name, about, contents, &list))
+        });
+        let ground = ground
+            .ok_or_else(|| Error::new(ErrorKind::Invalid, "MS0421", format!("{name} holds nothing")))?;
+        let prefix = format!("a{}-{}", id.0, self.clock.now().as_micros());
+        let laid = self.lay(&ground, &prefix, cancel)?;
+        failed_check(&laid)?;
+        self.persist(name, &laid.files())?;
+        self.submit(Command::PublishOverlay {
+            dataset: name.clone(),
+            amendment: id,
+            overlaid: laid.overlaid,
+        })?;
+        step::at("amendment.laid");
+        watch(Progress::Ended {
+            what: name.to_string(),
+            ok: true,
+            message: "amended".to_owned(),
+        });
+        let request = RunRequest {
+            without_deliveries: true,
+            ..RunRequest::default()
+        };
+        let runs = run_all(self, self.downstream(name), &request, cancel, watch)?;
+        let failed = self.with(|s| {
+            let bad = runs
+                .iter()
+                .filter_map(|r| s.state.runs.get(r))
+                .find(|r| !matches!(r.status, RunStatus::Ended(RunOutcome::Succeeded)));
+            bad.map(|r| (r.pinned.job.clone(), r.error.clone()))
+        });
+        if cancel.is_cancelled() {
+            return Err(Unmade {
+                error: RunError {
+                    code: "MS0424".to_owned(),
+                    message: "it was stopped".to_owned(),
+                    help: Some(format!("mainstay retry amendment/{id}")),
+                    transient: false,
+                },
+                runs,
+            });
+        }
+        if let Some((job, error)) = failed {
+            let (code, why, help) = error.map_or_else(
+                || ("MS0424".to_owned(), "it was stopped".to_owned(), None),
+                |e| (e.code, e.message, e.help),
+            );
+            return Err(Unmade {
+                error: RunError {
+                    code,
+                    message: format!("{job} could not be computed under it: {why}"),
+                    help,
+                    transient: false,
+                },
+                runs,
+            });
+        }
+        Ok((runs, laid.usage))
+    }
+
+    /// Returns the datasets of some runs.
+    fn outputs_of(&self, runs: &[RunId]) -> BTreeSet<DatasetName> {
+        self.with(|s| {
+            let known = runs.iter().filter_map(|r| s.state.runs.get(r));
+            known.map(|r| r.pinned.job.clone()).collect()
+        })
+    }
+}
+
+/// A check that the amended dataset does not meet.
+fn failed_check(laid: &Laid) -> Result<(), Unmade> {
+    let failed = laid
+        .checks
+        .iter()
+        .find(|c| c.violations > 0 && c.severity == Severity::Error);
+    match failed {
+        None => Ok(()),
+        Some(check) => Err(Unmade {
+            error: RunError {
+                code: "MS0501".to_owned(),
+                message: format!("check {} failed: {}", check.check, check.message),
+                help: Some("nothing was published; what was there before is still served".to_owned()),
+                transient: false,
+            },
+            runs: Vec::new(),
+        }),
+    }
+}
+
+fn add(sum: &mut Usage, more: &Usage) {
+    sum.cpu += more.cpu;
+    sum.wall_us = sum.wall_us.saturating_add(more.wall_us);
+}
+
+/// What an amendment did: the datasets in which its branch differs from the live side, and the work.
+fn consequences(
+    sight: &Sight<'_>,
+    branch: &Branch,
+    amendment: &Amendment,
+    runs: &[RunId],
+    usage: &Usage,
+    began: Instant,
+) -> Consequences {
+    let mut cpu = usage.cpu.seconds();
+    let mut computed: BTreeMap<&DatasetName, BTreeSet<&SliceKey>> = BTreeMap::new();
+    for run in runs.iter().filter_map(|r| sight.state.runs.get(r)) {
+        cpu += run.usage().cpu.seconds();
+        computed.entry(&run.pinned.job).or_default().extend(&run.slices);
+    }
+    let reach = |name: &&DatasetName| {
+        let empty = Dataset::default();
+        let fork = branch.fork.dataset(name).unwrap_or(&empty);
+        let held = branch.line.dataset(name).unwrap_or(&empty);
+        let changed: BTreeSet<&SliceKey> = held
+            .slices
+            .iter()
+            .filter(|(k, h)| {
+                let before = fork.slices.get(*k).and_then(|h| h.newest()).map(|v| v.digest());
+                before != h.newest().map(|v| v.digest())
+            })
+            .map(|(k, _)| k)
+            .collect();
+        let slices: BTreeSet<&SliceKey> = computed.get(*name).into_iter().flatten().copied().collect();
+        let unchanged = slices.difference(&changed).count() as u64;
+        let all: BTreeSet<&SliceKey> = slices.union(&changed).copied().collect();
+        Reach {
+            dataset: (*name).clone(),
+            slices: all.into_iter().cloned().collect(),
+            unchanged: Some(unchanged),
+            stops: changed
+                .is_empty()
+                .then(|| "every slice came out as it was".to_owned()),
+        }
+    };
+    // In the order of the data, not in that in which runs happened to begin.
+    let resources: Vec<Resource> = sight.declared().map(|(_, _, r)| r.clone()).collect();
+    let jobs = crate::plan::jobs_in_order(&resources);
+    let order = jobs
+        .iter()
+        .map(|j| &j.dataset)
+        .filter(|name| computed.contains_key(name));
+    let order: Vec<&DatasetName> = std::iter::once(&amendment.dataset).chain(order).collect();
+    let datasets: Vec<Reach> = order.iter().map(reach).collect();
+    let slices = computed.values().map(|s| s.len() as u64).sum();
+    Consequences {
+        rows: amendment.preview.rows,
+        datasets,
+        effort: Some(Effort {
+            runs: runs.len() as u64,
+            slices,
+            cpu_us: (cpu * 1e6).round() as u64,
+            wall_us: u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX),
+        }),
+    }
+}

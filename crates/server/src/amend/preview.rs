@@ -1,0 +1,453 @@
+//! What an amendment would do: rows as they are and as they would be, and how far that reaches.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::OnceLock;
+
+use arrow::array::RecordBatch;
+use mainstay_api::{AmendReport, Error, ErrorKind, Row, RowChange};
+use mainstay_catalog::Stage;
+use mainstay_engine::{CancelToken, Mounted};
+use mainstay_model::amendment::{Brought, Consequences, Edit, RowCounts};
+use mainstay_model::id::AmendmentId;
+use mainstay_model::spec::{Format, OnSchemaChange, SliceColumn, SourceSpec};
+use mainstay_model::{ColumnType, DataFile, DatasetName, SliceKey};
+use serde_json::Value;
+
+use super::overlay::shape;
+use super::reach::reach;
+use super::rule::{Shape, is_decimal};
+use crate::error;
+use crate::instance::Instance;
+use crate::mount::Part;
+use crate::query::QueryResult;
+use crate::report;
+
+/// How many rows are shown.
+const SAMPLE: usize = 5;
+
+/// What an amendment would do.
+#[derive(Debug)]
+pub(super) struct Preview {
+    pub(super) consequences: Consequences,
+    pub(super) sample: Vec<RowChange>,
+}
+
+impl Preview {
+    /// The preview as the answer of a command that only looks.
+    pub(super) fn report(self, instance: &Instance, dataset: &DatasetName, edit: &Edit) -> AmendReport {
+        let c = self.consequences;
+        AmendReport {
+            amendment: None,
+            dataset: dataset.to_string(),
+            edit: report::edit(dataset, edit),
+            status: "preview".to_owned(),
+            rows: c.rows,
+            sample: self.sample,
+            datasets: instance.with(|s| c.datasets.iter().map(|r| report::reach(s, r)).collect()),
+            estimate: report::effort(c.effort),
+            took: None,
+            who: instance.options.context.actor.clone(),
+            time: instance.clock.now(),
+            reason: instance.options.context.reason.clone(),
+            seq: None,
+            approvals: (0, Vec::new()),
+            runs: Vec::new(),
+            error: None,
+        }
+    }
+}
+
+fn wrong(message: String, help: Option<String>) -> Error {
+    let error = Error::new(ErrorKind::Invalid, "MS0420", message);
+    match help {
+        Some(help) => error.help(help),
+        None => error,
+    }
+}
+
+impl Instance {
+    fn amended_shape(&self, name: &DatasetName) -> Result<Shape, Error> {
+        let found = self.with(|s| {
+            let d = s.dataset(name)?;
+            Some(shape(s, name, d.schema()?, &d.slice_columns))
+        });
+        match found {
+            Some(shape) => Ok(shape),
+            None => Err(match self.dataset(name) {
+                Err(e) => e,
+                Ok(_) => Error::new(
+                    ErrorKind::Invalid,
+                    "MS0421",
+                    format!("{name} holds nothing yet, so there is nothing to correct"),
+                )
+                .help("mainstay run fills it"),
+            }),
+        }
+    }
+
+    pub(super) fn preview(
+        &self,
+        name: &DatasetName,
+        edit: &Edit,
+        cancel: &CancelToken,
+    ) -> Result<Preview, Error> {
+        let shape = self.amended_shape(name)?;
+        let mut rows = RowCounts::default();
+        let mut sample = Vec::new();
+        let mut slices: BTreeSet<SliceKey> = BTreeSet::new();
+        if let Some(brought) = edit.brought() {
+            rows.inserted = brought.rows.0;
+            slices.extend(brought.files.iter().map(|(k, _)| k.clone()));
+        }
+        if let Edit::Revert { amendment } = edit {
+            self.reverted(name, *amendment, &mut rows, &mut slices);
+        } else if let Some(sql) = shape.changed(edit) {
+            validate(&shape, edit)?;
+            let met = self.rows_met(&shape, edit, sql, cancel)?;
+            let count: usize = met.iter().map(RecordBatch::num_rows).sum();
+            match edit {
+                Edit::Set { .. } => rows.changed = count as u64,
+                _ => rows.deleted = count as u64,
+            }
+            let moved = match shape.moved_to(edit) {
+                Some(sql) => self.rows_met(&shape, edit, sql, cancel)?,
+                None => Vec::new(),
+            };
+            for batch in met.iter().chain(&moved) {
+                let split = mainstay_catalog::partition::split(batch, &shape.slice_columns);
+                slices.extend(
+                    split
+                        .map_err(|e| error::catalog(name, &e))?
+                        .into_iter()
+                        .map(|(k, _)| k),
+                );
+            }
+            sample = sample_of(&shape, edit, &met)?;
+        }
+        if rows == RowCounts::default() && !matches!(edit, Edit::Revert { .. }) {
+            return Err(Error::new(
+                ErrorKind::Invalid,
+                "MS0422",
+                format!(
+                    "no row of {name} would change: {} meets none",
+                    report::edit(name, edit)
+                ),
+            )
+            .help("mainstay query shows the rows as they are"));
+        }
+
+        let jobs = self.downstream(name);
+        let (mut datasets, effort) = self.with(|s| reach(s, &jobs, name, slices.clone()));
+        let own = mainstay_model::amendment::Reach {
+            dataset: name.clone(),
+            slices: slices.into_iter().collect(),
+            unchanged: None,
+            stops: datasets.is_empty().then(|| "nothing reads it".to_owned()),
+        };
+        datasets.insert(0, own);
+        Ok(Preview {
+            consequences: Consequences {
+                rows,
+                datasets,
+                effort,
+            },
+            sample,
+        })
+    }
+
+    /// What taking an amendment back changes: what it changed, the other way round.
+    fn reverted(
+        &self,
+        name: &DatasetName,
+        id: AmendmentId,
+        rows: &mut RowCounts,
+        slices: &mut BTreeSet<SliceKey>,
+    ) {
+        self.with(|s| {
+            let result = s.state.amendments.get(&id).and_then(|a| a.result.as_ref());
+            if let Some(result) = result {
+                rows.changed = result.rows.changed;
+                rows.inserted = result.rows.deleted;
+                rows.deleted = result.rows.inserted;
+                let own = result.datasets.iter().filter(|r| r.dataset == *name);
+                slices.extend(own.flat_map(|r| r.slices.iter().cloned()));
+            }
+        });
+    }
+
+    fn rows_met(
+        &self,
+        shape: &Shape,
+        edit: &Edit,
+        sql: String,
+        cancel: &CancelToken,
+    ) -> Result<Vec<RecordBatch>, Error> {
+        let store = self.store()?;
+        let mut mounted: Mounted = self
+            .with(|s| self.mount(s, &store, &shape.name, u64::MAX, Part::All))
+            .ok_or_else(|| wrong(format!("{} holds nothing", shape.name), None))?;
+        if let Edit::Set { target, .. } | Edit::Delete { target } | Edit::Replace { target, .. } = edit
+            && let Some(text) = &target.slices
+            && let Ok(selection) = text.parse::<mainstay_model::Selection>()
+        {
+            mounted
+                .slices
+                .retain(|(k, _)| selection.matches(k, &shape.slice_columns));
+        }
+        self.ask(sql, vec![mounted], cancel)
+    }
+
+    /// Stages the rows of a file that an amendment brings.
+    pub(super) fn bring(&self, name: &DatasetName, file: &Path, id: AmendmentId) -> Result<Brought, Error> {
+        let shape = self.amended_shape(name)?;
+        let format = format_of(file).ok_or_else(|| {
+            wrong(
+                format!("{} is of no format that can be read", file.display()),
+                Some("files end in .parquet, .csv or .ndjson, perhaps with .gz or .zst".to_owned()),
+            )
+        })?;
+        let bytes = std::fs::read(file).map_err(|e| error::file("read", file, &e))?;
+        let content = mainstay_ingest::Content::from_bytes(bytes);
+        let slice = shape.slice_columns.iter().map(|c| SliceColumn {
+            name: c.clone(),
+            expression: None,
+        });
+        let spec = SourceSpec {
+            description: None,
+            files: file.display().to_string(),
+            format,
+            null: Vec::new(),
+            delimiter: None,
+            columns: Some(shape.schema.clone()),
+            slice: slice.collect(),
+            on_schema_change: OnSchemaChange::Refuse,
+            approve: 0,
+            retain: None,
+            on_redelivery: mainstay_model::spec::OnRedelivery::Apply,
+        };
+        let stage = BroughtStage {
+            instance: self,
+            shape: &shape,
+            prefix: format!("a{}-{}", id.0, self.clock.now().as_micros()),
+            stage: OnceLock::new(),
+        };
+        let label = file.display().to_string();
+        let taken = mainstay_ingest::Intake::new(spec).take(mainstay_ingest::Taking {
+            known: Some(&shape.schema),
+            file: &label,
+            content: &content,
+            stage: &stage,
+        });
+        let taken = taken.map_err(|e| match e {
+            mainstay_ingest::Error::File(f) => {
+                let place = match (f.row, &f.column) {
+                    (Some(row), Some(column)) => format!("{label}, row {row}, column {column}: "),
+                    (Some(row), None) => format!("{label}, row {row}: "),
+                    _ => format!("{label}: "),
+                };
+                let error = Error::new(ErrorKind::Invalid, f.code, format!("{place}{}", f.message));
+                match f.help {
+                    Some(help) => error.help(help),
+                    None => error,
+                }
+            }
+            other => error::intake(name, &label, &other),
+        })?;
+        let paths: Vec<String> = taken.files.iter().map(|(_, f)| f.path.clone()).collect();
+        self.persist(name, &paths)?;
+        Ok(Brought {
+            file: label,
+            content: content.hash(),
+            rows: taken.rows,
+            files: taken.files,
+        })
+    }
+}
+
+fn format_of(file: &Path) -> Option<Format> {
+    let name = file.file_name()?.to_str()?.to_ascii_lowercase();
+    let plain = name.trim_end_matches(".gz").trim_end_matches(".zst");
+    match plain.rsplit_once('.')?.1 {
+        "parquet" => Some(Format::Parquet),
+        "csv" => Some(Format::Csv),
+        "ndjson" | "jsonl" | "json" => Some(Format::Ndjson),
+        _ => None,
+    }
+}
+
+/// Where the rows that an amendment brings go.
+struct BroughtStage<'a> {
+    instance: &'a Instance,
+    shape: &'a Shape,
+    prefix: String,
+    stage: OnceLock<Stage>,
+}
+
+impl mainstay_ingest::Stage for BroughtStage<'_> {
+    fn stage(&self, slice: &SliceKey, rows: &RecordBatch) -> Result<DataFile, mainstay_ingest::Error> {
+        let failed = |e: mainstay_catalog::Error| mainstay_ingest::Error::failed(e);
+        let stage = match self.stage.get() {
+            Some(stage) => stage,
+            None => {
+                let store = self
+                    .instance
+                    .store()
+                    .map_err(|e| mainstay_ingest::Error::failed(e.to_string()))?;
+                let table = self.instance.table(&self.shape.name);
+                let made = Stage::new(
+                    &store,
+                    &table,
+                    &self.prefix,
+                    &self.shape.schema,
+                    &self.shape.slice_columns,
+                )
+                .map_err(failed)?;
+                self.stage.get_or_init(|| made)
+            }
+        };
+        self.instance.runtime.block_on(async {
+            let mut writer = stage.slice(slice).map_err(failed)?;
+            writer.write(rows).await.map_err(failed)?;
+            let files = writer.finish().await.map_err(failed)?;
+            files
+                .into_iter()
+                .next()
+                .ok_or_else(|| mainstay_ingest::Error::failed("rows were staged to no file"))
+        })
+    }
+}
+
+/// Checks an edit's condition and values against the dataset's columns, before anything is read.
+fn validate(shape: &Shape, edit: &Edit) -> Result<(), Error> {
+    let (target, set): (_, &[(String, String)]) = match edit {
+        Edit::Set { target, set } => (target, set),
+        Edit::Delete { target } | Edit::Replace { target, .. } => (target, &[]),
+        Edit::Insert { .. } | Edit::Revert { .. } => return Ok(()),
+    };
+    if let Some(condition) = &target.condition {
+        let column = expression(shape, condition, "--where")?;
+        if column.is_some_and(|t| t != ColumnType::Boolean) {
+            return Err(wrong(
+                format!("--where: `{condition}` is not a condition"),
+                Some("write a comparison, for example dep_delay > 1300".to_owned()),
+            ));
+        }
+    }
+    for (column, e) in set {
+        let Some(held) = shape.schema.column(column) else {
+            let names: Vec<&str> = shape.schema.names().collect();
+            let near = mainstay_base::text::nearest(column, names.iter().copied());
+            return Err(wrong(
+                format!("--set: {} has no column `{column}`", shape.name),
+                near.map(|n| format!("did you mean `{n}`?")),
+            ));
+        };
+        if let Some(made) = shape.made.iter().find(|m| m.column == *column) {
+            return Err(wrong(
+                format!("--set: `{column}` is made of other columns ({})", made.expression),
+                Some("set those".to_owned()),
+            ));
+        }
+        if let ColumnType::Decimal(_, scale) = held.column_type
+            && is_decimal(e, scale)
+        {
+            continue;
+        }
+        let yields = expression(shape, e, &format!("--set {column}"))?;
+        if let Some(yields) = yields.filter(|y| !fits(y, &held.column_type)) {
+            return Err(wrong(
+                format!("--set: `{e}` is {yields}, and {column} is {}", held.column_type),
+                Some("say how it is to be turned into the column's type, with CAST".to_owned()),
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// The type of an expression over a dataset's columns; none if it is NULL.
+fn expression(shape: &Shape, text: &str, place: &str) -> Result<Option<ColumnType>, Error> {
+    if text.trim().eq_ignore_ascii_case("null") {
+        return Ok(None);
+    }
+    let inputs = std::collections::BTreeMap::from([(
+        shape.name.clone(),
+        mainstay_sql::InputTable {
+            schema: shape.schema.clone(),
+            slice_columns: shape.slice_columns.clone(),
+        },
+    )]);
+    let sql = format!("SELECT ({text}\n) AS value FROM {}", shape.name);
+    if mainstay_sql::references(&sql).is_ok_and(|r| r.len() > 1) {
+        return Err(wrong(
+            format!("{place}: `{text}` reads a dataset, and an amendment sees one row at a time"),
+            Some("look the values up first, and write them out".to_owned()),
+        ));
+    }
+    match mainstay_sql::analyse(&sql, &inputs, &[]) {
+        Ok(analysed) => Ok(analysed.columns.0.first().map(|c| c.column_type.clone())),
+        Err(problems) => {
+            let texts: Vec<String> = problems.iter().map(|p| p.message.clone()).collect();
+            let help = problems.iter().find_map(|p| p.help.clone());
+            Err(wrong(format!("{place}: {}", texts.join("; ")), help))
+        }
+    }
+}
+
+/// Says whether a value of one type becomes one of another without loss, or with an error where it would not.
+fn fits(from: &ColumnType, to: &ColumnType) -> bool {
+    use ColumnType as T;
+    let integer = |t: &T| matches!(t, T::Byte | T::Short | T::Integer | T::Long);
+    match (from, to) {
+        _ if from == to => true,
+        (a, b) if integer(a) => integer(b) || matches!(b, T::Double | T::Decimal(..)),
+        (T::Decimal(_, a), T::Decimal(_, b)) => a <= b,
+        (T::Decimal(..) | T::Float, T::Double) => true,
+        (T::String, T::Date | T::Timestamp | T::TimestampNtz) => true,
+        (T::Date, T::Timestamp | T::TimestampNtz) => true,
+        _ => false,
+    }
+}
+
+/// The first rows, as they are and as they would be.
+fn sample_of(shape: &Shape, edit: &Edit, met: &[RecordBatch]) -> Result<Vec<RowChange>, Error> {
+    let Some(first) = met.iter().find(|b| b.num_rows() > 0) else {
+        return Ok(Vec::new());
+    };
+    let mut left = SAMPLE;
+    let shown = |batch: &RecordBatch| {
+        let rows = batch.num_rows().min(left);
+        left -= rows;
+        batch.slice(0, rows)
+    };
+    let result = QueryResult {
+        schema: first.schema(),
+        batches: met.iter().map(shown).collect(),
+    };
+    let rows = result.json()?;
+    let new = |column: &str| match edit {
+        Edit::Set { set, .. } => set.iter().position(|(c, _)| c == column),
+        _ => None,
+    };
+    // The slice and what changes come first: they tell people which rows these are.
+    let mut columns: Vec<&str> = shape.schema.names().collect();
+    columns.sort_by_key(|c| (!shape.slice_columns.iter().any(|s| s == c), new(c).is_none()));
+    let object = |row: &Value, after: bool| {
+        let value = |column: &&str| {
+            let name = match new(column).filter(|_| after) {
+                Some(i) => format!("new_{i}"),
+                None => (*column).to_owned(),
+            };
+            let value = row.get(name).cloned().unwrap_or_default();
+            ((*column).to_owned(), value)
+        };
+        Row(columns.iter().map(value).collect())
+    };
+    Ok(rows
+        .iter()
+        .map(|row| RowChange {
+            before: Some(object(row, false)),
+            after: matches!(edit, Edit::Set { .. }).then(|| object(row, true)),
+        })
+        .collect())
+}

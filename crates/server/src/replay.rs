@@ -1,0 +1,443 @@
+//! `replay`: a recorded run, computed again aside from what its record pins, and compared with what it published.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use mainstay_api::{Error, ErrorKind, Progress, ReplayReport, ReplayedSlice, ReplaysReport};
+use mainstay_control::{Branch, Dataset, Line, Run, RunStatus, Sight};
+use mainstay_engine::{Assignment, CancelToken, Engine, Mounted, Output};
+use mainstay_model::resource::{Kind, ResourceKey, Spec};
+use mainstay_model::run::{RunOutcome, Scope, Usage};
+use mainstay_model::spec::{CheckSpec, JobSpec};
+use mainstay_model::{DatasetName, RunId, Schema, SliceKey, SliceVersion};
+
+use crate::diff::Sides;
+use crate::instance::{Instance, Watch};
+use crate::mount::{Part, schema_at};
+use crate::read::{ReadBy, computed};
+use crate::run::checks_of;
+
+/// How many rows are shown of a difference.
+const SAMPLE: usize = 5;
+
+/// What is replayed.
+#[derive(Clone, Debug, Default)]
+pub struct ReplayRequest {
+    /// The runs; all that succeeded if none is named.
+    pub runs: Vec<RunId>,
+    /// With how many threads; as many as runs have if left out.
+    pub threads: Option<usize>,
+}
+
+/// A recorded run with all that it depended on.
+pub(crate) struct Recorded {
+    pub(crate) run: Run,
+    pub(crate) spec: JobSpec,
+    pub(crate) inputs: Vec<Mounted>,
+    pub(crate) checks: Vec<(String, CheckSpec)>,
+    /// What it published, by slice.
+    pub(crate) published: BTreeMap<SliceKey, SliceVersion>,
+    pub(crate) columns: Schema,
+}
+
+/// What came of computing aside.
+pub(crate) struct Aside {
+    pub(crate) slices: BTreeMap<SliceKey, SliceVersion>,
+    pub(crate) usage: Usage,
+    /// Its staged files' prefix; to be removed.
+    prefix: String,
+}
+
+impl Instance {
+    /// Computes runs again, aside, and compares.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound` for an unknown run; a run that cannot be replayed is part of the answer.
+    pub fn replay(
+        &self,
+        request: &ReplayRequest,
+        cancel: &CancelToken,
+        watch: Watch<'_>,
+    ) -> Result<ReplaysReport, Error> {
+        let runs: Vec<RunId> = if request.runs.is_empty() {
+            self.with(|s| {
+                let good = s
+                    .state
+                    .runs
+                    .iter()
+                    .filter(|(_, r)| r.status == RunStatus::Ended(RunOutcome::Succeeded));
+                good.map(|(id, _)| *id).collect()
+            })
+        } else {
+            request.runs.clone()
+        };
+        let own = match request.threads {
+            Some(threads) => Some(self.engine_with(threads)?),
+            None => None,
+        };
+        let mut replays = Vec::new();
+        for (done, run) in (1..).zip(&runs) {
+            if done == 1 {
+                watch(Progress::Began {
+                    what: "replay".to_owned(),
+                    unit: "runs",
+                    total: Some(runs.len() as u64),
+                });
+            }
+            replays.push(self.replay_one(*run, own.as_ref(), cancel)?);
+            watch(Progress::At {
+                what: "replay".to_owned(),
+                done,
+            });
+            if cancel.is_cancelled() {
+                return Err(Error::new(
+                    ErrorKind::Interrupted,
+                    "MS0302",
+                    "the replay was stopped",
+                ));
+            }
+        }
+        if !runs.is_empty() {
+            let same = replays.iter().filter(|r| r.verdict == "identical").count();
+            watch(Progress::Ended {
+                what: "replay".to_owned(),
+                ok: same == replays.len(),
+                message: format!("{same} of {} identical", replays.len()),
+            });
+        }
+        Ok(ReplaysReport { replays })
+    }
+
+    fn replay_one(
+        &self,
+        id: RunId,
+        engine: Option<&Engine>,
+        cancel: &CancelToken,
+    ) -> Result<ReplayReport, Error> {
+        let store = self.store()?;
+        let recorded = self.with(|s| recorded(self, s, &store, id));
+        let mut report = ReplayReport {
+            run: id.to_string(),
+            job: String::new(),
+            verdict: "cannot".to_owned(),
+            slices: Vec::new(),
+            because: Vec::new(),
+            difference: None,
+            cpu_seconds_then: 0.0,
+            cpu_seconds_now: 0.0,
+        };
+        let recorded = match recorded {
+            Ok(recorded) => recorded,
+            Err(Gone::Unknown) => {
+                return Err(
+                    Error::new(ErrorKind::NotFound, "MS0401", format!("there is no run {id}"))
+                        .help("mainstay runs shows those there are"),
+                );
+            }
+            Err(Gone::Because(job, why)) => {
+                report.job = job.to_string();
+                report.because.push(why);
+                return Ok(report);
+            }
+        };
+        let run = &recorded.run;
+        report.job = run.pinned.job.to_string();
+        report.cpu_seconds_then = run.usage().cpu.seconds();
+        let outcome = run.status;
+        let aside = self.aside(&recorded, engine, cancel);
+        match aside {
+            Ok(aside) => {
+                report.cpu_seconds_now = aside.usage.cpu.seconds();
+                self.judge(&recorded, &aside, &mut report, cancel)?;
+                self.forget(&run.pinned.job, &aside);
+            }
+            Err(e) => {
+                let then = run.error.as_ref().map(|e| e.code.clone());
+                if outcome != RunStatus::Ended(RunOutcome::Succeeded)
+                    && then.as_deref() == Some(e.code.as_str())
+                {
+                    report.verdict = "identical".to_owned();
+                    report
+                        .because
+                        .push(format!("it fails the same way: {}", e.message));
+                } else if e.kind == ErrorKind::Unavailable {
+                    report
+                        .because
+                        .push(format!("what it read is not there any more: {}", e.message));
+                } else {
+                    report.verdict = "differs".to_owned();
+                    report.because.push(format!("it fails now: {}", e.message));
+                }
+            }
+        }
+        if report.verdict != "identical" {
+            report.because.extend(self.moved(run));
+        }
+        Ok(report)
+    }
+
+    /// Computes what a record pins, aside: nobody sees it.
+    pub(crate) fn aside(
+        &self,
+        recorded: &Recorded,
+        engine: Option<&Engine>,
+        cancel: &CancelToken,
+    ) -> Result<Aside, Error> {
+        let pinned = &recorded.run.pinned;
+        let prefix = format!("replay-{}-{}", recorded.run.seq, self.clock.now().as_micros());
+        let failed = recorded.run.status != RunStatus::Ended(RunOutcome::Succeeded);
+        let assignment = Assignment {
+            query: recorded.spec.sql.clone(),
+            label: pinned.job.to_string(),
+            inputs: recorded.inputs.clone(),
+            output: Output {
+                dataset: pinned.job.clone(),
+                store: self.store()?,
+                table: self.table(&pinned.job),
+                schema: recorded.columns.clone(),
+                slice_columns: recorded.spec.slice.clone(),
+                attempt_prefix: prefix.clone(),
+            },
+            scope: pinned.scope.clone(),
+            as_of: pinned.as_of,
+            checks: if failed {
+                recorded.checks.clone()
+            } else {
+                Vec::new()
+            },
+            check_inputs: Vec::new(),
+            previous: Vec::new(),
+            time_limit: None,
+        };
+        let engine = match engine {
+            Some(engine) => engine,
+            None => self.engine()?,
+        };
+        let done = engine
+            .run(assignment, cancel, &|_| {})
+            .map_err(|e| crate::amend::engine_error(&pinned.job, e))?;
+        let aside = Aside {
+            slices: done.slices.into_iter().collect(),
+            usage: done.usage,
+            prefix,
+        };
+        let broken = done
+            .checks
+            .iter()
+            .find(|c| c.violations > 0 && c.severity == mainstay_model::spec::Severity::Error);
+        if let Some(check) = broken {
+            self.forget(&pinned.job, &aside);
+            return Err(Error::new(
+                ErrorKind::Failed,
+                "MS0501",
+                format!("check {} failed: {}", check.check, check.message),
+            ));
+        }
+        Ok(aside)
+    }
+
+    /// Removes what was computed aside; if that fails, the next opening does.
+    pub(crate) fn forget(&self, job: &DatasetName, aside: &Aside) {
+        self.forget_staged(job, &aside.prefix);
+    }
+
+    /// Removes what was staged aside below a prefix; if that fails, the next opening does.
+    pub(crate) fn forget_staged(&self, job: &DatasetName, prefix: &str) {
+        let table = self.table(job);
+        let removed = self.store().is_ok_and(|store| {
+            let remove = mainstay_catalog::cleanup::remove_attempt(&store, &table, prefix);
+            self.runtime.block_on(remove).is_ok()
+        });
+        if !removed {
+            self.leavings.store(true, std::sync::atomic::Ordering::Relaxed);
+        }
+    }
+
+    /// Compares what was published with what came now.
+    fn judge(
+        &self,
+        recorded: &Recorded,
+        aside: &Aside,
+        report: &mut ReplayReport,
+        cancel: &CancelToken,
+    ) -> Result<(), Error> {
+        let none = SliceVersion::default();
+        let keys: BTreeSet<&SliceKey> = recorded.published.keys().chain(aside.slices.keys()).collect();
+        let mut differing = Vec::new();
+        for key in keys {
+            let then = recorded.published.get(key).unwrap_or(&none);
+            let now = aside.slices.get(key).unwrap_or(&none);
+            let identical = then.digest() == now.digest() && then.rows() == now.rows();
+            let digest = |v: &SliceVersion| (!v.files.is_empty()).then(|| v.digest().to_string());
+            let slice = ReplayedSlice {
+                slice: key.text(&recorded.spec.slice),
+                identical,
+                then: digest(then),
+                now: digest(now),
+                rows_then: then.rows().0,
+                rows_now: now.rows().0,
+            };
+            if !identical {
+                differing.push((key.clone(), then.clone(), now.clone()));
+            }
+            report.slices.push(slice);
+        }
+        report.slices.sort_by_key(|s| s.identical);
+        if recorded.run.status != RunStatus::Ended(RunOutcome::Succeeded) {
+            report.verdict = "differs".to_owned();
+            report
+                .because
+                .push("it did not succeed then, and does now".to_owned());
+            return Ok(());
+        }
+        if differing.is_empty() {
+            report.verdict = "identical".to_owned();
+            return Ok(());
+        }
+        report.verdict = "differs".to_owned();
+        let side = |pick: fn(&(SliceKey, SliceVersion, SliceVersion)) -> &SliceVersion| {
+            differing.iter().map(|d| (d.0.clone(), pick(d).clone())).collect()
+        };
+        let sides = Sides {
+            name: recorded.run.pinned.job.clone(),
+            schema: recorded.columns.clone(),
+            slice_columns: recorded.spec.slice.clone(),
+            before: side(|d| &d.1),
+            after: side(|d| &d.2),
+        };
+        report.difference = Some(self.compare(sides, &[], SAMPLE, cancel)?);
+        Ok(())
+    }
+
+    /// Says what of engine and settings is not as it was.
+    fn moved(&self, run: &Run) -> Vec<String> {
+        let mut out = Vec::new();
+        if run.pinned.engine != mainstay_engine::ENGINE {
+            out.push(format!(
+                "the engine was {} and is {}",
+                run.pinned.engine,
+                mainstay_engine::ENGINE
+            ));
+        }
+        if let Ok(engine) = self.engine() {
+            let now = engine.settings();
+            let keys: BTreeSet<&String> = run.pinned.settings.keys().chain(now.keys()).collect();
+            for key in keys {
+                let (then, now) = (run.pinned.settings.get(key), now.get(key));
+                if then != now {
+                    let text = |v: Option<&String>| v.cloned().unwrap_or_else(|| "not set".to_owned());
+                    out.push(format!("{key} was {} and is {}", text(then), text(now)));
+                }
+            }
+        }
+        out
+    }
+}
+
+/// Why a record cannot be replayed.
+pub(crate) enum Gone {
+    Unknown,
+    Because(DatasetName, String),
+}
+
+/// The side on which a run was made.
+pub(crate) fn side<'a>(sight: &Sight<'a>, run: &Run) -> Result<&'a Line, String> {
+    let Some(name) = &run.pinned.branch else {
+        return Ok(&sight.state.main);
+    };
+    let branch: Option<&Branch> = sight.state.branches.get(name);
+    match (branch, sight.state.line(Some(name))) {
+        (Some(branch), Some(line)) if run.seq > branch.about.forked => Ok(line),
+        // Before it was begun anew for the last time.
+        (Some(branch), Some(_)) if !branch.former.datasets.is_empty() => Ok(&branch.former),
+        (Some(_), Some(_)) => Err(format!("branch {name} was begun anew since")),
+        _ => Err(format!("it ran in branch {name}, which was dropped")),
+    }
+}
+
+/// Returns a slice that a run read and that was given up since.
+fn lost<'a>(dataset: &'a Dataset, version: u64, part: Part<'_>) -> Option<(&'a SliceKey, u64)> {
+    match part {
+        Part::All => dataset.given_up(version),
+        Part::Slices(keys) => keys.iter().find_map(|k| {
+            let (key, history) = dataset.slices.get_key_value(k)?;
+            Some((key, history.content_at(version)?.vacuumed?))
+        }),
+    }
+}
+
+/// Returns a run with all that it depended on, from the state.
+pub(crate) fn recorded(
+    instance: &Instance,
+    sight: &Sight<'_>,
+    store: &mainstay_storage::Store,
+    id: RunId,
+) -> Result<Recorded, Gone> {
+    let run = sight.state.runs.get(&id).ok_or(Gone::Unknown)?;
+    let job = &run.pinned.job;
+    let gone = |why: String| Gone::Because(job.clone(), why);
+    let line = side(sight, run).map_err(gone)?;
+    let generations = line.resources.get(&ResourceKey::new(Kind::Job, job));
+    let generation = generations
+        .into_iter()
+        .flat_map(|h| &h.generations)
+        .find(|g| g.number == run.pinned.generation);
+    let Some(Spec::Job(spec)) = generation.and_then(|g| g.resource.as_ref()).map(|r| &r.spec) else {
+        return Err(gone(format!(
+            "generation {} of its job is not known",
+            run.pinned.generation
+        )));
+    };
+    let on_line = Sight {
+        state: sight.state,
+        line,
+        branch: run.pinned.branch.as_ref(),
+    };
+    let read = ReadBy::of(&on_line, spec, &run.pinned, computed(&run.pinned.scope));
+    let mut inputs = Vec::new();
+    for input in &run.pinned.inputs {
+        let part = read.part(&input.dataset);
+        if let Some((slice, seq)) = line
+            .dataset(&input.dataset)
+            .and_then(|d| lost(d, input.version, part))
+        {
+            return Err(gone(format!(
+                "{}@{} of version {} was given up by vacuum (fact {seq} of the journal)",
+                input.dataset,
+                slice.text(
+                    &line
+                        .dataset(&input.dataset)
+                        .map(|d| d.slice_columns.clone())
+                        .unwrap_or_default()
+                ),
+                input.version
+            )));
+        }
+        let mounted = instance.mount(&on_line, store, &input.dataset, input.version, part);
+        inputs.push(mounted.ok_or_else(|| gone(format!("{} is not there any more", input.dataset)))?);
+    }
+    let empty = Dataset::default();
+    let held = line.dataset(job).map_or(&empty, Dataset::base);
+    let version = run.published.unwrap_or(0);
+    let wanted: Vec<SliceKey> = match &run.pinned.scope {
+        Scope::Whole => held.slices.keys().cloned().collect(),
+        Scope::Slices(list) => list.clone(),
+    };
+    let published = wanted
+        .into_iter()
+        .filter_map(|k| Some((k.clone(), held.slices.get(&k)?.at(version)?.clone())))
+        .collect();
+    let columns = if run.published.is_some() {
+        schema_at(held, version)
+    } else {
+        spec.compiled.columns.clone()
+    };
+    Ok(Recorded {
+        run: run.clone(),
+        spec: (**spec).clone(),
+        inputs,
+        checks: checks_of(&on_line, job),
+        published,
+        columns,
+    })
+}

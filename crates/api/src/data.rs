@@ -143,6 +143,9 @@ pub struct Fallback {
 pub struct DependenciesReport {
     /// By slice of the output, by input, the slices that it reads: a list, or `"all"`.
     pub slices: BTreeMap<String, BTreeMap<String, Value>>,
+    /// By input, the rule in words; what is of the output's slice stands in brackets.
+    #[serde(default)]
+    pub rules: BTreeMap<String, String>,
     /// Where it falls back to everything.
     pub fallbacks: Vec<Fallback>,
 }

@@ -30,6 +30,15 @@ impl MultisetHash {
         self
     }
 
+    /// Returns the digest of this multiset without another one that is in it.
+    #[must_use]
+    pub const fn without(self, other: Self) -> Self {
+        Self([
+            self.0[0].wrapping_sub(other.0[0]),
+            self.0[1].wrapping_sub(other.0[1]),
+        ])
+    }
+
     /// Returns the 32 bytes, little-endian by lane.
     pub fn to_bytes(self) -> [u8; 32] {
         let mut out = [0; 32];
@@ -105,6 +114,7 @@ mod tests {
         assert_eq!(of(&[1, 2, 3]), of(&[3, 1, 2]));
         assert_ne!(of(&[1, 1]), of(&[]));
         assert_eq!(of(&[1]).union(of(&[2])), of(&[2, 1]));
+        assert_eq!(of(&[1, 2, 2]).without(of(&[2])), of(&[2, 1]));
         assert_eq!(
             of(&[7, 9]).to_string().parse::<MultisetHash>().expect("a digest"),
             of(&[9, 7])

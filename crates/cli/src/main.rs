@@ -8,6 +8,7 @@ mod commands;
 mod context;
 mod output;
 mod progress;
+mod ranges;
 mod table;
 
 use std::process::ExitCode;

@@ -131,5 +131,6 @@ pub fn job_of(resource: &Resource) -> Option<Job> {
         code: spec.compiled.code,
         slice_columns: spec.slice.clone(),
         reads: spec.compiled.reads.clone(),
+        origins: spec.compiled.origins.clone(),
     })
 }

@@ -12,6 +12,7 @@ pub mod delivery;
 pub mod fact;
 pub mod id;
 pub mod name;
+pub mod relation;
 pub mod resource;
 pub mod run;
 pub mod schema;

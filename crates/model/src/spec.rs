@@ -8,6 +8,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::name::DatasetName;
+pub use crate::relation::Reads;
+use crate::relation::{Origin, Widened};
 use crate::schema::Schema;
 
 /// What holds for a whole project.
@@ -211,16 +213,12 @@ pub struct Compiled {
     pub reads: BTreeMap<DatasetName, Reads>,
     /// The columns that it yields.
     pub columns: Schema,
-}
-
-/// Which slices of an input a slice of the output reads.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Reads {
-    /// The slice with the same values.
-    Same,
-    /// Everything.
-    All,
+    /// Which slices the output has; none if only computing it tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origins: Option<Vec<Origin>>,
+    /// Where more is read than might be necessary.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub widened: Vec<Widened>,
 }
 
 /// What a failed check means.

@@ -1,23 +1,26 @@
 //! Which slices are not what they should be.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use mainstay_base::{Hash, MultisetHash};
-use mainstay_model::spec::Reads;
+use mainstay_model::relation::{Origin, Reads};
 use mainstay_model::{DatasetName, SliceKey};
 
+use crate::candidates::Candidates;
+use crate::expression::Expressions;
 use crate::fingerprint::{InputDigest, slice_fingerprint, whole_fingerprint};
+use crate::resolve::Resolution;
 
 /// What the planner knows of the datasets.
 pub trait Datasets {
-    /// Returns the slices of a dataset that have a content, with its digest; none if nothing was published yet.
+    /// Returns the slices of a dataset that have a content, in order, with its digest; none if nothing was published yet.
     fn slices(&self, name: &DatasetName) -> Box<dyn Iterator<Item = (&SliceKey, MultisetHash)> + '_>;
 
     /// Returns the digest of one slice, if it is there.
     fn slice(&self, name: &DatasetName, slice: &SliceKey) -> Option<MultisetHash>;
 
-    /// Returns the slices of a dataset that were computed, with what their content is known to come from; also those that came
-    /// out empty.
+    /// Returns the slices of a dataset that were computed, in order, with what their content is known to come from; also those
+    /// that came out empty.
     fn computed(&self, name: &DatasetName) -> Box<dyn Iterator<Item = (&SliceKey, &[Hash])> + '_>;
 
     /// Returns what a dataset is known to come from, if it was computed whole.
@@ -35,12 +38,17 @@ pub struct Job {
     pub slice_columns: Vec<String>,
     /// What it reads, and how.
     pub reads: BTreeMap<DatasetName, Reads>,
+    /// Which slices it has; none if only computing it tells.
+    pub origins: Option<Vec<Origin>>,
 }
 
 impl Job {
-    /// Says whether the job is computed slice by slice: it has slices, and takes at least one input by the same slice.
+    /// Says whether the job is computed slice by slice: it has slices, it is known which, and of at least one input they read
+    /// less than everything.
     pub fn by_slice(&self) -> bool {
-        !self.slice_columns.is_empty() && self.reads.values().any(|r| *r == Reads::Same)
+        !self.slice_columns.is_empty()
+            && self.origins.is_some()
+            && self.reads.values().any(|r| *r != Reads::All)
     }
 }
 
@@ -79,31 +87,25 @@ pub fn digest_of(datasets: &dyn Datasets, name: &DatasetName) -> MultisetHash {
 }
 
 /// Says what of a job's dataset has to be computed; none if it is as it should be.
-pub fn stale(job: &Job, datasets: &dyn Datasets) -> Option<Stale> {
-    let everything: BTreeMap<&DatasetName, MultisetHash> = job
-        .reads
-        .iter()
-        .filter(|(_, r)| **r == Reads::All || !job.by_slice())
-        .map(|(name, _)| (name, digest_of(datasets, name)))
-        .collect();
-    if job.by_slice() {
-        stale_slices(job, datasets, &everything)
+pub fn stale(job: &Job, datasets: &dyn Datasets, expressions: &dyn Expressions) -> Option<Stale> {
+    if job.by_slice()
+        && let Some(candidates) = Candidates::of(job, datasets, expressions)
+    {
+        stale_slices(job, datasets, expressions, &candidates)
     } else {
-        stale_whole(job, datasets, &everything)
+        stale_whole(job, datasets)
     }
 }
 
-/// Returns the fingerprint that a whole computation would have now.
-fn stale_whole(
-    job: &Job,
-    datasets: &dyn Datasets,
-    all: &BTreeMap<&DatasetName, MultisetHash>,
-) -> Option<Stale> {
-    let inputs: Vec<_> = all
-        .iter()
-        .map(|(n, d)| ((*n).clone(), InputDigest::Everything(*d)))
-        .collect();
-    let wanted = whole_fingerprint(job.code, &job.slice_columns, &inputs);
+/// Returns the digests of all that a job's inputs hold.
+fn everything(job: &Job, datasets: &dyn Datasets) -> Vec<(DatasetName, InputDigest)> {
+    let each = |name: &DatasetName| (name.clone(), InputDigest::Everything(digest_of(datasets, name)));
+    job.reads.keys().map(each).collect()
+}
+
+/// Compares the fingerprint that a whole computation would have now.
+fn stale_whole(job: &Job, datasets: &dyn Datasets) -> Option<Stale> {
+    let wanted = whole_fingerprint(job.code, &job.slice_columns, &everything(job, datasets));
     let held = datasets.whole(&job.dataset);
     (!held.contains(&wanted)).then(|| Stale {
         dataset: job.dataset.clone(),
@@ -119,81 +121,75 @@ fn stale_whole(
 fn stale_slices(
     job: &Job,
     datasets: &dyn Datasets,
-    all: &BTreeMap<&DatasetName, MultisetHash>,
+    expressions: &dyn Expressions,
+    candidates: &Candidates<'_>,
 ) -> Option<Stale> {
-    let held: BTreeMap<&SliceKey, &[Hash]> = datasets.computed(&job.dataset).collect();
-    let mut candidates: BTreeSet<&SliceKey> = held.keys().copied().collect();
-    for name in job
-        .reads
-        .iter()
-        .filter(|(_, r)| **r == Reads::Same)
-        .map(|(n, _)| n)
-    {
-        candidates.extend(datasets.slices(name).map(|(s, _)| s));
+    let outputs = candidates.slices();
+    let resolution = Resolution::new(&job.dataset, &job.reads, datasets, expressions, &outputs);
+    let mut slices: Vec<SliceKey> = Vec::new();
+    let mut changed = false;
+    let mut held = datasets.computed(&job.dataset).peekable();
+    for (i, slice) in outputs.iter().enumerate() {
+        while held.next_if(|(s, _)| s < slice).is_some() {}
+        let known = held
+            .next_if(|(s, _)| s == slice)
+            .map(|(_, fingerprints)| fingerprints);
+        let stale = match known {
+            Some(known) => !known.contains(&slice_fingerprint(job.code, &resolution.digests(i))),
+            // A slice that would be computed from nothing has nothing in it.
+            None => candidates.has_source(i, &resolution),
+        };
+        if stale {
+            changed |= known.is_some();
+            slices.push((*slice).clone());
+        }
     }
-    let slices: Vec<SliceKey> = candidates
-        .into_iter()
-        .filter(|slice| slice.0.len() == job.slice_columns.len())
-        .filter(|slice| {
-            let wanted = slice_fingerprint_now(job, datasets, all, slice);
-            !held.get(slice).is_some_and(|known| known.contains(&wanted))
-        })
-        .cloned()
-        .collect();
     (!slices.is_empty()).then(|| Stale {
         dataset: job.dataset.clone(),
-        because: if slices.iter().all(|s| !held.contains_key(s)) {
-            Because::New
-        } else {
-            Because::Changed
-        },
+        because: if changed { Because::Changed } else { Because::New },
         slices: StaleSlices::Some(slices),
     })
 }
 
-fn slice_fingerprint_now(
+/// Returns all slices that a job computes or has computed; none if only computing it tells, and it is computed whole.
+pub fn all_slices(
     job: &Job,
     datasets: &dyn Datasets,
-    all: &BTreeMap<&DatasetName, MultisetHash>,
-    slice: &SliceKey,
-) -> Hash {
-    let input = |(name, reads): (&DatasetName, &Reads)| {
-        let digest = match reads {
-            Reads::All => InputDigest::Everything(all.get(name).copied().unwrap_or_default()),
-            Reads::Same => datasets
-                .slice(name, slice)
-                .map_or(InputDigest::Absent, InputDigest::Slice),
-        };
-        (name.clone(), digest)
-    };
-    slice_fingerprint(job.code, &job.reads.iter().map(input).collect::<Vec<_>>())
+    expressions: &dyn Expressions,
+) -> Option<Vec<SliceKey>> {
+    if !job.by_slice() {
+        return None;
+    }
+    let candidates = Candidates::of(job, datasets, expressions)?;
+    let outputs = candidates.slices();
+    let resolution = Resolution::new(&job.dataset, &job.reads, datasets, expressions, &outputs);
+    let own = |i: &usize| candidates.is_held(*i) || candidates.has_source(*i, &resolution);
+    let kept = (0..outputs.len()).filter(own);
+    Some(
+        kept.filter_map(|i| outputs.get(i).map(|s| (*s).clone()))
+            .collect(),
+    )
 }
 
 /// The fingerprints of a computation from what `datasets` holds: for each of `slices`, or for the whole.
 pub fn fingerprints(
     job: &Job,
     datasets: &dyn Datasets,
+    expressions: &dyn Expressions,
     slices: &StaleSlices,
 ) -> (Option<Hash>, BTreeMap<SliceKey, Hash>) {
-    let whole = matches!(slices, StaleSlices::Whole);
-    let read_whole = job.reads.iter().filter(|(_, r)| whole || **r == Reads::All);
-    let all: BTreeMap<&DatasetName, MultisetHash> = read_whole
-        .map(|(name, _)| (name, digest_of(datasets, name)))
-        .collect();
     match slices {
         StaleSlices::Whole => {
-            let inputs: Vec<_> = all
-                .iter()
-                .map(|(n, d)| ((*n).clone(), InputDigest::Everything(*d)))
-                .collect();
-            (
-                Some(whole_fingerprint(job.code, &job.slice_columns, &inputs)),
-                BTreeMap::new(),
-            )
+            let inputs = everything(job, datasets);
+            let whole = whole_fingerprint(job.code, &job.slice_columns, &inputs);
+            (Some(whole), BTreeMap::new())
         }
         StaleSlices::Some(slices) => {
-            let each = |s: &SliceKey| (s.clone(), slice_fingerprint_now(job, datasets, &all, s));
-            (None, slices.iter().map(each).collect())
+            let outputs: Vec<&SliceKey> = slices.iter().collect();
+            let resolution = Resolution::new(&job.dataset, &job.reads, datasets, expressions, &outputs);
+            let each =
+                |(i, s): (usize, &SliceKey)| (s.clone(), slice_fingerprint(job.code, &resolution.digests(i)));
+            (None, slices.iter().enumerate().map(each).collect())
         }
     }
 }

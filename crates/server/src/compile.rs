@@ -254,6 +254,8 @@ impl Compiler<'_> {
                     code: analysed.code,
                     reads: analysed.reads,
                     columns: analysed.columns,
+                    origins: analysed.origins,
+                    widened: analysed.widened,
                 };
                 Some(job.resource(compiled))
             }

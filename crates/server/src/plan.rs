@@ -13,9 +13,10 @@ use mainstay_model::id::{ApplyId, PlanId};
 use mainstay_model::resource::Spec;
 use mainstay_model::spec::SourceSpec;
 use mainstay_model::{DatasetName, Resource};
-use mainstay_planner::{Job, StaleSlices, stale};
+use mainstay_planner::{Job, StaleSlices, following, stale};
 
 use crate::deliver::read_otherwise;
+use crate::expressions::SliceColumns;
 use crate::instance::Instance;
 use crate::ledger::Recorded;
 use crate::report;
@@ -196,54 +197,61 @@ pub(crate) fn jobs_in_order(resources: &[Resource]) -> Vec<Job> {
 
 /// Says what would have to be computed if these were the resources, and what that costs by the last runs.
 pub(crate) fn stale_after(state: &Sight<'_>, resources: &[Resource]) -> (Vec<StaleReport>, Estimate) {
-    let now = At::now(state);
-    let mut reports: BTreeMap<DatasetName, StaleReport> = BTreeMap::new();
+    let (now, columns) = (At::now(state), SliceColumns::of(state, resources));
+    let mut known: BTreeMap<DatasetName, StaleSlices> = BTreeMap::new();
     let mut estimate = Estimator::default();
-    let mut in_order = Vec::new();
+    let mut reports = Vec::new();
     for (name, spec) in sources(resources) {
         let again = read_otherwise(state, &name, spec);
         if !again.is_empty() {
             let files = text::count(again.len() as u64, "file");
-            let report = StaleReport {
+            reports.push(StaleReport {
                 dataset: name.to_string(),
                 slices: vec!["all".to_owned()],
                 because: format!("{files} will be read again, as its source now says"),
                 certain: true,
-            };
-            in_order.push(name.clone());
-            reports.insert(name, report);
+            });
+            known.insert(name, StaleSlices::Whole);
         }
     }
     for job in jobs_in_order(resources) {
         let held = state.dataset(&job.dataset).filter(|d| !d.versions.is_empty());
-        let found = match stale(&job, &now) {
-            Some(_) if held.is_some_and(|d| d.slice_columns != job.slice_columns) => Some(StaleReport {
-                dataset: job.dataset.to_string(),
-                slices: vec!["all".to_owned()],
-                because: "the way it is sliced changed".to_owned(),
-                certain: true,
-            }),
-            Some(s) => {
-                let because = because(state, &job);
-                Some(StaleReport {
-                    dataset: job.dataset.to_string(),
-                    slices: texts(&job, &s.slices),
-                    because,
-                    certain: true,
-                })
-            }
-            None => follows(&job, &reports),
+        let reshaped = held.is_some_and(|d| d.slice_columns != job.slice_columns);
+        let own = stale(&job, &now, &columns).map(|s| match s.slices {
+            _ if reshaped => (StaleSlices::Whole, "the way it is sliced changed".to_owned()),
+            slices => (slices, because(state, &job)),
+        });
+        let certain = own.is_some();
+        let after = follows(&job, &now, &columns, &known);
+        let found = match (own, after) {
+            (Some((own, because)), Some((after, _))) => Some((both(own, after), because)),
+            (Some(own), None) => Some(own),
+            (None, after) => after,
         };
-        if let Some(found) = found {
-            estimate.add(state, &job.dataset, &found.slices);
-            in_order.push(job.dataset.clone());
-            reports.insert(job.dataset.clone(), found);
+        if let Some((slices, because)) = found {
+            let report = StaleReport {
+                dataset: job.dataset.to_string(),
+                slices: texts(&job, &slices),
+                because,
+                certain,
+            };
+            estimate.add(state, &job.dataset, &report.slices);
+            reports.push(report);
+            known.insert(job.dataset.clone(), slices);
         }
     }
-    (
-        in_order.iter().filter_map(|name| reports.remove(name)).collect(),
-        estimate.finish(),
-    )
+    (reports, estimate.finish())
+}
+
+/// The slices of both.
+fn both(a: StaleSlices, b: StaleSlices) -> StaleSlices {
+    match (a, b) {
+        (StaleSlices::Some(a), StaleSlices::Some(b)) => {
+            let all: BTreeSet<_> = a.into_iter().chain(b).collect();
+            StaleSlices::Some(all.into_iter().collect())
+        }
+        _ => StaleSlices::Whole,
+    }
 }
 
 fn sources(resources: &[Resource]) -> impl Iterator<Item = (DatasetName, &SourceSpec)> {
@@ -261,32 +269,15 @@ fn texts(job: &Job, slices: &StaleSlices) -> Vec<String> {
 }
 
 /// Says what follows for a job that is fresh itself from what it reads being stale.
-fn follows(job: &Job, stale: &BTreeMap<DatasetName, StaleReport>) -> Option<StaleReport> {
+fn follows(
+    job: &Job,
+    now: &At<'_>,
+    columns: &SliceColumns,
+    stale: &BTreeMap<DatasetName, StaleSlices>,
+) -> Option<(StaleSlices, String)> {
     let input = job.reads.keys().find(|name| stale.contains_key(*name))?;
-    let whole = !job.by_slice()
-        || job.reads.iter().any(|(name, reads)| {
-            stale
-                .get(name)
-                .is_some_and(|s| *reads == mainstay_model::spec::Reads::All || s.slices == ["all"])
-        });
-    let slices = if whole {
-        vec!["all".to_owned()]
-    } else {
-        let all: BTreeSet<String> = job
-            .reads
-            .keys()
-            .filter_map(|n| stale.get(n))
-            .flat_map(|s| s.slices.iter().cloned())
-            .collect();
-        all.into_iter().collect()
-    };
-    let because = format!("reads {input}, if that changes");
-    Some(StaleReport {
-        dataset: job.dataset.to_string(),
-        slices,
-        because,
-        certain: false,
-    })
+    let slices = following(job, now, columns, stale)?;
+    Some((slices, format!("reads {input}, if that changes")))
 }
 
 /// Says in words why a job is stale, from its last good run.

@@ -13,7 +13,8 @@ use mainstay_model::{DatasetName, RunId, Schema, SliceKey, SliceVersion};
 use crate::diff::Sides;
 use crate::instance::{Instance, Watch};
 use crate::mount::{Part, schema_at};
-use crate::run::{checks_of, part_of};
+use crate::read::{ReadBy, computed};
+use crate::run::checks_of;
 
 /// How many rows are shown of a difference.
 const SAMPLE: usize = 5;
@@ -392,9 +393,10 @@ pub(crate) fn recorded(
         line,
         branch: run.pinned.branch.as_ref(),
     };
+    let read = ReadBy::of(&on_line, spec, &run.pinned, computed(&run.pinned.scope));
     let mut inputs = Vec::new();
     for input in &run.pinned.inputs {
-        let part = part_of(&run.pinned.scope, input);
+        let part = read.part(&input.dataset);
         if let Some((slice, seq)) = line
             .dataset(&input.dataset)
             .and_then(|d| lost(d, input.version, part))

@@ -7,7 +7,7 @@ mod attempt;
 mod reuse;
 mod schedule;
 
-pub(crate) use attempt::{check_inputs, check_names, checks_of, part_of, read_by_checks};
+pub(crate) use attempt::{check_inputs, check_names, checks_of, read_by_checks};
 pub(crate) use schedule::run_all;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,22 +1,22 @@
-//! `list`, `show`, `slices`, `runs`, `deps`.
+//! `list`, `show`, `slices`, `runs`.
 
 mod history;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use mainstay_api::{
-    DatasetReport, DependenciesReport, Error, ErrorKind, Fallback, ListReport, RunsReport, SliceReport,
+    DatasetReport, Error, ErrorKind, ListReport, RunsReport, SliceReport,
     SlicesReport,
 };
 use mainstay_control::{At, Dataset, Sight, job_of};
 use mainstay_model::address::Selection;
 use mainstay_model::resource::{Kind, Resource, ResourceKey, Spec};
-use mainstay_model::spec::Reads;
 use mainstay_model::{Address, DatasetName, SliceKey};
 use mainstay_planner::{StaleSlices, stale};
 use serde_json::{Value, json};
 
 use crate::deliver::read_otherwise;
+use crate::expressions::SliceColumns;
 use crate::instance::Instance;
 use crate::report;
 
@@ -287,75 +287,6 @@ impl Instance {
                 .collect(),
         })
     }
-
-    /// Says which slices of its inputs a job's slices read.
-    ///
-    /// # Errors
-    ///
-    /// `NotFound` if no job computes the dataset.
-    pub fn dependencies(
-        &self,
-        name: &DatasetName,
-        selection: &Selection,
-    ) -> Result<DependenciesReport, Error> {
-        let found = self.with(|state| {
-            let resource = state
-                .resources
-                .get(&ResourceKey::new(Kind::Job, name))?
-                .resource()?;
-            let job = job_of(resource)?;
-            let mut outputs: BTreeSet<SliceKey> = state
-                .datasets
-                .get(name)
-                .into_iter()
-                .flat_map(|d| d.slices.keys().cloned())
-                .collect();
-            for input in job
-                .reads
-                .iter()
-                .filter(|(_, r)| **r == Reads::Same)
-                .map(|(n, _)| n)
-            {
-                outputs.extend(
-                    state
-                        .datasets
-                        .get(input)
-                        .into_iter()
-                        .flat_map(|d| d.slices.keys().cloned()),
-                );
-            }
-            if job.slice_columns.is_empty() {
-                outputs = BTreeSet::from([SliceKey::whole()]);
-            }
-            let selected = outputs
-                .iter()
-                .filter(|k| selection.matches(k, &job.slice_columns));
-            let reads = |slice: &SliceKey| {
-                let each = |(input, reads): (&DatasetName, &Reads)| {
-                    let value = match reads {
-                        Reads::All => json!("all"),
-                        Reads::Same => json!([slice.text(&job.slice_columns)]),
-                    };
-                    (input.to_string(), value)
-                };
-                job.reads.iter().map(each).collect::<BTreeMap<_, _>>()
-            };
-            let slices = selected.map(|s| (s.text(&job.slice_columns), reads(s))).collect();
-            let wide = job
-                .reads
-                .iter()
-                .filter(|(_, r)| **r == Reads::All && !job.slice_columns.is_empty());
-            let fallbacks = wide
-                .map(|(input, _)| Fallback {
-                    input: input.to_string(),
-                    operator: "query".to_owned(),
-                    message: "the query does not limit this input to the slice that it computes".to_owned(),
-                })
-                .collect();
-            Some(DependenciesReport { slices, fallbacks })
-        });
-        found.ok_or_else(|| not_found(&name.to_string(), &self.with(things)))
-    }
 }
 
 pub(crate) fn datasets(state: &Sight<'_>) -> BTreeSet<DatasetName> {
@@ -385,7 +316,7 @@ pub(crate) fn stale_slices(state: &Sight<'_>, name: &DatasetName) -> (Vec<String
     match job {
         Some(job) => (
             job.slice_columns.clone(),
-            stale(&job, &At::now(state)).map(|s| s.slices),
+            stale(&job, &At::now(state), &SliceColumns::now(state)).map(|s| s.slices),
         ),
         None => (Vec::new(), None),
     }

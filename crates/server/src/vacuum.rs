@@ -6,7 +6,7 @@ use mainstay_api::{Error, VacuumReport, VacuumedDataset};
 use mainstay_control::{Command, Run, RunStatus, Sight, vacuum};
 use mainstay_model::DatasetName;
 use mainstay_model::fact::{Fact, Vacuumed};
-use mainstay_model::run::{RunOutcome, Scope};
+use mainstay_model::run::RunOutcome;
 
 use crate::instance::Instance;
 use crate::step;
@@ -53,6 +53,7 @@ impl Instance {
 fn lost(sight: &Sight<'_>, planned: &[Vacuumed]) -> Vec<String> {
     let names: BTreeSet<&DatasetName> = planned.iter().map(|v| &v.dataset).collect();
     let reads_gone = |run: &Run| {
+        let read = crate::read::read_by(sight, run, crate::read::computed(&run.pinned.scope));
         run.pinned
             .inputs
             .iter()
@@ -61,10 +62,7 @@ fn lost(sight: &Sight<'_>, planned: &[Vacuumed]) -> Vec<String> {
                 let gone = planned.iter().find(|v| v.dataset == input.dataset);
                 let held = sight.state.main.dataset(&input.dataset);
                 gone.into_iter().flat_map(|v| &v.shown).any(|(slice, versions)| {
-                    let in_scope = match (&run.pinned.scope, &input.reads) {
-                        (Scope::Slices(list), mainstay_model::spec::Reads::Same) => list.contains(slice),
-                        _ => true,
-                    };
+                    let in_scope = read.slices(&input.dataset).is_none_or(|list| list.contains(slice));
                     let content = held
                         .and_then(|d| d.slices.get(slice))
                         .and_then(|h| h.content_at(input.version));

@@ -9,7 +9,7 @@ use datafusion::logical_expr::{LogicalPlan, TableSource};
 use datafusion::sql::sqlparser::ast::{Expr, Query, Select, SelectItem, Value, VisitMut, VisitorMut};
 use mainstay_base::Hash;
 use mainstay_base::text::nearest;
-use mainstay_model::spec::Reads;
+use mainstay_model::relation::{Origin, Reads, Widened};
 use mainstay_model::{DatasetName, Schema};
 
 use crate::ast;
@@ -29,6 +29,10 @@ const MOST: usize = 20;
 pub struct Analysed {
     /// The datasets that it reads, and which slices of them a slice of the output needs.
     pub reads: BTreeMap<DatasetName, Reads>,
+    /// Which slices the output has; none if only computing it tells.
+    pub origins: Option<Vec<Origin>>,
+    /// Where more is read than might be necessary.
+    pub widened: Vec<Widened>,
     /// The columns that it yields, in order.
     pub columns: Schema,
     /// The hash of its normal form.
@@ -92,10 +96,12 @@ pub fn analyse(sql: &str, inputs: &dyn Inputs, slice: &[String]) -> Result<Analy
     });
     match (plan, columns) {
         (Some(plan), Some(columns)) if problems.is_empty() => {
-            let reads = dependency::reads(&plan, slice, &tables);
+            let found = dependency::dependency(&plan, slice, &columns, &tables);
             let code = fingerprint::of(&written, fingerprint::structs(tables.values()));
             Ok(Analysed {
-                reads,
+                reads: found.reads,
+                origins: found.origins,
+                widened: found.widened,
                 columns,
                 code,
                 plan,

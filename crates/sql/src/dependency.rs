@@ -1,182 +1,207 @@
-//! Which slices of its inputs a slice of a query's output reads.
+//! Which slices of its inputs a slice of a query's output reads, and which slices the output has.
 //!
-//! The question is put to the optimiser: restrict the query to one slice, `SELECT * FROM (query) WHERE day = v`, let the complete list
-//! of logical rules rewrite it, and see which filters reach the scans. The rules know neither data nor statistics, so the
-//! rewritten plan is equal to the query for every content of the tables: a scan that carries `day = v` needs nothing but that
-//! slice.
-//!
-//! An answer must hold for every v, so one v proves nothing by itself: a query may treat a value that it mentions in its own
-//! way. Hence several probes: values that occur nowhere in the query, every constant of the query, and NULL. Whatever is in
-//! doubt, an error included, is [`Reads::All`].
+//! The complete list of logical rules rewrites the unrestricted query once; it knows neither data nor statistics, so its result is
+//! equal to the query for every content of the tables. That plan is then asked for one slice whose values are left open, and the
+//! rules of this module pass the question down to the scans ([`demand`]). What arrives at a scan and can be said of slice columns is
+//! the relation; it holds for every slice, NULL included. Whatever is in doubt, an error included, is [`Reads::All`].
 
-mod probe;
-mod scan;
+mod atom;
+mod closure;
+mod demand;
+mod env;
+mod linear;
+mod origin;
+mod relation;
+mod rule;
+mod text;
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+pub use text::name as column_text;
 
+use std::collections::BTreeMap;
+
+use arrow::datatypes::DataType;
 use datafusion::common::Column;
-use datafusion::common::tree_node::{Transformed, TreeNodeRecursion};
+use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::error::Result;
-use datafusion::logical_expr::{Expr, ExprSchemable, Filter, LogicalPlan, lit};
-use mainstay_model::spec::Reads;
-use mainstay_model::{ColumnType, DatasetName};
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, cast};
+use mainstay_model::relation::{Alternative, Origin, Reads, Widened};
+use mainstay_model::{DatasetName, Schema};
 
 use crate::arrow_types;
-use crate::input::{InputTable, Inputs, Placeholder, dataset_of};
+use crate::input::{InputTable, dataset_of};
 use crate::plan;
 use crate::session;
-use probe::Probe;
+use atom::{Atom, Demand};
+use closure::{Wanted, project};
+use demand::{Asked, Walk};
+use env::{Env, Owner, output, own, owner};
 
-/// Says for each dataset that a plan scans whether an output slice reads only the slice with the same values. The plan is
-/// one that [`analyse`](crate::analyse) returns; `slice` names the output's slice columns.
-pub fn reads(plan: &LogicalPlan, slice: &[String], inputs: &dyn Inputs) -> BTreeMap<DatasetName, Reads> {
-    let mut answer = BTreeMap::new();
+/// What was found out about a query.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Dependency {
+    /// For each dataset that it reads, which slices an output slice needs.
+    pub reads: BTreeMap<DatasetName, Reads>,
+    /// Which slices it has; none if only computing it tells.
+    pub origins: Option<Vec<Origin>>,
+    /// Where more is read than might be necessary.
+    pub widened: Vec<Widened>,
+}
+
+/// Finds out which slices a query reads for a slice, and which it has. The plan is one that [`analyse`](crate::analyse) returns;
+/// `slice` names the output's slice columns, `columns` are its columns as they are stored.
+pub fn dependency(
+    plan: &LogicalPlan,
+    slice: &[String],
+    columns: &Schema,
+    inputs: &BTreeMap<DatasetName, InputTable>,
+) -> Dependency {
+    let mut everything = Dependency::default();
     // The closure never fails, so neither does the walk.
     let _ = plan.apply_with_subqueries(|node| {
-        if let LogicalPlan::TableScan(scan) = node {
-            answer.extend(dataset_of(&scan.table_name).map(|name| (name, Reads::All)));
+        if let LogicalPlan::TableScan(scan) = node
+            && let Some(name) = dataset_of(&scan.table_name)
+        {
+            everything.reads.insert(name, Reads::All);
         }
         Ok(TreeNodeRecursion::Continue)
     });
-    let same = number(plan).and_then(|(numbered, scans)| same(&numbered, slice, &scans, inputs));
-    for name in same.unwrap_or_default() {
-        answer.insert(name, Reads::Same);
+    if slice.is_empty() {
+        return everything;
     }
-    answer
-}
-
-/// Gives each scan of a dataset a number of its own; returns which dataset each number scans.
-fn number(plan: &LogicalPlan) -> Result<(LogicalPlan, BTreeMap<usize, DatasetName>)> {
-    let mut scans = BTreeMap::new();
-    let numbered = plan.clone().transform_up_with_subqueries(|node| match node {
-        LogicalPlan::TableScan(mut scan) => match dataset_of(&scan.table_name) {
-            Some(name) => {
-                scan.source = Placeholder::numbered(scan.source.schema(), scans.len());
-                scans.insert(scans.len(), name);
-                Ok(Transformed::yes(LogicalPlan::TableScan(scan)))
+    match found(plan, slice, columns, inputs) {
+        Ok(mut found) => {
+            for name in everything.reads.into_keys() {
+                // A dataset that no scan is left of is not needed for any slice.
+                found
+                    .reads
+                    .entry(name)
+                    .or_insert_with(|| Reads::Where(Vec::new()));
             }
-            None => Ok(Transformed::no(LogicalPlan::TableScan(scan))),
-        },
-        other => Ok(Transformed::no(other)),
-    })?;
-    Ok((numbered.data, scans))
+            found
+        }
+        Err(_) => everything,
+    }
 }
 
-/// The datasets of which a slice reads only the same slice.
-fn same(
+fn found(
     plan: &LogicalPlan,
     slice: &[String],
-    scans: &BTreeMap<usize, DatasetName>,
-    inputs: &dyn Inputs,
-) -> Result<BTreeSet<DatasetName>> {
-    let coerced = plan::coerce(plan.clone())?;
-    let Some(columns) = slice_columns(&coerced, slice) else {
-        return Ok(BTreeSet::new());
-    };
-    let mut candidates: BTreeMap<DatasetName, InputTable> = BTreeMap::new();
-    for name in scans.values() {
-        if let Some(table) = inputs.table(name)
-            && sliced_alike(&table, &columns)
+    columns: &Schema,
+    inputs: &BTreeMap<DatasetName, InputTable>,
+) -> Result<Dependency> {
+    let plan = optimised(stored(plan.clone(), slice, columns)?)?;
+    let types = env::types(&plan).into_iter().take(slice.len()).collect();
+    let mut walk = Walk::new(types, inputs);
+    let rows: Demand = vec![(0..slice.len()).map(|i| Atom::Same(own(i), output(i))).collect()];
+    walk.ask(&plan, rows.clone(), None);
+    let asked = std::mem::take(&mut walk.asked);
+    let names = relation::Side::new(slice.to_vec(), &walk.output);
+    let mut dependency = Dependency::default();
+    let mut alternatives: BTreeMap<DatasetName, Vec<Alternative>> = BTreeMap::new();
+    for scan in &asked {
+        let Some(table) = inputs.get(&scan.dataset) else {
+            continue;
+        };
+        let of_scan = slices(scan, table, &names, &walk.output);
+        if of_scan.contains(&Alternative::default())
+            && let Some(widened) = widened(scan, table)
+            && !dependency.widened.contains(&widened)
         {
-            candidates.insert(name.clone(), table);
+            dependency.widened.push(widened);
+        }
+        alternatives
+            .entry(scan.dataset.clone())
+            .or_default()
+            .extend(of_scan);
+    }
+    for (name, alternatives) in alternatives {
+        let own = inputs
+            .get(&name)
+            .map(|t| t.slice_columns.as_slice())
+            .unwrap_or_default();
+        let reads = relation::relation(alternatives, slice, own);
+        dependency.reads.insert(name, reads);
+    }
+    dependency
+        .widened
+        .retain(|w| dependency.reads.get(&w.input) == Some(&Reads::All));
+    dependency.origins = origin::origins(&mut walk, &plan, rows);
+    Ok(dependency)
+}
+
+/// The query's output with its slice columns first, in the types with which they are stored. All other columns stay: what
+/// they are computed from is read, too.
+fn stored(plan: LogicalPlan, slice: &[String], columns: &Schema) -> Result<LogicalPlan> {
+    let plan = plan::coerce(plan)?;
+    let mut exprs = Vec::new();
+    for name in slice {
+        let (qualifier, field) = plan.schema().qualified_field_with_unqualified_name(name)?;
+        let column = Expr::Column(Column::new(qualifier.cloned(), field.name()));
+        let wanted = columns.column(name).map_or_else(
+            || field.data_type().clone(),
+            |c| arrow_types::column(&c.column_type),
+        );
+        let typed = if *field.data_type() == wanted {
+            column
+        } else {
+            cast(column, wanted)
+        };
+        exprs.push(typed.alias(name));
+    }
+    for (qualifier, field) in plan.schema().iter() {
+        if !slice.contains(field.name()) {
+            exprs.push(Expr::Column(Column::new(qualifier.cloned(), field.name())));
         }
     }
-    if candidates.is_empty() {
-        return Ok(BTreeSet::new());
-    }
-    let whole = optimised(plan.clone())?;
-    let Some(probes) = probe::probes(&columns, &[&coerced, &whole]) else {
-        return Ok(BTreeSet::new());
+    LogicalPlanBuilder::from(plan).project(exprs)?.build()
+}
+
+/// What one scan is asked for, over slice columns, in texts.
+fn slices(
+    scan: &Asked,
+    table: &InputTable,
+    output: &relation::Side,
+    output_types: &[DataType],
+) -> Vec<Alternative> {
+    let types: Vec<DataType> = scan.columns.iter().map(|(_, t)| t.clone()).collect();
+    let names: Vec<String> = scan.columns.iter().map(|(n, _)| n.clone()).collect();
+    let env = Env::new(&types, &[], output_types);
+    let wanted = Wanted {
+        keep: &|c| {
+            let (who, at) = owner(c);
+            who == Owner::Own && names.get(at).is_some_and(|n| table.slice_columns.contains(n))
+        },
+        apart: true,
     };
-    // A scan that is gone for every ordinary value may be there for a special one.
-    let mut unseen: BTreeSet<usize> = scan::scans(&whole, &|_, _| true)
-        .into_iter()
-        .map(|s| s.number)
+    let demand: Demand = scan
+        .demand
+        .iter()
+        .flat_map(|conjunction| project(conjunction, &env, &wanted))
         .collect();
-    for probe in &probes {
-        let restricted = optimised(restrict(plan.clone(), slice, probe)?)?;
-        let own = |number: usize, filters: &[Expr]| {
-            let table = scans.get(&number).and_then(|name| candidates.get(name));
-            table.is_some_and(|t| probe::carried(probe, &t.slice_columns, filters))
-        };
-        for scan in scan::scans(&restricted, &own) {
-            if probe.ordinary {
-                unseen.remove(&scan.number);
-            }
-            if !scan.own
-                && let Some(name) = scans.get(&scan.number)
-            {
-                candidates.remove(name);
-            }
-        }
-        if candidates.is_empty() {
-            break;
-        }
-    }
-    for number in unseen {
-        if let Some(name) = scans.get(&number) {
-            candidates.remove(name);
-        }
-    }
-    Ok(candidates.into_keys().collect())
+    let input = relation::Side::new(names.clone(), &types);
+    relation::alternatives(&demand, &input, output, &env)
 }
 
-/// A slice column of the output: its type, and the arrow type that the plan gives it.
-pub(crate) struct SliceColumn {
-    pub(crate) column_type: ColumnType,
-    pub(crate) data_type: arrow::datatypes::DataType,
-}
-
-/// The slice columns of a plan; none if there are none, or if one of them is not a column of the plan.
-fn slice_columns(plan: &LogicalPlan, slice: &[String]) -> Option<Vec<SliceColumn>> {
-    let column = |name: &String| {
-        let field = plan.schema().field_with_unqualified_name(name).ok()?;
-        let data_type = field.data_type().clone();
-        Some(SliceColumn {
-            column_type: arrow_types::column_type(&data_type).ok()?,
-            data_type,
-        })
+/// Why a scan is asked for everything; none if it is a table without slices.
+fn widened(scan: &Asked, table: &InputTable) -> Option<Widened> {
+    if table.slice_columns.is_empty() {
+        return None;
+    }
+    let (operator, message) = match &scan.blame {
+        Some(blame) => (blame.operator, blame.message.clone()),
+        None => {
+            let columns = table.slice_columns.join(", ");
+            let message = format!(
+                "the slice does not follow from the slice columns of this input ({columns}); take it from them"
+            );
+            ("scan", message)
+        }
     };
-    let columns: Option<Vec<SliceColumn>> = slice.iter().map(column).collect();
-    columns.filter(|c| !c.is_empty())
-}
-
-/// Says whether a table has the same number of slice columns, with values that are written alike.
-fn sliced_alike(table: &InputTable, columns: &[SliceColumn]) -> bool {
-    let integer = |t: &ColumnType| {
-        matches!(
-            t,
-            ColumnType::Byte | ColumnType::Short | ColumnType::Integer | ColumnType::Long
-        )
-    };
-    table.slice_columns.len() == columns.len()
-        && table.slice_columns.iter().zip(columns).all(|(name, own)| {
-            table.schema.column(name).is_some_and(|c| {
-                c.column_type == own.column_type || (integer(&c.column_type) && integer(&own.column_type))
-            })
-        })
-}
-
-/// Restricts a plan to one slice.
-fn restrict(plan: LogicalPlan, slice: &[String], probe: &Probe) -> Result<LogicalPlan> {
-    let mut predicate: Option<Expr> = None;
-    for (name, value) in slice.iter().zip(&probe.values) {
-        let field = plan.schema().qualified_field_with_unqualified_name(name)?;
-        let column = Expr::Column(Column::from(field));
-        let condition = match value {
-            Some(value) => column.eq(lit(value.clone()).cast_to(&value.data_type(), plan.schema())?),
-            None => column.is_null(),
-        };
-        predicate = Some(match predicate {
-            Some(p) => p.and(condition),
-            None => condition,
-        });
-    }
-    match predicate {
-        Some(predicate) => Ok(LogicalPlan::Filter(Filter::try_new(predicate, Arc::new(plan))?)),
-        None => Ok(plan),
-    }
+    Some(Widened {
+        input: scan.dataset.clone(),
+        operator: operator.to_owned(),
+        message,
+    })
 }
 
 /// Runs the complete list of logical rules. The present is not bound: what is true of a plan is true at any time.

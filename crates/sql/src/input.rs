@@ -84,8 +84,6 @@ pub fn retarget(
 /// A table with columns and nothing else; it takes every filter, so that a plan shows which ones reach a scan.
 pub(crate) struct Placeholder {
     schema: SchemaRef,
-    /// Which scan this is, where scans are told apart.
-    pub(crate) scan: Option<usize>,
 }
 
 impl Placeholder {
@@ -93,24 +91,13 @@ impl Placeholder {
     pub(crate) fn of(table: &InputTable) -> Arc<dyn TableSource> {
         Arc::new(Self {
             schema: arrow_types::schema(&table.schema),
-            scan: None,
-        })
-    }
-
-    /// The same columns, for the scan with this number.
-    pub(crate) fn numbered(schema: SchemaRef, scan: usize) -> Arc<dyn TableSource> {
-        Arc::new(Self {
-            schema,
-            scan: Some(scan),
         })
     }
 }
 
 impl fmt::Debug for Placeholder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Placeholder")
-            .field("scan", &self.scan)
-            .finish_non_exhaustive()
+        f.debug_struct("Placeholder").finish_non_exhaustive()
     }
 }
 

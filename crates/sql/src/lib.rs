@@ -15,6 +15,7 @@ mod check;
 mod constant;
 mod dependency;
 mod deterministic;
+mod evaluate;
 mod explain;
 mod fingerprint;
 mod ignored;
@@ -28,8 +29,9 @@ mod session;
 mod time;
 
 pub use analyse::{Analysed, analyse};
-pub use dependency::reads;
+pub use dependency::{Dependency, column_text, dependency};
 pub use deterministic::deterministic;
+pub use evaluate::SliceTable;
 pub use fingerprint::{NORMAL_FORM, fingerprint};
 pub use input::{InputTable, Inputs, dataset_of, retarget};
 pub use parse::{Reference, references};

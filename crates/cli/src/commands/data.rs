@@ -11,6 +11,7 @@ use crate::Done;
 use crate::args::Global;
 use crate::output::{Output, Style};
 use crate::progress::Shown;
+use crate::ranges::compact;
 use crate::table::table;
 
 pub(super) fn deliver(global: &Global, sources: &[String], output: &Output) -> Result<Done, Error> {
@@ -142,17 +143,19 @@ pub(super) fn deps(global: &Global, thing: &str, output: &Output) -> Result<Done
         for (slice, inputs) in &report.slices {
             for (input, read) in inputs {
                 let read = match read {
-                    Value::Array(list) => list
-                        .iter()
-                        .filter_map(Value::as_str)
-                        .collect::<Vec<_>>()
-                        .join(", "),
+                    Value::Array(list) => {
+                        let texts: Vec<&str> = list.iter().filter_map(Value::as_str).collect();
+                        compact(&texts)
+                    }
                     other => other.as_str().unwrap_or_default().to_owned(),
                 };
                 rows.push(vec![slice.clone(), input.clone(), read]);
             }
         }
         output.raw(table(&["slice", "reads", "slices"], &rows).as_bytes());
+        for (input, rule) in &report.rules {
+            output.line(format!("reads of {input}: {rule}"));
+        }
         for f in &report.fallbacks {
             output.line(format!("{}: everything, because {}", f.input, f.message));
         }

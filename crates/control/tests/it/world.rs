@@ -182,6 +182,11 @@ pub(crate) fn job(sql: &str, code: &str) -> Resource {
     let compiled = Compiled {
         code: Hash::of(code.as_bytes()),
         reads: BTreeMap::from([(name("air.flights"), Reads::Same)]),
+        origins: Some(vec![mainstay_model::relation::Origin {
+            dataset: Some(name("air.flights")),
+            values: vec!["day".into()],
+        }]),
+        widened: vec![],
         columns: schema(),
     };
     let spec = JobSpec {

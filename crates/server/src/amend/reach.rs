@@ -11,6 +11,8 @@ use mainstay_model::amendment::{Effort, Reach};
 use mainstay_model::{DatasetName, SliceKey};
 use mainstay_planner::{Datasets, Job, StaleSlices, stale};
 
+use crate::expressions::SliceColumns;
+
 /// The datasets as they are, but for some slices.
 struct Supposed<'a> {
     now: At<'a>,
@@ -70,6 +72,7 @@ pub(super) fn reach(
         now: At::now(sight.line),
         changed: BTreeMap::from([(root.clone(), slices)]),
     };
+    let columns = SliceColumns::now(sight);
     let mut out = Vec::new();
     let mut effort = Effort::default();
     let mut measured = false;
@@ -77,7 +80,7 @@ pub(super) fn reach(
         if !job.reads.keys().any(|n| supposed.changed.contains_key(n)) {
             continue;
         }
-        let Some(found) = stale(job, &supposed) else {
+        let Some(found) = stale(job, &supposed, &columns) else {
             continue;
         };
         let all = || {

@@ -10,14 +10,16 @@ use mainstay_control::{
 use mainstay_engine::{Assignment, CancelToken, Finished, Mounted, Output};
 use mainstay_model::resource::{Kind, ResourceKey, Spec};
 use mainstay_model::run::{RunError, RunOutcome, Scope, Usage};
-use mainstay_model::spec::{CheckSpec, JobSpec, Reads, Rule};
+use mainstay_model::spec::{CheckSpec, JobSpec, Rule};
 use mainstay_model::{DatasetName, RunId, SliceKey, SliceVersion};
 use mainstay_planner::{Job, StaleSlices, fingerprints};
 use mainstay_storage::Store;
 
 use crate::amend::{Ground, Laid};
+use crate::expressions::SliceColumns;
 use crate::instance::{Instance, Watch};
 use crate::mount::Part;
+use crate::read::{ReadBy, computed};
 use crate::run::reuse::{self, Known};
 use crate::step;
 
@@ -324,10 +326,12 @@ impl Prepared {
         let spec = job_spec(state, &work.job.dataset)?;
         let pinned = &run.pinned;
         let versions = pinned.inputs.iter().map(|i| (&i.dataset, i.version));
-        let fingerprint = fingerprints(&work.job, &At::pinned(state, versions), &work.slices);
+        let (at, columns) = (At::pinned(state, versions), SliceColumns::now(state));
+        let fingerprint = fingerprints(&work.job, &at, &columns, &work.slices);
         let (known, scope) = known(state, work, &fingerprint, &pinned.scope);
+        let read = ReadBy::of(state, spec, pinned, computed(&scope));
         let mount = |i: &mainstay_model::run::Input| {
-            instance.mount(state, store, &i.dataset, i.version, part_of(&scope, i))
+            instance.mount(state, store, &i.dataset, i.version, read.part(&i.dataset))
         };
         let inputs: Vec<Mounted> = pinned.inputs.iter().filter_map(mount).collect();
         let checks = checks_of(state, &work.job.dataset);
@@ -357,14 +361,6 @@ impl Prepared {
             fingerprint,
             known,
         })
-    }
-}
-
-/// Says which part of an input a run reads.
-pub(crate) fn part_of<'a>(scope: &'a Scope, input: &mainstay_model::run::Input) -> Part<'a> {
-    match (scope, input.reads) {
-        (Scope::Slices(list), Reads::Same) => Part::Slices(list),
-        _ => Part::All,
     }
 }
 

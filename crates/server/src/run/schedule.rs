@@ -1,6 +1,6 @@
 //! The order of runs: each job when everything that it reads is done, so many at once as the project allows.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
@@ -8,13 +8,14 @@ use mainstay_api::{Error, Progress};
 use mainstay_control::{At, Command, Sight};
 use mainstay_engine::CancelToken;
 use mainstay_model::fact::Fact;
+use mainstay_model::relation::Reads;
 use mainstay_model::run::{Input, Pinned, RunError, RunOutcome, Scope};
-use mainstay_model::spec::Reads;
 use mainstay_model::{DatasetName, RunId, SliceKey};
-use mainstay_planner::{Datasets, Job, StaleSlices, stale};
+use mainstay_planner::{Job, StaleSlices, all_slices, stale};
 
 use super::RunRequest;
 use super::attempt::{self, Work};
+use crate::expressions::SliceColumns;
 use crate::instance::{Instance, Watch};
 use crate::step;
 
@@ -157,11 +158,12 @@ impl<'a> Schedule<'a> {
         let target = self.request.targets.iter().find(|(n, _)| *n == job.dataset);
         let is_target = self.request.targets.is_empty() || target.is_some();
         let slices = self.instance.with(|state| {
-            let now = At::now(state);
+            let (now, columns) = (At::now(state), SliceColumns::now(state));
             if self.request.force && is_target {
-                Some(all_of(job, &now))
+                let all = all_slices(job, &now, &columns);
+                Some(all.map_or(StaleSlices::Whole, StaleSlices::Some))
             } else {
-                stale(job, &now).map(|s| s.slices)
+                stale(job, &now, &columns).map(|s| s.slices)
             }
         })?;
         match (slices, target) {
@@ -185,7 +187,7 @@ impl<'a> Schedule<'a> {
             reads: if matches!(slices, StaleSlices::Whole) {
                 Reads::All
             } else {
-                *reads
+                reads.clone()
             },
         };
         Ok(self.instance.with(|state| Pinned {
@@ -277,23 +279,6 @@ impl<'a> Schedule<'a> {
         });
         Ok(())
     }
-}
-
-/// Everything that a job could compute from what is there.
-fn all_of(job: &Job, datasets: &dyn Datasets) -> StaleSlices {
-    if !job.by_slice() {
-        return StaleSlices::Whole;
-    }
-    let mut all: BTreeSet<SliceKey> = datasets.computed(&job.dataset).map(|(s, _)| s.clone()).collect();
-    for name in job
-        .reads
-        .iter()
-        .filter(|(_, r)| **r == Reads::Same)
-        .map(|(n, _)| n)
-    {
-        all.extend(datasets.slices(name).map(|(s, _)| s.clone()));
-    }
-    StaleSlices::Some(all.into_iter().collect())
 }
 
 fn generation(state: &Sight<'_>, job: &DatasetName) -> u64 {

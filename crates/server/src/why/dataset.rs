@@ -20,6 +20,7 @@ use super::differ::Asked;
 use super::look::{By, Look, changing, of};
 use super::steps::Step;
 use super::trace::Trace;
+use crate::expressions::SliceColumns;
 
 pub(super) fn why(
     look: &Look<'_>,
@@ -57,7 +58,7 @@ fn last_failed<'a>(look: &Look<'a>, name: &DatasetName) -> Option<(RunId, &'a Ru
 fn of_job(look: &Look<'_>, thing: &Address, job: &Job) -> Answered {
     let name = &job.dataset;
     let held = look.sight.dataset(name);
-    let stale_now = stale(job, &At::now(look.sight.line));
+    let stale_now = stale(job, &At::now(look.sight.line), &SliceColumns::now(&look.sight));
     let is_stale = stale_now.is_some();
     if let Some((id, run)) = last_failed(look, name).filter(|_| is_stale || held.is_none()) {
         let mut answered = of_run(look, thing, id, run, None);
@@ -103,13 +104,14 @@ fn short(t: mainstay_base::Timestamp) -> String {
 fn stale_inputs(look: &Look<'_>, job: &Job) -> Vec<DatasetName> {
     let mut left: Vec<DatasetName> = job.reads.keys().cloned().collect();
     let (mut seen, mut found) = (BTreeSet::new(), Vec::new());
+    let columns = SliceColumns::now(&look.sight);
     while let Some(name) = left.pop() {
         if !seen.insert(name.clone()) {
             continue;
         }
         let resource = look.sight.resource(&ResourceKey::new(Kind::Job, &name));
         if let Some(job) = resource.and_then(job_of) {
-            if stale(&job, &At::now(look.sight.line)).is_some() {
+            if stale(&job, &At::now(look.sight.line), &columns).is_some() {
                 found.push(name);
             }
             left.extend(job.reads.into_keys());
@@ -226,7 +228,7 @@ fn pinned_now(look: &Look<'_>, job: &Job, slices: Option<Vec<SliceKey>>) -> Pinn
             .map(|(name, reads)| Input {
                 dataset: name.clone(),
                 version: look.sight.dataset(name).map_or(0, Dataset::version),
-                reads: if whole { Reads::All } else { *reads },
+                reads: if whole { Reads::All } else { reads.clone() },
             })
             .collect(),
         as_of: look.now,

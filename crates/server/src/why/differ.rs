@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use mainstay_api::Cause;
 use mainstay_base::Rows;
 use mainstay_base::text::count;
-use mainstay_control::{Held, Line, Run, RunStatus, field_changes};
+use mainstay_control::{Held, Line, Run, RunStatus, Sight, field_changes};
 use mainstay_model::resource::{Kind, ResourceKey, Spec};
 use mainstay_model::run::{Pinned, RunOutcome, Scope};
 use mainstay_model::spec::Reads;
@@ -15,6 +15,7 @@ use super::baseline::{Baseline, Point, baseline, version_read};
 use super::look::{By, changing, of, text_diff};
 use super::steps::{Step, steps};
 use super::trace::{Place, Task, Trace};
+use crate::read::ReadBy;
 
 /// A run, or what a run would be now.
 #[derive(Clone, Copy)]
@@ -123,11 +124,9 @@ impl<'a> Trace<'a> {
             None => self.first(under, asked),
         }
         let slices = slices_of(&asked.pinned.scope, wanted);
+        let read = self.read_by(asked, slices.as_deref());
         for input in &asked.pinned.inputs {
-            let part = match (&slices, input.reads) {
-                (Some(list), Reads::Same) => Some(list.as_slice()),
-                _ => None,
-            };
+            let part = read.slices(&input.dataset);
             let read_before = good.map(|g| version_read(&self.look.sight, asked.point, g, &input.dataset));
             if read_before == Some(None) {
                 let text = format!(
@@ -140,7 +139,14 @@ impl<'a> Trace<'a> {
             let overall = read_before.flatten().unwrap_or(0);
             let from = |slice: &SliceKey| match part {
                 None => overall,
-                Some(_) => self.read_then(asked, before, slice, &input.dataset),
+                Some(_) if input.reads == Reads::Same => self.read_then(asked, before, slice, &input.dataset),
+                // The output slices that read it may have been computed at different times: since the first of these.
+                Some(_) => slices
+                    .iter()
+                    .flatten()
+                    .map(|own| self.read_then(asked, before, own, &input.dataset))
+                    .min()
+                    .unwrap_or(overall),
             };
             let found: Vec<Step<'a>> = match asked.line.dataset(&input.dataset) {
                 Some(dataset) => steps(dataset, part, &from, input.version),
@@ -149,6 +155,21 @@ impl<'a> Trace<'a> {
             for step in &found {
                 self.step(under, asked.line, &input.dataset, step);
             }
+        }
+    }
+
+    /// Returns what a computation reads for some slices.
+    fn read_by(&self, asked: Asked<'_, 'a>, slices: Option<&[SliceKey]>) -> ReadBy {
+        let side = Sight {
+            line: asked.line,
+            ..self.look.sight
+        };
+        let held = asked.line.resources.get(&ResourceKey::new(Kind::Job, asked.point.job));
+        let mut generations = held.into_iter().flat_map(|h| &h.generations);
+        let then = generations.find(|g| g.number == asked.pinned.generation);
+        match then.and_then(|g| g.resource.as_ref()).map(|r| &r.spec) {
+            Some(Spec::Job(spec)) => ReadBy::of(&side, spec, asked.pinned, slices),
+            _ => ReadBy::default(),
         }
     }
 

@@ -14,6 +14,7 @@ pub(super) fn reads(look: &Look<'_>, run: &Run, slices: &[SliceKey]) -> Vec<Caus
         return Vec::new();
     };
     let scope = slices_of(&run.pinned.scope, Some(slices));
+    let read_by = crate::read::read_by(&look.sight, run, scope.as_deref());
     let mut out = Vec::new();
     for input in &run.pinned.inputs {
         let Some(dataset) = line.dataset(&input.dataset) else {
@@ -24,12 +25,12 @@ pub(super) fn reads(look: &Look<'_>, run: &Run, slices: &[SliceKey]) -> Vec<Caus
             content.files.as_ref()?;
             Some(content.version)
         };
-        let read: Vec<(&SliceKey, u64)> = match (&scope, input.reads) {
-            (Some(list), Reads::Same) => list
+        let read: Vec<(&SliceKey, u64)> = match read_by.slices(&input.dataset) {
+            Some(list) => list
                 .iter()
                 .filter_map(|k| Some((k, at(dataset.slices.get(k)?)?)))
                 .collect(),
-            _ => dataset
+            None => dataset
                 .slices
                 .iter()
                 .filter_map(|(k, h)| Some((k, at(h)?)))
@@ -38,12 +39,13 @@ pub(super) fn reads(look: &Look<'_>, run: &Run, slices: &[SliceKey]) -> Vec<Caus
         let last = read.iter().max_by_key(|(_, version)| *version);
         let entry = last.and_then(|(_, v)| dataset.versions.iter().find(|e| e.version == *v));
         let columns = dataset.slice_columns.as_slice();
-        let what = match (read.as_slice(), input.reads) {
+        let what = match (read.as_slice(), &input.reads) {
             ([], _) => format!("it reads {}, which had no rows for it", input.dataset),
             ([(one, _)], _) if one.0.is_empty() => format!("it reads {}", input.dataset),
             ([(one, _)], _) => format!("it reads {}@{}", input.dataset, one.text(columns)),
             (many, Reads::All) => format!("it reads all {} slices of {}", many.len(), input.dataset),
             (many, Reads::Same) => format!("it reads the same {} slices of {}", many.len(), input.dataset),
+            (many, rule) => format!("it reads {} slices of {} ({rule})", many.len(), input.dataset),
         };
         let change = match (last, entry) {
             (Some((key, version)), Some(entry)) => {

@@ -17,4 +17,5 @@ mod prove;
 mod queries;
 mod rereading;
 mod shop;
+mod slices;
 mod why;

@@ -40,6 +40,7 @@ impl Here {
                 project: Some(self.place.root().to_owned()),
                 access: Access::Write,
                 wait: None,
+                branch: None,
                 context: Context {
                     account: "main".to_owned(),
                     actor: "ana".to_owned(),

@@ -7,5 +7,6 @@ mod deterministic;
 mod normal_form;
 mod oracle;
 mod problems;
+mod random;
 mod run;
 mod shop;

@@ -98,6 +98,14 @@ pub(crate) fn shuffled(batch: &RecordBatch, numbers: &mut Numbers) -> Vec<Record
 
 /// Executes a plan over tables; returns its rows as text, sorted.
 pub(crate) fn run(plan: &LogicalPlan, tables: &BTreeMap<DatasetName, Vec<RecordBatch>>) -> Vec<Vec<String>> {
+    attempt(plan, tables).unwrap()
+}
+
+/// Executes a plan that may fail.
+pub(crate) fn attempt(
+    plan: &LogicalPlan,
+    tables: &BTreeMap<DatasetName, Vec<RecordBatch>>,
+) -> datafusion::error::Result<Vec<Vec<String>>> {
     let source = |name: &DatasetName| -> Option<Arc<dyn TableSource>> {
         let batches = tables.get(name)?;
         let table = MemTable::try_new(batches[0].schema(), vec![batches.clone()]).unwrap();
@@ -115,10 +123,9 @@ pub(crate) fn run(plan: &LogicalPlan, tables: &BTreeMap<DatasetName, Vec<RecordB
     let batches = runtime.block_on(async {
         let frame = SessionContext::new_with_state(state)
             .execute_logical_plan(plan)
-            .await
-            .unwrap();
-        frame.collect().await.unwrap()
-    });
+            .await?;
+        frame.collect().await
+    })?;
     let mut out: Vec<Vec<String>> = Vec::new();
     for batch in batches {
         for row in 0..batch.num_rows() {
@@ -138,5 +145,5 @@ pub(crate) fn run(plan: &LogicalPlan, tables: &BTreeMap<DatasetName, Vec<RecordB
         }
     }
     out.sort();
-    out
+    Ok(out)
 }

@@ -257,8 +257,8 @@ impl<'a> Gather<'a> {
         let mut all: Vec<InputCase> = Vec::new();
         for input in &run.pinned.inputs {
             let whole = slices.is_none()
-                || input.reads == Reads::All
-                || spec.old.compiled.reads.get(&input.dataset) == Some(&Reads::All);
+                || input.reads != Reads::Same
+                || spec.old.compiled.reads.get(&input.dataset).is_some_and(|r| *r != Reads::Same);
             let part = slices.filter(|_| !whole);
             let case = self.input(input, part);
             all.extend(case);

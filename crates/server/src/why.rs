@@ -88,6 +88,10 @@ impl Instance {
     ) -> Result<WhyReport, Error> {
         let mut answered = self.answered(&request.thing)?;
         answered.report.run = answered.run.map(|r| r.to_string());
+        if let Some(condition) = &request.condition {
+            let rows = self.rows_behind(&answered, condition, cancel)?;
+            answered.report.rows = Some(rows);
+        }
         if request.prove {
             let Some(run) = answered.run else {
                 return Err(Error::new(

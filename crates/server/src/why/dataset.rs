@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use mainstay_api::Error;
 use mainstay_base::text::count;
-use mainstay_control::{At, Dataset, Run, RunStatus, job_of};
+use mainstay_control::{At, Dataset, Run, RunStatus, VersionEntry, job_of};
 use mainstay_model::delivery::Outcome;
 use mainstay_model::id::RunId;
 use mainstay_model::resource::{Kind, ResourceKey};
@@ -118,6 +118,33 @@ fn stale_inputs(look: &Look<'_>, job: &Job) -> Vec<DatasetName> {
     found
 }
 
+/// The run whose results a publish made visible; none if it was a delivery or a correction of the dataset itself.
+fn maker(look: &Look<'_>, name: &DatasetName, entry: &VersionEntry) -> Option<RunId> {
+    let state = look.sight.state;
+    if entry.run.is_some() {
+        return entry.run;
+    }
+    if let Some(a) = entry.amendment.and_then(|id| state.amendments.get(&id)) {
+        let its = |r: &&RunId| state.runs.get(r).is_some_and(|r| r.pinned.job == *name);
+        return a.runs.iter().rev().find(its).copied();
+    }
+    let branch = entry.promotes.as_ref()?;
+    let its = |r: &Run| r.pinned.job == *name && r.pinned.branch.as_ref() == Some(branch);
+    let mut runs = state.runs.iter().rev();
+    runs.find(|(_, r)| its(r)).map(|(id, _)| *id)
+}
+
+/// Adds to what is said of a run that it ran in a branch of people which was promoted.
+fn promoted(look: &Look<'_>, mut answered: Answered, entry: Option<&VersionEntry>) -> Answered {
+    let promoted = entry.and_then(|v| Some((v, v.promotes.as_ref()?)));
+    if let Some((entry, branch)) = promoted.filter(|(v, _)| v.amendment.is_none()) {
+        let mut trace = Trace::new(look);
+        trace.branch(None, branch, entry, &format!("version {}", entry.version));
+        answered.report.causes.splice(0..0, trace.finish());
+    }
+    answered
+}
+
 /// Explains a dataset or slices that are as they should be: nothing changed since, and what made them.
 fn fresh(
     look: &Look<'_>,
@@ -129,16 +156,15 @@ fn fresh(
     let good = look.sight.last_good.get(name).copied();
     let held = look.sight.dataset(name);
     let entry = held.and_then(|d| d.versions.iter().find(|v| v.version == version));
-    let made = entry.and_then(|v| v.run).or(good);
+    let made = entry.map_or(good, |v| maker(look, name, v));
     let since = good.map_or_else(
         || "nothing that it reads changed since".to_owned(),
         |g| format!("nothing that it reads changed since {g}, so nothing was computed"),
     );
     let run = made.and_then(|id| Some((id, look.sight.state.runs.get(&id)?)));
-    let corrected = entry.is_some_and(|v| v.amendment.is_some() || v.promotes.is_some());
     let mut answered = match run {
-        Some((id, run)) if !corrected => of_run(look, thing, id, run, slices),
-        _ => {
+        Some((id, run)) => promoted(look, of_run(look, thing, id, run, slices), entry),
+        None => {
             let mut trace = Trace::new(look);
             if let (Some(dataset), Some(entry)) = (held, entry) {
                 let changed = dataset
@@ -359,19 +385,14 @@ fn of_content(
     let version = newest.map_or(0, |(v, _)| v);
     let entry = held.versions.iter().find(|v| v.version == version);
     let base = held.base();
+    let amended = entry
+        .and_then(|v| look.sight.state.amendments.get(&v.amendment?))
+        .is_some_and(|a| a.dataset == *name);
     let computed = chosen
         .iter()
         .filter_map(|k| base.slices.get(k)?.contents.last()?.run)
         .max();
-    let amended = entry.is_some_and(|v| {
-        v.amendment.is_some_and(|a| {
-            look.sight
-                .state
-                .amendments
-                .get(&a)
-                .is_some_and(|a| a.dataset == *name)
-        })
-    });
+    let computed = entry.and_then(|v| maker(look, name, v)).or(computed);
     let run = computed.and_then(|id| Some((id, look.sight.state.runs.get(&id)?)));
     let mut reads = Vec::new();
     if let Some((_, run)) = run {
@@ -383,7 +404,7 @@ fn of_content(
                 Scope::Whole => None,
                 Scope::Slices(_) => Some(chosen),
             };
-            of_run(look, thing, id, run, within)
+            promoted(look, of_run(look, thing, id, run, within), entry)
         }
         _ => {
             let mut trace = Trace::new(look);

@@ -65,7 +65,7 @@ impl Instance {
         };
         report.run = Some(traced.run.to_string());
         let table = &traced.job;
-        let where_ = format!("FROM {table} WHERE {condition}");
+        let where_ = format!("FROM {table} WHERE ({condition})");
         let output = || vec![traced.output.clone()];
         report.count = self.counted(&format!("SELECT count(*) AS n {where_}"), output(), cancel)?;
         report.rows = self.some(&format!("SELECT * {where_} LIMIT {SHOWN}"), output(), cancel)?;
@@ -139,13 +139,13 @@ impl Instance {
             .enumerate()
             .map(|(i, k)| {
                 format!(
-                    "wanted.\"key {i}\" IS NOT DISTINCT FROM {alias}.{}",
+                    "(wanted.\"key {i}\" IS NOT DISTINCT FROM {alias}.{})",
                     quoted(&k.column)
                 )
             })
             .collect();
         let mut from = format!(
-            "FROM {} AS {alias} JOIN (SELECT DISTINCT {} FROM {} WHERE {}) AS wanted ON {}",
+            "FROM {} AS {alias} JOIN (SELECT DISTINCT {} FROM {} WHERE ({})) AS wanted ON {}",
             input.dataset,
             outputs.join(", "),
             traced.job,

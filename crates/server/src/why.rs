@@ -108,8 +108,14 @@ impl Instance {
                 cancel,
                 watch,
             )?;
+            let found = proof.steps.last().into_iter().flat_map(|s| &s.causes);
+            let shown: Vec<String> = found
+                .filter_map(|c| Some(format!("mainstay show {}", c.thing.as_ref()?)))
+                .collect();
+            let next = &mut answered.report.next;
+            next.retain(|n| !n.ends_with("--prove") && (shown.is_empty() || !n.starts_with("mainstay show")));
+            next.splice(0..0, shown);
             answered.report.proof = Some(proof);
-            answered.report.next.retain(|n| !n.ends_with("--prove"));
         }
         Ok(answered.report)
     }

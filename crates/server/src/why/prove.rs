@@ -226,7 +226,7 @@ impl Search<'_> {
                 self.left_upstream(at, "it shows it with all of its differences undone, too");
                 break;
             }
-            let Smallest { set, complete } = ddmin(all, &mut |set| self.shows(at, set))?;
+            let Smallest { set, complete } = ddmin(all, |set| self.shows(at, set))?;
             if !complete {
                 verdict = "incomplete";
             }

@@ -14,7 +14,7 @@ mod steps;
 mod trace;
 
 use mainstay_api::{Cause, Error, ErrorKind, WhyReport};
-use mainstay_control::Sight;
+use mainstay_control::{Sight, State};
 use mainstay_engine::CancelToken;
 use mainstay_model::id::RunId;
 use mainstay_model::{Address, DatasetName, SliceKey};
@@ -152,6 +152,17 @@ impl Instance {
                     .help("ask about its apply, a run, a dataset, a slice, an amendment or a delivery"));
                 }
             };
+            if let (None, Address::Run(id)) = (&found, thing)
+                && id.0 <= look.sight.state.last_run
+            {
+                let kept = mainstay_base::text::thousands(State::RUNS_KEPT as u64);
+                return Err(Error::new(
+                    ErrorKind::NotFound,
+                    "MS0401",
+                    format!("{id} is older than the last {kept} runs, whose records are at hand"),
+                )
+                .help(format!("mainstay journal --on run/{id} shows its facts")));
+            }
             found.ok_or_else(|| crate::show::not_found(&thing.to_string(), &crate::show::things(&look.sight)))
         })
     }

@@ -14,7 +14,7 @@ mod steps;
 mod trace;
 
 use mainstay_api::{Cause, Error, ErrorKind, WhyReport};
-use mainstay_control::Sight;
+use mainstay_control::{Sight, State};
 use mainstay_engine::CancelToken;
 use mainstay_model::id::RunId;
 use mainstay_model::{Address, DatasetName, SliceKey};
@@ -88,6 +88,10 @@ impl Instance {
     ) -> Result<WhyReport, Error> {
         let mut answered = self.answered(&request.thing)?;
         answered.report.run = answered.run.map(|r| r.to_string());
+        if let Some(condition) = &request.condition {
+            let rows = self.rows_behind(&answered, condition, cancel)?;
+            answered.report.rows = Some(rows);
+        }
         if request.prove {
             let Some(run) = answered.run else {
                 return Err(Error::new(
@@ -104,8 +108,14 @@ impl Instance {
                 cancel,
                 watch,
             )?;
+            let found = proof.steps.last().into_iter().flat_map(|s| &s.causes);
+            let shown: Vec<String> = found
+                .filter_map(|c| Some(format!("mainstay show {}", c.thing.as_ref()?)))
+                .collect();
+            let next = &mut answered.report.next;
+            next.retain(|n| !n.ends_with("--prove") && (shown.is_empty() || !n.starts_with("mainstay show")));
+            next.splice(0..0, shown);
             answered.report.proof = Some(proof);
-            answered.report.next.retain(|n| !n.ends_with("--prove"));
         }
         Ok(answered.report)
     }
@@ -142,6 +152,17 @@ impl Instance {
                     .help("ask about its apply, a run, a dataset, a slice, an amendment or a delivery"));
                 }
             };
+            if let (None, Address::Run(id)) = (&found, thing)
+                && id.0 <= look.sight.state.last_run
+            {
+                let kept = mainstay_base::text::thousands(State::RUNS_KEPT as u64);
+                return Err(Error::new(
+                    ErrorKind::NotFound,
+                    "MS0401",
+                    format!("{id} is older than the last {kept} runs, whose records are at hand"),
+                )
+                .help(format!("mainstay journal --on run/{id} shows its facts")));
+            }
             found.ok_or_else(|| crate::show::not_found(&thing.to_string(), &crate::show::things(&look.sight)))
         })
     }

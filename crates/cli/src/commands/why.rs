@@ -50,7 +50,13 @@ fn show(report: &WhyReport, output: &Output) {
     let state = output.paint(style, &report.state.replace('_', " "));
     output.line(format!("{} is {state}", output.paint(Style::Bold, &report.thing)));
     output.line(format!("  {}", report.summary));
-    let most = if output.verbose { usize::MAX } else { CAUSES_SHOWN };
+    let proven = report.proof.as_ref().is_some_and(|p| !p.steps.is_empty());
+    // What was proved says it better than everything that differs.
+    let most = match (output.verbose, proven) {
+        (true, _) => usize::MAX,
+        (false, true) => 0,
+        (false, false) => CAUSES_SHOWN,
+    };
     tree(
         report
             .causes
@@ -59,11 +65,9 @@ fn show(report: &WhyReport, output: &Output) {
         output,
     );
     if report.causes.len() > most {
-        let more = report.causes.len() - most;
-        output.note(&format!(
-            "and {}; --verbose shows them",
-            text::count(more as u64, "more cause")
-        ));
+        let more = (report.causes.len() - most) as u64;
+        let what = if proven { "other difference" } else { "more cause" };
+        output.note(&format!("and {}; --verbose shows them", text::count(more, what)));
     }
     if let Some(rows) = &report.rows {
         show_rows(rows, output);

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use mainstay_api::Error;
 use mainstay_base::text::count;
-use mainstay_control::{At, Dataset, Run, RunStatus, job_of};
+use mainstay_control::{At, Dataset, Run, RunStatus, VersionEntry, job_of};
 use mainstay_model::delivery::Outcome;
 use mainstay_model::id::RunId;
 use mainstay_model::resource::{Kind, ResourceKey};
@@ -12,6 +12,8 @@ use mainstay_model::run::{Input, Pinned, RunOutcome, Scope};
 use mainstay_model::spec::Reads;
 use mainstay_model::{Address, DatasetName, Selection, SliceKey};
 use mainstay_planner::{Job, StaleSlices, stale};
+
+mod slices;
 
 use super::Answered;
 use super::about::of_run;
@@ -39,7 +41,7 @@ pub(super) fn why(
     let answered = match (job, selection) {
         (Some(job), Selection::All) => of_job(look, thing, &job),
         (_, Selection::All) => of_source(look, thing, name),
-        (_, selection) => of_slices(look, thing, name, selection)?,
+        (_, selection) => slices::of_slices(look, thing, name, selection)?,
     };
     Ok(Some(answered))
 }
@@ -120,6 +122,33 @@ fn stale_inputs(look: &Look<'_>, job: &Job) -> Vec<DatasetName> {
     found
 }
 
+/// The run whose results a publish made visible; none if it was a delivery or a correction of the dataset itself.
+fn maker(look: &Look<'_>, name: &DatasetName, entry: &VersionEntry) -> Option<RunId> {
+    let state = look.sight.state;
+    if entry.run.is_some() {
+        return entry.run;
+    }
+    if let Some(a) = entry.amendment.and_then(|id| state.amendments.get(&id)) {
+        let its = |r: &&RunId| state.runs.get(r).is_some_and(|r| r.pinned.job == *name);
+        return a.runs.iter().rev().find(its).copied();
+    }
+    let branch = entry.promotes.as_ref()?;
+    let its = |r: &Run| r.pinned.job == *name && r.pinned.branch.as_ref() == Some(branch);
+    let mut runs = state.runs.iter().rev();
+    runs.find(|(_, r)| its(r)).map(|(id, _)| *id)
+}
+
+/// Adds to what is said of a run that it ran in a branch of people which was promoted.
+fn promoted(look: &Look<'_>, mut answered: Answered, entry: Option<&VersionEntry>) -> Answered {
+    let promoted = entry.and_then(|v| Some((v, v.promotes.as_ref()?)));
+    if let Some((entry, branch)) = promoted.filter(|(v, _)| v.amendment.is_none()) {
+        let mut trace = Trace::new(look);
+        trace.branch(None, branch, entry, &format!("version {}", entry.version));
+        answered.report.causes.splice(0..0, trace.finish());
+    }
+    answered
+}
+
 /// Explains a dataset or slices that are as they should be: nothing changed since, and what made them.
 fn fresh(
     look: &Look<'_>,
@@ -131,16 +160,15 @@ fn fresh(
     let good = look.sight.last_good.get(name).copied();
     let held = look.sight.dataset(name);
     let entry = held.and_then(|d| d.versions.iter().find(|v| v.version == version));
-    let made = entry.and_then(|v| v.run).or(good);
+    let made = entry.map_or(good, |v| maker(look, name, v));
     let since = good.map_or_else(
         || "nothing that it reads changed since".to_owned(),
         |g| format!("nothing that it reads changed since {g}, so nothing was computed"),
     );
     let run = made.and_then(|id| Some((id, look.sight.state.runs.get(&id)?)));
-    let corrected = entry.is_some_and(|v| v.amendment.is_some() || v.promotes.is_some());
     let mut answered = match run {
-        Some((id, run)) if !corrected => of_run(look, thing, id, run, slices),
-        _ => {
+        Some((id, run)) => promoted(look, of_run(look, thing, id, run, slices), entry),
+        None => {
             let mut trace = Trace::new(look);
             if let (Some(dataset), Some(entry)) = (held, entry) {
                 let changed = dataset
@@ -279,144 +307,4 @@ fn of_source(look: &Look<'_>, thing: &Address, name: &DatasetName) -> Answered {
         format!("mainstay history {name}"),
         format!("mainstay deliver {name}"),
     ])
-}
-
-/// Explains slices: the run that computed them, what they were computed from, and which of that changed last.
-fn of_slices(
-    look: &Look<'_>,
-    thing: &Address,
-    name: &DatasetName,
-    selection: &Selection,
-) -> Result<Answered, Error> {
-    let empty = Dataset::default();
-    let held = look.sight.dataset(name).unwrap_or(&empty);
-    let (columns, stale_now) = crate::show::stale_slices(&look.sight, name);
-    let columns = if held.slice_columns.is_empty() {
-        columns
-    } else {
-        held.slice_columns.clone()
-    };
-    let is_stale = |k: &SliceKey| match &stale_now {
-        Some(StaleSlices::Whole) => true,
-        Some(StaleSlices::Some(list)) => list.binary_search(k).is_ok(),
-        None => false,
-    };
-    let mut keys: BTreeSet<SliceKey> = held.slices.keys().cloned().collect();
-    if let Some(StaleSlices::Some(list)) = &stale_now {
-        keys.extend(list.iter().cloned());
-    }
-    let chosen: Vec<SliceKey> = keys
-        .into_iter()
-        .filter(|k| selection.matches(k, &columns))
-        .collect();
-    if chosen.is_empty() {
-        let message = format!("{name} has no slice that {thing} names");
-        return Err(Error::new(mainstay_api::ErrorKind::NotFound, "MS0401", message)
-            .help(format!("mainstay slices {name} shows them")));
-    }
-    let failed = last_failed(look, name).filter(|(_, run)| match &run.pinned.scope {
-        Scope::Whole => true,
-        Scope::Slices(list) => chosen.iter().any(|k| list.contains(k)),
-    });
-    if let Some((id, run)) = failed.filter(|_| chosen.iter().any(is_stale)) {
-        let within: Option<Vec<SliceKey>> = match &run.pinned.scope {
-            Scope::Whole => None,
-            Scope::Slices(_) => Some(chosen.clone()),
-        };
-        let mut answered = of_run(look, thing, id, run, within.as_deref());
-        answered.report.state = "failed".to_owned();
-        answered.report.summary = format!(
-            "{thing} could not be brought up to date: {}",
-            answered.report.summary
-        );
-        return Ok(answered);
-    }
-    if let (Some(resource), true) = (
-        look.sight.resource(&ResourceKey::new(Kind::Job, name)),
-        chosen.iter().any(is_stale),
-    ) && let Some(job) = job_of(resource)
-    {
-        let these: Vec<SliceKey> = chosen.iter().filter(|k| is_stale(k)).cloned().collect();
-        let slices = match &stale_now {
-            Some(StaleSlices::Whole) => StaleSlices::Whole,
-            _ => StaleSlices::Some(these),
-        };
-        return Ok(not_computed(look, thing, &job, &slices));
-    }
-    Ok(of_content(look, thing, name, held, &chosen))
-}
-
-fn of_content(
-    look: &Look<'_>,
-    thing: &Address,
-    name: &DatasetName,
-    held: &Dataset,
-    chosen: &[SliceKey],
-) -> Answered {
-    // The newest change of any of them.
-    let newest = chosen
-        .iter()
-        .filter_map(|k| Some((held.slices.get(k)?.since(), k)))
-        .max_by_key(|(since, _)| *since);
-    let version = newest.map_or(0, |(v, _)| v);
-    let entry = held.versions.iter().find(|v| v.version == version);
-    let base = held.base();
-    let computed = chosen
-        .iter()
-        .filter_map(|k| base.slices.get(k)?.contents.last()?.run)
-        .max();
-    let amended = entry.is_some_and(|v| {
-        v.amendment.is_some_and(|a| {
-            look.sight
-                .state
-                .amendments
-                .get(&a)
-                .is_some_and(|a| a.dataset == *name)
-        })
-    });
-    let run = computed.and_then(|id| Some((id, look.sight.state.runs.get(&id)?)));
-    let mut reads = Vec::new();
-    if let Some((_, run)) = run {
-        reads = super::rows::reads(look, run, chosen);
-    }
-    let mut answered = match run {
-        Some((id, run)) if !amended => {
-            let within = match run.pinned.scope {
-                Scope::Whole => None,
-                Scope::Slices(_) => Some(chosen),
-            };
-            of_run(look, thing, id, run, within)
-        }
-        _ => {
-            let mut trace = Trace::new(look);
-            if let Some(entry) = entry {
-                let step = Step {
-                    entry,
-                    slices: chosen.to_vec(),
-                };
-                trace.step(None, look.sight.line, name, &step);
-            }
-            let mut answered = Answered::new(thing, "fresh", String::new(), trace.finish());
-            answered.dataset = Some(name.clone());
-            answered.run = run.map(|(id, _)| id);
-            answered
-        }
-    };
-    answered.slices = Some(chosen.to_vec());
-    let by = match (entry.and_then(|v| v.amendment), run, amended) {
-        (Some(id), _, true) => format!("corrected by {id}"),
-        (Some(id), Some((run, _)), false) => format!("computed by {run} for {id}"),
-        (_, Some((run, _)), _) => format!("computed by {run}"),
-        _ => "delivered".to_owned(),
-    };
-    let when = entry.map(|v| short(v.time)).unwrap_or_default();
-    answered.report.state = "fresh".to_owned();
-    let since = if run.is_some() {
-        "; nothing that it reads changed since"
-    } else {
-        ""
-    };
-    answered.report.summary = format!("{thing} holds what was {by}, version {version} of {when}{since}");
-    answered.report.causes.extend(reads);
-    answered
 }

@@ -185,12 +185,16 @@ fn symptom(
     let held = line.dataset(&run.pinned.job).map(Dataset::base);
     let held = held.ok_or_else(|| "it published nothing".to_owned())?;
     let mut contents = BTreeMap::new();
+    // A run that only confirmed what was there names the version that it confirmed.
+    let entry = held.versions.iter().find(|v| Some(v.version) == run.published);
+    let published = entry.filter(|v| v.seq > run.seq).map(|v| v.version);
     for (key, history) in &held.slices {
         if slices.is_some_and(|s| !s.contains(key)) {
             continue;
         }
-        // A content that this run computed, wherever it was published.
-        if let Some(content) = history.contents.iter().rev().find(|c| c.run == Some(id)) {
+        // A content that this run published or computed.
+        let own = |c: &&mainstay_control::Content| c.run == Some(id) || Some(c.version) == published;
+        if let Some(content) = history.contents.iter().rev().find(own) {
             contents.insert(key.clone(), content.files.as_deref().cloned().unwrap_or_default());
         }
     }
@@ -222,7 +226,7 @@ impl Search<'_> {
                 self.left_upstream(at, "it shows it with all of its differences undone, too");
                 break;
             }
-            let Smallest { set, complete } = ddmin(all, &mut |set| self.shows(at, set))?;
+            let Smallest { set, complete } = ddmin(all, |set| self.shows(at, set))?;
             if !complete {
                 verdict = "incomplete";
             }

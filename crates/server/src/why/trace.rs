@@ -227,7 +227,8 @@ impl<'a> Trace<'a> {
         }
     }
 
-    fn branch(&mut self, under: Place, name: &BranchName, entry: &VersionEntry, what: &str) {
+    /// Says that a branch was promoted, by whom, and what it changed.
+    pub(super) fn branch(&mut self, under: Place, name: &BranchName, entry: &VersionEntry, what: &str) {
         if !self.once(format!("branch/{name}")) {
             return;
         }

@@ -304,3 +304,85 @@ fn what_has_no_cause_is_refused_with_a_help() {
         assert_eq!(error["error"]["code"], code, "{error}");
     }
 }
+
+#[test]
+fn the_rows_behind_a_row_are_found_by_what_is_passed_on() {
+    let s = ran();
+    s.write("data/orders/late.csv", orders("2026-01-01,tea,9,3.50\n"));
+    let _ = s.run(["deliver"]).expect_status(0);
+    let answer = why(&s, &["shop.daily_sales@2026-01-02", "--where", "product = 'tea'"]);
+    assert_eq!(answer["rows"]["count"], 1, "{answer}");
+    assert_eq!(answer["rows"]["rows"][0]["pieces"], 4);
+    let input = &answer["rows"]["inputs"][0];
+    assert_eq!(
+        (&input["dataset"], &input["count"]),
+        (&json!("shop.orders"), &json!(1)),
+        "{answer}"
+    );
+    assert_eq!(
+        input["rows"],
+        json!([{ "day": "2026-01-02", "product": "tea", "pieces": 4, "price": 3.5 }])
+    );
+    assert!(contains(&input["condition"], "product = tea"), "{answer}");
+    assert!(
+        input["unknown"]
+            .to_string()
+            .contains("money does not narrow it down"),
+        "{answer}"
+    );
+    // The inputs are those that the run read: the late file is not among them.
+    let answer = why(&s, &["R-1", "--where", "pieces = 3"]);
+    let input = &answer["rows"]["inputs"][0];
+    assert_eq!(
+        (&input["count"], &input["version"]),
+        (&json!(2), &json!(1)),
+        "{answer}"
+    );
+    let wrong = s
+        .run(["why", "R-1", "--where", "peices = 3", "--json"])
+        .expect_status(2)
+        .json();
+    assert!(
+        wrong["error"]["message"].to_string().contains("peices"),
+        "{wrong}"
+    );
+    let source = s
+        .run(["why", "shop.orders", "--where", "pieces = 3", "--json"])
+        .expect_status(2)
+        .json();
+    assert_eq!(source["error"]["code"], "MS0430", "{source}");
+}
+
+#[test]
+fn joins_lead_to_both_sides_and_nested_queries_to_words() {
+    let s = Sandbox::shop();
+    s.write(
+        "jobs/shop/shares.sql",
+        "SELECT o.product AS product, o.pieces AS pieces, d.money AS money FROM shop.orders AS o JOIN shop.daily_sales AS d \
+         ON o.day = d.day AND o.product = d.product WHERE o.pieces > 1\n",
+    );
+    s.write(
+        "jobs/shop/nested.sql",
+        "SELECT product, n FROM (SELECT product, count(*) AS n FROM shop.orders GROUP BY product) AS q\n",
+    );
+    let _ = s.run(["apply"]).expect_status(0);
+    let _ = s.run(["run"]).expect_status(0);
+    let answer = why(&s, &["shop.shares", "--where", "product = 'coffee'"]);
+    let inputs = answer["rows"]["inputs"].as_array().cloned().unwrap_or_default();
+    let counts: Vec<(&Value, &Value)> = inputs.iter().map(|i| (&i["dataset"], &i["count"])).collect();
+    assert_eq!(
+        counts,
+        [
+            (&json!("shop.orders"), &json!(1)),
+            (&json!("shop.daily_sales"), &json!(1))
+        ],
+        "{answer}"
+    );
+    let answer = why(&s, &["shop.nested", "--where", "product = 'tea'"]);
+    assert_eq!(answer["rows"]["count"], 1, "{answer}");
+    assert!(
+        answer["rows"]["unknown"].to_string().contains("FROM has a query"),
+        "{answer}"
+    );
+    assert_eq!(answer["rows"]["inputs"], json!([]));
+}

@@ -10,11 +10,14 @@ pub(super) struct Smallest {
     pub(super) complete: bool,
 }
 
+/// Whether a set shows what is to be explained; none if no more may be tried.
+pub(super) type Shown = Option<bool>;
+
 /// Finds a subset of `all` for which `shows` holds and from which no single member can be left out. `all` must show it, and the
 /// empty set must not. `shows` returns none if no more may be tried.
 pub(super) fn ddmin<E>(
     all: Vec<usize>,
-    shows: &mut dyn FnMut(&[usize]) -> Result<Option<bool>, E>,
+    mut shows: impl FnMut(&[usize]) -> Result<Shown, E>,
 ) -> Result<Smallest, E> {
     let mut set = all;
     let mut parts = 2;
@@ -71,9 +74,9 @@ mod tests {
 
     fn smallest(n: usize, shows: &dyn Fn(&BTreeSet<usize>) -> bool) -> (Smallest, usize) {
         let mut asked = 0;
-        let found = ddmin::<Infallible>((0..n).collect(), &mut |set| {
+        let found = ddmin((0..n).collect(), |set| {
             asked += 1;
-            Ok(Some(shows(&set.iter().copied().collect())))
+            Ok::<_, Infallible>(Some(shows(&set.iter().copied().collect())))
         });
         (
             found.unwrap_or(Smallest {
@@ -131,9 +134,9 @@ mod tests {
     #[test]
     fn it_stops_when_it_must() {
         let mut left = 3;
-        let found = ddmin::<Infallible>((0..64).collect(), &mut |set| {
+        let found = ddmin((0..64).collect(), |set| {
             left -= 1;
-            Ok((left > 0).then(|| set.contains(&63)))
+            Ok::<_, Infallible>((left > 0).then(|| set.contains(&63)))
         });
         let found = found.expect("infallible");
         assert!(!found.complete && found.set.contains(&63), "{found:?}");

@@ -3,23 +3,23 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use mainstay_control::{Dataset, Line, Run, SliceHistory};
+use mainstay_control::{Dataset, Line, Run};
 use mainstay_engine::Mounted;
 use mainstay_model::id::RunId;
 use mainstay_model::resource::{Kind, ResourceKey, Spec};
-use mainstay_model::run::{Input, Scope};
-use mainstay_model::spec::{CheckSpec, JobSpec, Reads};
-use mainstay_model::{DatasetName, SliceKey, SliceVersion};
+use mainstay_model::run::Scope;
+use mainstay_model::spec::{CheckSpec, JobSpec};
+use mainstay_model::{SliceKey, SliceVersion};
 use mainstay_storage::Store;
 
-use super::case::{Both, Case, InputCase, Part, SliceCase, moved_files};
+mod inputs;
+
+use super::case::{Both, Case, Part};
 use crate::instance::Instance;
-use crate::mount::schema_at;
 use crate::run::check_names;
-use crate::why::baseline::{Baseline, Point, baseline, version_read};
+use crate::why::baseline::{Baseline, Point, baseline};
 use crate::why::differ::slices_of;
 use crate::why::look::Look;
-use crate::why::steps::differs;
 
 /// What a proof is about, as far as gathering is concerned.
 pub(super) struct Wanted<'a> {
@@ -252,122 +252,6 @@ impl<'a> Gather<'a> {
         all
     }
 
-    fn inputs(&mut self, spec: &Both<JobSpec>, slices: Option<&[SliceKey]>) -> Vec<InputCase> {
-        let run = self.run;
-        let mut all: Vec<InputCase> = Vec::new();
-        for input in &run.pinned.inputs {
-            let whole = slices.is_none()
-                || input.reads != Reads::Same
-                || spec.old.compiled.reads.get(&input.dataset).is_some_and(|r| *r != Reads::Same);
-            let part = slices.filter(|_| !whole);
-            let case = self.input(input, part);
-            all.extend(case);
-        }
-        // What only the former query read stays as it was.
-        for input in self.good.map(|g| g.pinned.inputs.as_slice()).unwrap_or_default() {
-            if all.iter().any(|i| i.dataset == input.dataset) {
-                continue;
-            }
-            let line = self.good.and_then(|g| self.look.line(g));
-            if let Some(dataset) = line.and_then(|l| l.dataset(&input.dataset)) {
-                let contents = dataset.slices.iter();
-                all.push(InputCase {
-                    dataset: input.dataset.clone(),
-                    schema: schema_at(dataset, input.version),
-                    slice_columns: dataset.slice_columns.clone(),
-                    same: contents
-                        .filter_map(|(k, h)| Some((k.clone(), h.at(input.version)?.clone())))
-                        .collect(),
-                    moved: BTreeMap::new(),
-                });
-            }
-        }
-        all
-    }
-
-    /// The version of an input from which a slice was computed before; none if it was not read then.
-    fn version_before(&self, input: &Input, slice: &SliceKey) -> Option<u64> {
-        let sight = &self.look.sight;
-        let point = Point::of(self.run);
-        let in_scope = match &self.run.pinned.scope {
-            Scope::Slices(list) => input.reads == Reads::Same && list.contains(slice),
-            Scope::Whole => false,
-        };
-        let good = if in_scope {
-            match self.before.of.get(slice) {
-                Some(id) => sight.state.runs.get(id),
-                // A slice that is computed for the first time had nothing to be computed from.
-                None => return Some(0),
-            }
-        } else {
-            self.good
-        };
-        match good {
-            Some(good) => version_read(sight, point, good, &input.dataset),
-            None => Some(0),
-        }
-    }
-
-    fn input(&mut self, input: &Input, part: Option<&[SliceKey]>) -> Option<InputCase> {
-        let name = &input.dataset;
-        let Some(dataset) = self.line.dataset(name) else {
-            let (schema, slice_columns) = crate::mount::declared_columns(&self.look.sight, name)?;
-            return Some(InputCase {
-                dataset: name.clone(),
-                schema,
-                slice_columns,
-                same: Vec::new(),
-                moved: BTreeMap::new(),
-            });
-        };
-        let mut case = InputCase {
-            dataset: name.clone(),
-            schema: schema_at(dataset, input.version),
-            slice_columns: dataset.slice_columns.clone(),
-            same: Vec::new(),
-            moved: BTreeMap::new(),
-        };
-        let keys: Vec<&SliceKey> = match part {
-            Some(keys) => keys.iter().collect(),
-            None => dataset.slices.keys().collect(),
-        };
-        let (mut files, mut publishes) = (BTreeSet::new(), BTreeSet::new());
-        for key in keys {
-            let Some(history) = dataset.slices.get(key) else {
-                continue;
-            };
-            let new = history.at(input.version).cloned().unwrap_or_default();
-            match self.version_before(input, key) {
-                Some(from) if differs(history, from, input.version) => {
-                    let slice = moved(history, from, input.version, new);
-                    match moved_files(&slice.old, &slice.new).filter(|_| slice.between.is_empty()) {
-                        Some(names) => files.extend(names),
-                        None => publishes.extend(slice.between.iter().map(|(v, _)| *v)),
-                    }
-                    case.moved.insert(key.clone(), slice);
-                }
-                _ => case.same.push((key.clone(), new)),
-            }
-        }
-        for origin in files {
-            let text = format!("{origin} of {name}");
-            let part = Part::File {
-                dataset: name.clone(),
-                origin,
-            };
-            self.parts.push((part, text));
-        }
-        for version in publishes {
-            let text = publish_name(dataset, name, version);
-            let part = Part::Publish {
-                dataset: name.clone(),
-                version,
-            };
-            self.parts.push((part, text));
-        }
-        Some(case)
-    }
-
     /// What the checks see besides the output: other datasets and the slices that stay, as they were when the run began.
     fn beside(
         &self,
@@ -403,37 +287,4 @@ impl<'a> Gather<'a> {
         };
         (mounted.collect(), previous)
     }
-}
-
-/// What a slice was and is; told apart by files where all rows say from which file they came.
-fn moved(history: &SliceHistory, from: u64, to: u64, new: SliceVersion) -> SliceCase {
-    let old = history.at(from).cloned().unwrap_or_default();
-    let by_file = moved_files(&old, &new).is_some_and(|files| !files.is_empty());
-    let between = if by_file {
-        Vec::new()
-    } else {
-        let since = history
-            .contents
-            .iter()
-            .filter(|c| c.version > from && c.version <= to);
-        since
-            .map(|c| (c.version, c.files.as_deref().cloned().unwrap_or_default()))
-            .collect()
-    };
-    SliceCase { old, new, between }
-}
-
-/// Names a publish by what made it.
-fn publish_name(dataset: &Dataset, name: &DatasetName, version: u64) -> String {
-    let entry = dataset.versions.iter().find(|v| v.version == version);
-    let by = entry.map(|v| match (v.run, v.amendment, &v.promotes) {
-        (_, Some(id), _) => id.to_string(),
-        (Some(id), ..) => id.to_string(),
-        (.., Some(branch)) => format!("branch {branch}"),
-        _ => "a delivery".to_owned(),
-    });
-    format!(
-        "version {version} of {name}, by {}",
-        by.unwrap_or_else(|| "a publish".to_owned())
-    )
 }

@@ -1,7 +1,7 @@
 //! Who made a difference that was found: from differences back to deliveries, applies, amendments and runs.
 
 use mainstay_api::Cause;
-use mainstay_control::Run;
+use mainstay_control::{Generation, Run};
 use mainstay_model::resource::{Kind, ResourceKey};
 use mainstay_model::{DatasetName, SliceKey};
 
@@ -51,7 +51,14 @@ pub(super) fn causes(look: &Look<'_>, case: &Case, set: &[usize]) -> Vec<Cause> 
                     Part::Threads => format!("{} → {}", case.threads.old, case.threads.new),
                     _ => format!("{} → {}", case.as_of.old, case.as_of.new),
                 };
-                out.push(changing(By::from(run).cause("settings", name), change));
+                let by = project(look, run, case).filter(|_| *part == Part::Memory);
+                out.push(match by {
+                    Some(g) => of(
+                        changing(By::from(g).cause("settings", name), change),
+                        format!("apply/{}", g.apply),
+                    ),
+                    None => changing(By::from(run).cause("settings", name), change),
+                });
             }
             Part::File { dataset, origin } => out.push(file(look, run, case, dataset, origin, name)),
             Part::Publish { dataset, version } => {
@@ -71,6 +78,16 @@ pub(super) fn causes(look: &Look<'_>, case: &Case, set: &[usize]) -> Vec<Cause> 
         }
     }
     out
+}
+
+/// The last change of the project's settings between the last good run and this one.
+fn project<'a>(look: &Look<'a>, run: &Run, case: &Case) -> Option<&'a Generation> {
+    let good = look.sight.state.runs.get(&case.versus?)?;
+    let resources = look.line(run)?.resources.iter();
+    let mut projects = resources.filter(|(k, _)| k.kind == Kind::Project);
+    let generations = &projects.next()?.1.generations;
+    let mut newest = generations.iter().rev();
+    newest.find(|g| g.seq > good.seq && g.seq < run.seq)
 }
 
 fn moved<'a>(

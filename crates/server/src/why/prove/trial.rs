@@ -227,7 +227,7 @@ impl Search<'_> {
             slice_columns: spec.slice.clone(),
             slices,
         };
-        let sql = format!("SELECT count(*) AS n FROM {} WHERE {condition}", stage.case.job);
+        let sql = format!("SELECT count(*) AS n FROM {} WHERE ({condition})", stage.case.job);
         let batches = self.instance.ask(sql, vec![mounted], self.cancel)?;
         let column = batches
             .first()

@@ -4,6 +4,7 @@
 //! know nothing of this page, and nothing here knows what is measured. To add one: a file with a `BENCH`, a line in `BENCHES`,
 //! a section with its marker in docs/performance.md.
 
+mod amend;
 mod build;
 mod demo;
 mod exact;
@@ -31,11 +32,12 @@ struct Bench {
     measure: fn(&Setting) -> Outcome<Vec<Figure>>,
 }
 
-const BENCHES: [Bench; 5] = [
+const BENCHES: [Bench; 6] = [
     journal::BENCH,
     exact::BENCH,
     tpch::BENCH,
     demo::BENCH,
+    amend::BENCH,
     build::BENCH,
 ];
 
@@ -103,6 +105,18 @@ fn command(name: &str, setting: &Setting) -> String {
 }
 
 impl Setting {
+    /// Builds mainstay and returns the binary.
+    fn binary(&self) -> Outcome<PathBuf> {
+        let workspace = Workspace::read()?;
+        if !self.release {
+            test::build()?;
+            return Ok(workspace.binary());
+        }
+        Program::cargo().args(["build", "--release"]).run()?;
+        let name = format!("mainstay{}", std::env::consts::EXE_SUFFIX);
+        Ok(workspace.target.join("release").join(name))
+    }
+
     /// Builds and runs an example that prints one JSON document. An example above the engine is built with the whole
     /// workspace, so that nothing heavy is built twice.
     fn example(&self, package: &str, example: &str, arguments: &[&str], alone: bool) -> Outcome<Value> {

@@ -12,6 +12,7 @@ mod failure;
 mod fault;
 mod features;
 mod generate;
+mod law;
 mod layers;
 mod lint;
 mod markdown;
@@ -44,12 +45,17 @@ Usage: cargo xtask COMMAND [OPTIONS]
                         run every command that the pages show and compare what it prints
        --update         with --run: write what was printed into the docs
   gen [--check]         write (or compare) docs/reference from the built binary
-  bench NAME            journal | tpch | exact
+  bench NAME            journal | exact | tpch | demo | amend | build
        --append         also add the figures to docs/performance.md
        --release        with the release profile
   fault                 kill the real binary at every step and at random times
        --seed N         the random times' seed
        --rounds N       how many random kills
+  law                   random projects, compared with a full recomputation by DuckDB
+       --seed N         the first case's seed; each next case has the next
+       --cases N        how many
+       --killed N       in how many the real binary runs and is killed
+       --shrink N       for how many seconds a failing case is made small
   tools                 set up what the tests need from Python under target/tools
   demo [DIR]            build and run the demo
   ci                    everything, in order, with the time that each part took
@@ -81,6 +87,7 @@ fn dispatch(arguments: &[String]) -> Outcome {
         "gen" => generate::main(rest),
         "bench" => bench::main(rest),
         "fault" => fault::main(rest),
+        "law" => law::main(rest),
         "tools" => tools::main(rest),
         "demo" => demo::main(rest),
         "ci" => ci::main(rest),

@@ -112,12 +112,13 @@ impl Program {
         check(&shown, status.success(), status.code())
     }
 
-    /// Runs to the end and returns its standard output; what it said on standard error is in the failure.
+    /// Runs to the end and returns its standard output; what it said on standard error is in the failure, or else all it said.
     pub(crate) fn output(mut self) -> Outcome<String> {
         let shown = self.shown();
         let output = self.command.output().map_err(|e| missing(&shown, &e))?;
         if !output.status.success() {
-            let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+            let said = [&output.stderr, &output.stdout].map(|s| String::from_utf8_lossy(s).trim().to_owned());
+            let said = said.iter().find(|s| !s.is_empty()).map_or("", String::as_str);
             return Err(Failure::new(format!("`{shown}` failed\n{said}")));
         }
         String::from_utf8(output.stdout)

@@ -55,19 +55,7 @@ pub(crate) fn set_up() -> Outcome<Tools> {
         .args([&venv])
         .output()
         .map_err(|f| no_venv(&f))?;
-    Program::new(tools.python())
-        .args([
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--disable-pip-version-check",
-            "--only-binary=:all:",
-        ])
-        .args(["--requirement".as_ref(), root().join(REQUIREMENTS).as_os_str()])
-        .args(["--constraint".as_ref(), root().join(CONSTRAINTS).as_os_str()])
-        .output()
-        .map_err(|f| f.help("the packages come from PyPI: is it reachable, and does pip know how?"))?;
+    tools.install(REQUIREMENTS)?;
     std::fs::write(&stamp, wanted).context(stamp.display())?;
     screen::say(format!(
         "the tests' Python packages are ready ({})",
@@ -77,6 +65,41 @@ pub(crate) fn set_up() -> Outcome<Tools> {
 }
 
 impl Tools {
+    /// Adds the packages that a file names, unless they are there already. They are gone when the environment is made again.
+    pub(crate) fn add(self, file: &str) -> Outcome<Self> {
+        let wanted = format!("{}\n{}", workspace::text(file)?, workspace::text(CONSTRAINTS)?);
+        let stamp = self.bin.join(file.replace('/', "-"));
+        if std::fs::read_to_string(&stamp).is_ok_and(|made| made == wanted) {
+            return Ok(self);
+        }
+        screen::say(format!("installing the packages of {file} (half a minute, once)"));
+        self.install(file)?;
+        std::fs::write(&stamp, wanted).context(stamp.display())?;
+        Ok(self)
+    }
+
+    fn install(&self, file: &str) -> Outcome {
+        Program::new(self.python())
+            .args([
+                "-m",
+                "pip",
+                "install",
+                "--quiet",
+                "--disable-pip-version-check",
+                "--only-binary=:all:",
+            ])
+            .args(["--requirement".as_ref(), root().join(file).as_os_str()])
+            .args(["--constraint".as_ref(), root().join(CONSTRAINTS).as_os_str()])
+            .output()
+            .map(drop)
+            .map_err(|f| f.help("the packages come from PyPI: is it reachable, and does pip know how?"))
+    }
+
+    /// A program that came with a package.
+    pub(crate) fn program(&self, name: &str) -> PathBuf {
+        self.bin.join(format!("{name}{}", std::env::consts::EXE_SUFFIX))
+    }
+
     /// The interpreter that has the packages.
     pub(crate) fn python(&self) -> PathBuf {
         self.bin
@@ -123,14 +146,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_requirement_is_pinned_alike_in_both_files() {
+    fn every_requirement_is_pinned_alike_in_all_files() {
         let names = |file: &str| -> Vec<String> {
             let text = workspace::text(file).unwrap();
             let lines = text.lines().filter(|l| !l.starts_with('#') && !l.is_empty());
             lines.map(|l| l.replace("[server]", "")).collect()
         };
         let pinned = names(CONSTRAINTS);
-        for wanted in names(REQUIREMENTS) {
+        for wanted in [names(REQUIREMENTS), names("xtask/tools/sqlmesh.txt")].concat() {
             assert!(wanted.contains("=="), "{wanted} is not pinned");
             assert!(
                 pinned.contains(&wanted),

@@ -10,6 +10,7 @@ mod journal;
 mod project;
 mod replay;
 mod run;
+mod why;
 
 pub use amend::{AmendReport, BranchDataset, BranchReport, EffortReport, ReachReport, Row, RowChange};
 pub use data::{
@@ -26,3 +27,4 @@ pub use replay::{
     DiffReport, ReplayReport, ReplayedSlice, ReplaysReport, RowDifference, VacuumReport, VacuumedDataset,
 };
 pub use run::{Progress, RunReport, RunsReport, UsageReport};
+pub use why::{Cause, OriginReport, ProofReport, Proven, RowsReport, Trial, WhyReport};

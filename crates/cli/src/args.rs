@@ -226,6 +226,11 @@ pub(crate) enum Command {
         /// The amendment
         thing: String,
     },
+    /// Show why something is as it is: what set it off, and what differed from the last good run
+    #[command(
+        after_help = "Examples:\n  mainstay why R-12\n  mainstay why air.daily_delays@2013-01-09\n  mainstay why amendment/A-7\n  mainstay why air.daily_delays@2013-01-09 --where \"carrier = 'EV'\"   # the input rows behind these rows\n  mainstay why R-12 --prove   # replays aside with differences undone, until it has the smallest cause"
+    )]
+    Why(WhyArgs),
     /// Compute recorded runs again, aside, and compare
     #[command(after_help = "Examples:\n  mainstay replay R-12\n  mainstay replay --all --threads 1")]
     Replay {
@@ -298,6 +303,18 @@ pub(crate) struct AmendArgs {
     /// Only show what it would do
     #[arg(long)]
     pub(crate) dry_run: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct WhyArgs {
+    /// A run, a dataset, a slice, an amendment, a delivery or an apply
+    pub(crate) thing: String,
+    /// Which rows of the dataset: an SQL condition; shows the input rows behind them
+    #[arg(long = "where", value_name = "CONDITION")]
+    pub(crate) condition: Option<String>,
+    /// Replay with differences undone until the smallest cause is found; with --where, the cause of these rows
+    #[arg(long)]
+    pub(crate) prove: bool,
 }
 
 #[derive(Debug, Args)]

@@ -12,6 +12,7 @@ mod query;
 mod replay;
 mod run;
 mod show;
+mod why;
 
 use mainstay_api::{Error, ErrorKind};
 use mainstay_model::address::Selection;
@@ -43,6 +44,7 @@ pub(crate) fn run(cli: &Cli, output: &Output) -> Result<Done, Error> {
         Command::Drop { thing } => amend::drop_(global, thing, output),
         Command::Replay { runs, all, threads } => replay::replay(global, runs, *all, *threads, output),
         Command::Vacuum { dry_run } => replay::vacuum(global, *dry_run, output),
+        Command::Why(args) => why::why(global, args, output),
         Command::Diff(args) => replay::diff(global, args, output),
         Command::Branch { action } => branch::branch(global, action, output),
         Command::Deliver { sources } => data::deliver(global, sources, output),

@@ -19,7 +19,7 @@ const YOUNG: i64 = 2_000_000;
 const PAUSE: Duration = Duration::from_millis(200);
 
 /// A place where a source's files are delivered.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Watch {
     store: Store,
     pattern: String,

@@ -11,7 +11,7 @@ use mainstay_catalog::Stage;
 use mainstay_control::{Command, DeliveredFile, Taken, base_after_delivery};
 use mainstay_engine::CancelToken;
 use mainstay_ingest::{Arrival, Found, Intake, Taking, Watch};
-use mainstay_model::delivery::FileError;
+use mainstay_model::delivery::{FileError, Outcome};
 use mainstay_model::fact::Fact;
 use mainstay_model::resource::{Kind, ResourceKey, Spec};
 use mainstay_model::spec::SourceSpec;
@@ -103,18 +103,36 @@ impl Instance {
             .runtime
             .block_on(place.observe(self.clock.as_ref()))
             .map_err(|e| error::place(name, &e))?;
-        let (new, known): (Vec<Found>, Vec<Found>) = seen.into_iter().partition(|f| self.is_new(name, f));
-        report.unchanged += known.len() as u64;
-        if new.is_empty() {
-            return Ok(());
+        let known = seen.iter().filter(|f| !self.is_wanted(name, f)).count();
+        report.unchanged += known as u64;
+        // A file that replaces its content may leave others that had the same: what only they hold now is taken in, too.
+        for _ in 0..=seen.len() {
+            let wanted = |f: &&Found| self.is_wanted(name, f) && !report.waiting.contains(&f.file);
+            let new: Vec<Found> = seen.iter().filter(wanted).cloned().collect();
+            if new.is_empty() {
+                break;
+            }
+            self.deliver_round(name, spec, place.clone(), &new, watch, report)?;
         }
+        Ok(())
+    }
+
+    fn deliver_round(
+        &self,
+        name: &DatasetName,
+        spec: &SourceSpec,
+        place: Watch,
+        new: &[Found],
+        watch: Watcher<'_>,
+        report: &mut DeliverReport,
+    ) -> Result<(), Error> {
         watch(Progress::Began {
             what: name.to_string(),
             unit: "files",
             total: Some(new.len() as u64),
         });
         let round = Round::new(self, name, spec, place)?;
-        let (files, moving) = match round.take_all(&new, watch) {
+        let (files, moving) = match round.take_all(new, watch) {
             Ok(taken) => taken,
             Err(e) => {
                 self.clean(name);
@@ -201,15 +219,18 @@ impl Instance {
         })
     }
 
-    /// Says whether a file is not as it was seen last.
-    fn is_new(&self, source: &DatasetName, found: &Found) -> bool {
+    /// Says whether a file is to be taken in: it is not as it was seen last, or what it was a duplicate of is there no more.
+    fn is_wanted(&self, source: &DatasetName, found: &Found) -> bool {
         self.with(|state| {
-            let last = state
-                .state
-                .sources
-                .get(source)
-                .and_then(|files| files.get(&found.file));
-            last.is_none_or(|f| f.last.observed != found.observed)
+            let files = state.state.sources.get(source);
+            let Some(file) = files.and_then(|files| files.get(&found.file)) else {
+                return true;
+            };
+            let held = |content| {
+                files.is_some_and(|f| f.values().any(|f| f.active.is_some_and(|(_, c)| c == content)))
+            };
+            let duplicate = matches!(file.last.outcome, Outcome::Duplicate { .. });
+            file.last.observed != found.observed || duplicate && !held(file.last.content)
         })
     }
 }

@@ -280,9 +280,15 @@ impl Instance {
 impl Instance {
     /// Makes an engine that computes with so many threads.
     pub(crate) fn engine_with(&self, threads: usize) -> Result<Engine, Error> {
+        self.engine_like(threads, None)
+    }
+
+    /// Makes an engine that computes with so many threads and so much memory; as the project says if left out.
+    pub(crate) fn engine_like(&self, threads: usize, memory: Option<Bytes>) -> Result<Engine, Error> {
         let settings = self.settings();
+        let usual = || Bytes(settings.memory.unwrap_or_else(memory_default));
         let config = EngineConfig {
-            memory_limit: Bytes(settings.memory.unwrap_or_else(memory_default)),
+            memory_limit: memory.unwrap_or_else(usual),
             spill_dir: self.options.home.join("spill"),
             spill_limit: Bytes(settings.spill.unwrap_or(100_000_000_000)),
             threads: threads.max(1),

@@ -27,6 +27,7 @@ mod show;
 pub mod step;
 mod system;
 mod vacuum;
+mod why;
 
 pub use amend::{AmendChange, AmendRequest};
 pub use compile::Compiled;
@@ -38,6 +39,7 @@ pub use mainstay_engine::CancelToken;
 pub use query::{QueryOptions, QueryResult, When};
 pub use replay::ReplayRequest;
 pub use run::RunRequest;
+pub use why::WhyRequest;
 
 /// The file that marks a project's folder.
 pub const PROJECT_FILE: &str = mainstay_project::MAIN_FILE;

@@ -237,9 +237,14 @@ impl Instance {
 
     /// Removes what was computed aside; if that fails, the next opening does.
     pub(crate) fn forget(&self, job: &DatasetName, aside: &Aside) {
+        self.forget_staged(job, &aside.prefix);
+    }
+
+    /// Removes what was staged aside below a prefix; if that fails, the next opening does.
+    pub(crate) fn forget_staged(&self, job: &DatasetName, prefix: &str) {
         let table = self.table(job);
         let removed = self.store().is_ok_and(|store| {
-            let remove = mainstay_catalog::cleanup::remove_attempt(&store, &table, &aside.prefix);
+            let remove = mainstay_catalog::cleanup::remove_attempt(&store, &table, prefix);
             self.runtime.block_on(remove).is_ok()
         });
         if !removed {
@@ -335,7 +340,7 @@ pub(crate) enum Gone {
 }
 
 /// The side on which a run was made.
-fn side<'a>(sight: &Sight<'a>, run: &Run) -> Result<&'a Line, String> {
+pub(crate) fn side<'a>(sight: &Sight<'a>, run: &Run) -> Result<&'a Line, String> {
     let Some(name) = &run.pinned.branch else {
         return Ok(&sight.state.main);
     };

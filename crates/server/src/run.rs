@@ -7,7 +7,7 @@ mod attempt;
 mod reuse;
 mod schedule;
 
-pub(crate) use attempt::{checks_of, part_of};
+pub(crate) use attempt::{check_names, checks_of, part_of};
 pub(crate) use schedule::run_all;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -34,7 +34,7 @@ const KINDS: [&str; 11] = [
     "branch",
 ];
 
-fn not_found(what: &str, known: &BTreeSet<String>) -> Error {
+pub(crate) fn not_found(what: &str, known: &BTreeSet<String>) -> Error {
     let error = Error::new(ErrorKind::NotFound, "MS0401", format!("there is no `{what}`"));
     match mainstay_base::text::nearest(what, known.iter().map(String::as_str)) {
         Some(near) => error.help(format!("did you mean `{near}`?")),
@@ -367,7 +367,7 @@ pub(crate) fn datasets(state: &Sight<'_>) -> BTreeSet<DatasetName> {
         .collect()
 }
 
-fn things(state: &Sight<'_>) -> BTreeSet<String> {
+pub(crate) fn things(state: &Sight<'_>) -> BTreeSet<String> {
     let names = datasets(state).into_iter().map(|n| n.to_string());
     names
         .chain(state.resources.keys().map(ToString::to_string))
@@ -375,7 +375,7 @@ fn things(state: &Sight<'_>) -> BTreeSet<String> {
 }
 
 /// Says which slices of a job's dataset are stale, with its slice columns; none for sources.
-fn stale_slices(state: &Sight<'_>, name: &DatasetName) -> (Vec<String>, Option<StaleSlices>) {
+pub(crate) fn stale_slices(state: &Sight<'_>, name: &DatasetName) -> (Vec<String>, Option<StaleSlices>) {
     let job = state
         .resources
         .get(&ResourceKey::new(Kind::Job, name))
@@ -391,7 +391,7 @@ fn stale_slices(state: &Sight<'_>, name: &DatasetName) -> (Vec<String>, Option<S
 }
 
 /// Says whether a dataset is what it should be, and all that it is computed from, too.
-fn fresh(state: &Sight<'_>, name: &DatasetName) -> bool {
+pub(crate) fn fresh(state: &Sight<'_>, name: &DatasetName) -> bool {
     let mut left = vec![name.clone()];
     let mut seen = BTreeSet::new();
     while let Some(name) = left.pop() {

@@ -6,8 +6,7 @@ use super::figure::{Figure, Wanted};
 use super::{Bench, Setting};
 use crate::failure::{Context as _, Outcome};
 use crate::program::Program;
-use crate::workspace::Workspace;
-use crate::{screen, test};
+use crate::screen;
 
 pub(super) const BENCH: Bench = Bench {
     name: "demo",
@@ -17,17 +16,7 @@ pub(super) const BENCH: Bench = Bench {
 const ROUNDS: usize = 5;
 
 fn measure(setting: &Setting) -> Outcome<Vec<Figure>> {
-    let workspace = Workspace::read()?;
-    let binary = if setting.release {
-        Program::cargo().args(["build", "--release"]).run()?;
-        workspace
-            .target
-            .join("release")
-            .join(format!("mainstay{}", std::env::consts::EXE_SUFFIX))
-    } else {
-        test::build()?;
-        workspace.binary()
-    };
+    let binary = setting.binary()?;
     let folder = std::env::temp_dir().join(format!("mainstay-bench-demo-{}", std::process::id()));
     let mut seconds = Vec::new();
     for round in 1..=ROUNDS {

@@ -147,7 +147,16 @@ pub(super) fn fail(
     error: RunError,
     runs: Vec<RunId>,
 ) -> Result<Vec<Fact>, Refusal> {
-    known(state, id)?;
+    let amendment = known(state, id)?;
+    if matches!(
+        amendment.status,
+        AmendmentStatus::Applied | AmendmentStatus::Reverted
+    ) {
+        return Err(invalid(
+            format!("amendment {id} {}", stands(amendment.status)),
+            None,
+        ));
+    }
     let mut facts = vec![
         AmendmentFailed {
             amendment: id,

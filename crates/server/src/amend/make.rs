@@ -16,6 +16,7 @@ use mainstay_planner::Job;
 use super::overlay::{Ground, Laid};
 use super::unknown;
 use crate::instance::{Instance, Watch};
+use crate::ledger::Recorded;
 use crate::run::{RunRequest, run_all};
 use crate::step;
 
@@ -68,8 +69,10 @@ impl Instance {
             None => self.make_live(id, &amendment, began, cancel, watch),
             Some(_) => self.make_in_branch(id, &amendment, began, cancel, watch),
         };
-        let Err(unmade) = made else {
-            return Ok(());
+        let unmade = match made {
+            // It holds from here on; a Delta log that does not follow now does at the next opening.
+            Ok(recorded) => return self.project_published(&recorded),
+            Err(unmade) => unmade,
         };
         let runs = unmade.runs;
         self.submit(Command::FailAmendment {
@@ -95,7 +98,7 @@ impl Instance {
         began: Instant,
         cancel: &CancelToken,
         watch: Watch<'_>,
-    ) -> Result<(), Unmade> {
+    ) -> Result<Recorded, Unmade> {
         let branch = BranchName::of_amendment(id);
         self.submit(Command::CreateBranch {
             branch: branch.clone(),
@@ -128,8 +131,7 @@ impl Instance {
             match promoted {
                 Ok(recorded) => {
                     step::at("amendment.published");
-                    self.project_published(&recorded)?;
-                    return Ok(());
+                    return Ok(recorded);
                 }
                 Err(e) if e.kind == ErrorKind::OutOfDate => {
                     self.submit(Command::RebaseBranch {
@@ -158,7 +160,7 @@ impl Instance {
         began: Instant,
         cancel: &CancelToken,
         watch: Watch<'_>,
-    ) -> Result<(), Unmade> {
+    ) -> Result<Recorded, Unmade> {
         let side = self.on(amendment.branch.clone());
         let (runs, usage) = side.compute(id, amendment, cancel, watch)?;
         let result = side.with(|s| {
@@ -170,8 +172,7 @@ impl Instance {
             result: result.unwrap_or_default(),
             runs,
         };
-        side.submit(Command::FinishAmendment { made })?;
-        Ok(())
+        Ok(side.submit(Command::FinishAmendment { made })?)
     }
 
     /// Publishes the dataset under the amendment, on this side, and computes what reads it.

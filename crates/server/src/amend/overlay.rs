@@ -260,7 +260,11 @@ pub(crate) fn engine_error(name: &DatasetName, e: mainstay_engine::Error) -> Err
         Kind::Cancelled => ErrorKind::Interrupted,
         _ => ErrorKind::Failed,
     };
-    let error = Error::new(kind, e.code, format!("{name}: {}", e.message));
+    let message = match e.message.starts_with(&format!("{name}:")) {
+        true => e.message,
+        false => format!("{name}: {}", e.message),
+    };
+    let error = Error::new(kind, e.code, message);
     match e.help {
         Some(help) => error.help(help),
         None => error,

@@ -286,6 +286,7 @@ impl Shape {
                 let differ: Vec<String> = set
                     .iter()
                     .enumerate()
+                    // The parser takes everything up to a closing bracket as what follows FROM, an OR too.
                     .map(|(i, (c, _))| format!("({} IS DISTINCT FROM new_{i})", quoted(c)))
                     .collect();
                 Some(format!(

@@ -426,16 +426,13 @@ impl Instance {
     }
 }
 
-/// Mounts what checks read besides the dataset itself, as it is now.
-fn check_inputs(
-    instance: &Instance,
-    state: &Sight<'_>,
-    store: &Store,
-    checks: &[(String, CheckSpec)],
+/// Returns the datasets that checks read besides the dataset itself.
+pub(crate) fn check_names<'a>(
+    checks: impl IntoIterator<Item = &'a CheckSpec>,
     own: &DatasetName,
-) -> Vec<Mounted> {
+) -> std::collections::BTreeSet<DatasetName> {
     let mut names: std::collections::BTreeSet<DatasetName> = std::collections::BTreeSet::new();
-    for (_, check) in checks {
+    for check in checks {
         match &check.rule {
             Rule::Reference { to } => names.extend(to.values().map(|(name, _)| name.clone())),
             Rule::Sql { sql } => {
@@ -451,6 +448,17 @@ fn check_inputs(
     }
     names.remove(own);
     names
+}
+
+/// Mounts what checks read besides the dataset itself, as it is now.
+fn check_inputs(
+    instance: &Instance,
+    state: &Sight<'_>,
+    store: &Store,
+    checks: &[(String, CheckSpec)],
+    own: &DatasetName,
+) -> Vec<Mounted> {
+    check_names(checks.iter().map(|(_, check)| check), own)
         .iter()
         .filter_map(|n| instance.mount(state, store, n, u64::MAX, Part::All))
         .collect()

@@ -13,5 +13,7 @@ mod cancel;
 mod delta;
 mod journal;
 mod projects;
+mod prove;
 mod queries;
 mod shop;
+mod why;

@@ -129,3 +129,21 @@ fn a_failed_check_publishes_nothing_and_shows_the_rows() {
     let sales = |text: &str| text.lines().filter(|l| l.contains("daily_sales")).count();
     assert_eq!(sales(&before), sales(&s.contents()));
 }
+
+#[test]
+fn what_only_a_duplicate_holds_is_taken_in() {
+    let s = Sandbox::shop();
+    let _ = s.run(["apply"]).expect_status(0);
+    let _ = s.run(["run"]).expect_status(0);
+    let pieces = |s: &Sandbox| s.query("SELECT sum(pieces) AS n FROM shop.orders")[0]["n"].clone();
+    let before = pieces(&s);
+    let first = "data/orders/2026-01-01.csv";
+    let text = std::fs::read_to_string(s.path().join(first)).expect("the file");
+    s.write("data/orders/copy.csv", &text);
+    let _ = s.run(["run"]).expect_status(0);
+    assert_eq!(pieces(&s), before);
+    s.write(first, "day,product,pieces,price\n2026-01-01,tea,1000,3.50\n");
+    let _ = s.run(["run"]).expect_status(0);
+    let after = pieces(&s);
+    assert_eq!(after.as_i64(), before.as_i64().map(|n| n + 1000));
+}

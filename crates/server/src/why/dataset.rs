@@ -1,0 +1,420 @@
+//! Why of datasets and slices: failed, stale, or fresh; from what they were computed, and which of that changed last.
+
+use std::collections::BTreeSet;
+
+use mainstay_api::Error;
+use mainstay_base::text::count;
+use mainstay_control::{At, Dataset, Run, RunStatus, job_of};
+use mainstay_model::delivery::Outcome;
+use mainstay_model::id::RunId;
+use mainstay_model::resource::{Kind, ResourceKey};
+use mainstay_model::run::{Input, Pinned, RunOutcome, Scope};
+use mainstay_model::spec::Reads;
+use mainstay_model::{Address, DatasetName, Selection, SliceKey};
+use mainstay_planner::{Job, StaleSlices, stale};
+
+use super::Answered;
+use super::about::of_run;
+use super::baseline::{Point, baseline};
+use super::differ::Asked;
+use super::look::{By, Look, changing, of};
+use super::steps::Step;
+use super::trace::Trace;
+
+pub(super) fn why(
+    look: &Look<'_>,
+    thing: &Address,
+    name: &DatasetName,
+    selection: &Selection,
+) -> Result<Option<Answered>, Error> {
+    let known = crate::show::datasets(&look.sight).contains(name);
+    if !known {
+        return Ok(None);
+    }
+    let job = look
+        .sight
+        .resource(&ResourceKey::new(Kind::Job, name))
+        .and_then(job_of);
+    let answered = match (job, selection) {
+        (Some(job), Selection::All) => of_job(look, thing, &job),
+        (_, Selection::All) => of_source(look, thing, name),
+        (_, selection) => of_slices(look, thing, name, selection)?,
+    };
+    Ok(Some(answered))
+}
+
+/// The last run of a job on this side that ended, if it ended badly.
+fn last_failed<'a>(look: &Look<'a>, name: &DatasetName) -> Option<(RunId, &'a Run)> {
+    let mut runs = look.sight.state.runs.iter().rev();
+    let (id, run) = runs.find(|(_, r)| {
+        let here = r.pinned.branch.as_ref() == look.sight.branch;
+        here && r.pinned.job == *name && matches!(r.status, RunStatus::Ended(_))
+    })?;
+    let badly = run.status != RunStatus::Ended(RunOutcome::Succeeded);
+    badly.then_some((*id, run))
+}
+
+fn of_job(look: &Look<'_>, thing: &Address, job: &Job) -> Answered {
+    let name = &job.dataset;
+    let held = look.sight.dataset(name);
+    let stale_now = stale(job, &At::now(look.sight.line));
+    let is_stale = stale_now.is_some();
+    if let Some((id, run)) = last_failed(look, name).filter(|_| is_stale || held.is_none()) {
+        let mut answered = of_run(look, thing, id, run, None);
+        let served = match held.and_then(|d| d.versions.last()) {
+            Some(v) => format!("version {} of {} is still served", v.version, short(v.time)),
+            None => "nothing of it was ever published".to_owned(),
+        };
+        answered.report.state = "failed".to_owned();
+        answered.report.summary = format!(
+            "{name} could not be brought up to date, {served}: {}",
+            answered.report.summary
+        );
+        return answered;
+    }
+    if let Some(s) = stale_now {
+        return not_computed(look, thing, job, &s.slices);
+    }
+    let upstream = stale_inputs(look, job);
+    let Some(entry) = held.and_then(|d| d.versions.last()) else {
+        return Answered::new(thing, "empty", format!("{name} was never computed"), Vec::new())
+            .next([format!("mainstay run {name}")]);
+    };
+    if let Some(first) = upstream.first() {
+        let mut trace = Trace::new(look);
+        for input in &upstream {
+            let what = format!("{input} is stale: what it reads changed, and it was not computed again");
+            trace.add(None, of(By::default().cause("input", what), input));
+        }
+        let summary = format!("{name} may be stale: it reads {first}, which is");
+        return Answered::new(thing, "stale", summary, trace.finish())
+            .next([format!("mainstay why {first}"), format!("mainstay run {name}")]);
+    }
+    fresh(look, thing, name, entry.version, None)
+}
+
+/// Writes a moment for people.
+fn short(t: mainstay_base::Timestamp) -> String {
+    let text = t.to_string();
+    text.get(..16).map_or(text.clone(), |s| s.replace('T', " "))
+}
+
+/// The datasets upstream of a job that are not what they should be.
+fn stale_inputs(look: &Look<'_>, job: &Job) -> Vec<DatasetName> {
+    let mut left: Vec<DatasetName> = job.reads.keys().cloned().collect();
+    let (mut seen, mut found) = (BTreeSet::new(), Vec::new());
+    while let Some(name) = left.pop() {
+        if !seen.insert(name.clone()) {
+            continue;
+        }
+        let resource = look.sight.resource(&ResourceKey::new(Kind::Job, &name));
+        if let Some(job) = resource.and_then(job_of) {
+            if stale(&job, &At::now(look.sight.line)).is_some() {
+                found.push(name);
+            }
+            left.extend(job.reads.into_keys());
+        }
+    }
+    found
+}
+
+/// Explains a dataset or slices that are as they should be: nothing changed since, and what made them.
+fn fresh(
+    look: &Look<'_>,
+    thing: &Address,
+    name: &DatasetName,
+    version: u64,
+    slices: Option<&[SliceKey]>,
+) -> Answered {
+    let good = look.sight.last_good.get(name).copied();
+    let held = look.sight.dataset(name);
+    let entry = held.and_then(|d| d.versions.iter().find(|v| v.version == version));
+    let made = entry.and_then(|v| v.run).or(good);
+    let since = good.map_or_else(
+        || "nothing that it reads changed since".to_owned(),
+        |g| format!("nothing that it reads changed since {g}, so nothing was computed"),
+    );
+    let run = made.and_then(|id| Some((id, look.sight.state.runs.get(&id)?)));
+    let corrected = entry.is_some_and(|v| v.amendment.is_some() || v.promotes.is_some());
+    let mut answered = match run {
+        Some((id, run)) if !corrected => of_run(look, thing, id, run, slices),
+        _ => {
+            let mut trace = Trace::new(look);
+            if let (Some(dataset), Some(entry)) = (held, entry) {
+                let changed = dataset
+                    .slices
+                    .iter()
+                    .filter(|(_, h)| h.contents.iter().any(|c| c.version == entry.version));
+                let step = Step {
+                    entry,
+                    slices: changed.map(|(k, _)| k.clone()).collect(),
+                };
+                trace.step(None, look.sight.line, name, &step);
+            }
+            let mut answered = Answered::new(thing, "fresh", String::new(), trace.finish());
+            answered.dataset = Some(name.clone());
+            answered.run = made;
+            answered.slices = slices.map(<[SliceKey]>::to_vec);
+            answered
+        }
+    };
+    let by = match entry {
+        Some(v) => format!("version {} of {}", v.version, short(v.time)),
+        None => "what is there".to_owned(),
+    };
+    answered.report.state = "fresh".to_owned();
+    answered.report.summary = format!("{thing} is fresh: {since}; {by} is what its inputs give");
+    answered.next([format!("mainstay run {name} --force")])
+}
+
+/// Explains a dataset that is not what it should be and was not computed yet.
+fn not_computed(look: &Look<'_>, thing: &Address, job: &Job, slices: &StaleSlices) -> Answered {
+    let name = &job.dataset;
+    let list = match slices {
+        StaleSlices::Whole => None,
+        StaleSlices::Some(list) => Some(list.clone()),
+    };
+    let point = Point {
+        job: name,
+        branch: look.sight.branch,
+        seq: u64::MAX,
+    };
+    let before = baseline(&look.sight, point, list.as_deref().unwrap_or_default());
+    let pinned = pinned_now(look, job, list.clone());
+    let mut trace = Trace::new(look);
+    let asked = Asked {
+        point,
+        pinned: &pinned,
+        line: look.sight.line,
+    };
+    trace.differences(None, asked, &before, None);
+    let upstream = stale_inputs(look, job);
+    for input in &upstream {
+        let what = format!("{input} is stale, too");
+        trace.add(None, of(By::default().cause("input", what), input));
+    }
+    let what = match &list {
+        Some(list) => count(list.len() as u64, "slice"),
+        None => "all of it".to_owned(),
+    };
+    let since = before
+        .good
+        .map_or_else(|| "it was never computed".to_owned(), |g| format!("since {g}"));
+    let causes = trace.finish();
+    let first = causes.first().map(|c| c.what.clone()).unwrap_or_default();
+    let summary = format!("{name} is stale ({what}), {since}: {first}");
+    let mut answered = Answered::new(thing, "stale", summary, causes);
+    answered.report.versus = before.good.map(|g| g.to_string());
+    answered.dataset = Some(name.clone());
+    answered.next([format!("mainstay run {name}"), "mainstay plan".to_owned()])
+}
+
+/// What a run of a job would pin now.
+fn pinned_now(look: &Look<'_>, job: &Job, slices: Option<Vec<SliceKey>>) -> Pinned {
+    let key = ResourceKey::new(Kind::Job, &job.dataset);
+    let newest = look.sight.resources.get(&key).and_then(|h| h.newest());
+    let whole = slices.is_none();
+    Pinned {
+        job: job.dataset.clone(),
+        branch: look.sight.branch.cloned(),
+        generation: newest.map_or(0, |g| g.number),
+        code: job.code,
+        scope: slices.map_or(Scope::Whole, Scope::Slices),
+        inputs: job
+            .reads
+            .iter()
+            .map(|(name, reads)| Input {
+                dataset: name.clone(),
+                version: look.sight.dataset(name).map_or(0, Dataset::version),
+                reads: if whole { Reads::All } else { *reads },
+            })
+            .collect(),
+        as_of: look.now,
+        engine: mainstay_engine::ENGINE.to_owned(),
+        settings: std::collections::BTreeMap::new(),
+    }
+}
+
+/// Explains a dataset that deliveries fill.
+fn of_source(look: &Look<'_>, thing: &Address, name: &DatasetName) -> Answered {
+    let held = look.sight.dataset(name);
+    let mut trace = Trace::new(look);
+    let files = look.sight.state.sources.get(name);
+    let mut aside = 0u64;
+    for file in files.into_iter().flat_map(|f| f.values()) {
+        if let Outcome::SetAside { error } = &file.last.outcome {
+            aside += 1;
+            let by = look.by(file.seq, file.time);
+            let what = format!("{} was set aside: {}", file.last.file, file.last.id);
+            let cause = changing(by.cause("delivery", what), error.message.clone());
+            trace.add(None, of(cause, format!("delivery/{}", file.last.id)));
+        }
+    }
+    let mut summary = format!("nothing was delivered to {name} yet");
+    if let (Some(dataset), Some(entry)) = (held, held.and_then(|d| d.versions.last())) {
+        let changed = dataset
+            .slices
+            .iter()
+            .filter(|(_, h)| h.contents.iter().any(|c| c.version == entry.version));
+        let step = Step {
+            entry,
+            slices: changed.map(|(k, _)| k.clone()).collect(),
+        };
+        trace.step(None, look.sight.line, name, &step);
+        summary = format!(
+            "{name} is at version {} since {}",
+            entry.version,
+            short(entry.time)
+        );
+    }
+    if aside > 0 {
+        summary.push_str(&format!("; {} set aside", count(aside, "file")));
+    }
+    let state = if aside > 0 { "set_aside" } else { "fresh" };
+    let mut answered = Answered::new(thing, state, summary, trace.finish());
+    answered.dataset = Some(name.clone());
+    answered.next([
+        format!("mainstay history {name}"),
+        format!("mainstay deliver {name}"),
+    ])
+}
+
+/// Explains slices: the run that computed them, what they were computed from, and which of that changed last.
+fn of_slices(
+    look: &Look<'_>,
+    thing: &Address,
+    name: &DatasetName,
+    selection: &Selection,
+) -> Result<Answered, Error> {
+    let empty = Dataset::default();
+    let held = look.sight.dataset(name).unwrap_or(&empty);
+    let (columns, stale_now) = crate::show::stale_slices(&look.sight, name);
+    let columns = if held.slice_columns.is_empty() {
+        columns
+    } else {
+        held.slice_columns.clone()
+    };
+    let is_stale = |k: &SliceKey| match &stale_now {
+        Some(StaleSlices::Whole) => true,
+        Some(StaleSlices::Some(list)) => list.binary_search(k).is_ok(),
+        None => false,
+    };
+    let mut keys: BTreeSet<SliceKey> = held.slices.keys().cloned().collect();
+    if let Some(StaleSlices::Some(list)) = &stale_now {
+        keys.extend(list.iter().cloned());
+    }
+    let chosen: Vec<SliceKey> = keys
+        .into_iter()
+        .filter(|k| selection.matches(k, &columns))
+        .collect();
+    if chosen.is_empty() {
+        let message = format!("{name} has no slice that {thing} names");
+        return Err(Error::new(mainstay_api::ErrorKind::NotFound, "MS0401", message)
+            .help(format!("mainstay slices {name} shows them")));
+    }
+    let failed = last_failed(look, name).filter(|(_, run)| match &run.pinned.scope {
+        Scope::Whole => true,
+        Scope::Slices(list) => chosen.iter().any(|k| list.contains(k)),
+    });
+    if let Some((id, run)) = failed.filter(|_| chosen.iter().any(is_stale)) {
+        let within: Option<Vec<SliceKey>> = match &run.pinned.scope {
+            Scope::Whole => None,
+            Scope::Slices(_) => Some(chosen.clone()),
+        };
+        let mut answered = of_run(look, thing, id, run, within.as_deref());
+        answered.report.state = "failed".to_owned();
+        answered.report.summary = format!(
+            "{thing} could not be brought up to date: {}",
+            answered.report.summary
+        );
+        return Ok(answered);
+    }
+    if let (Some(resource), true) = (
+        look.sight.resource(&ResourceKey::new(Kind::Job, name)),
+        chosen.iter().any(is_stale),
+    ) && let Some(job) = job_of(resource)
+    {
+        let these: Vec<SliceKey> = chosen.iter().filter(|k| is_stale(k)).cloned().collect();
+        let slices = match &stale_now {
+            Some(StaleSlices::Whole) => StaleSlices::Whole,
+            _ => StaleSlices::Some(these),
+        };
+        return Ok(not_computed(look, thing, &job, &slices));
+    }
+    Ok(of_content(look, thing, name, held, &chosen))
+}
+
+fn of_content(
+    look: &Look<'_>,
+    thing: &Address,
+    name: &DatasetName,
+    held: &Dataset,
+    chosen: &[SliceKey],
+) -> Answered {
+    // The newest change of any of them.
+    let newest = chosen
+        .iter()
+        .filter_map(|k| Some((held.slices.get(k)?.since(), k)))
+        .max_by_key(|(since, _)| *since);
+    let version = newest.map_or(0, |(v, _)| v);
+    let entry = held.versions.iter().find(|v| v.version == version);
+    let base = held.base();
+    let computed = chosen
+        .iter()
+        .filter_map(|k| base.slices.get(k)?.contents.last()?.run)
+        .max();
+    let amended = entry.is_some_and(|v| {
+        v.amendment.is_some_and(|a| {
+            look.sight
+                .state
+                .amendments
+                .get(&a)
+                .is_some_and(|a| a.dataset == *name)
+        })
+    });
+    let run = computed.and_then(|id| Some((id, look.sight.state.runs.get(&id)?)));
+    let mut reads = Vec::new();
+    if let Some((_, run)) = run {
+        reads = super::rows::reads(look, run, chosen);
+    }
+    let mut answered = match run {
+        Some((id, run)) if !amended => {
+            let within = match run.pinned.scope {
+                Scope::Whole => None,
+                Scope::Slices(_) => Some(chosen),
+            };
+            of_run(look, thing, id, run, within)
+        }
+        _ => {
+            let mut trace = Trace::new(look);
+            if let Some(entry) = entry {
+                let step = Step {
+                    entry,
+                    slices: chosen.to_vec(),
+                };
+                trace.step(None, look.sight.line, name, &step);
+            }
+            let mut answered = Answered::new(thing, "fresh", String::new(), trace.finish());
+            answered.dataset = Some(name.clone());
+            answered.run = run.map(|(id, _)| id);
+            answered
+        }
+    };
+    answered.slices = Some(chosen.to_vec());
+    let by = match (entry.and_then(|v| v.amendment), run, amended) {
+        (Some(id), _, true) => format!("corrected by {id}"),
+        (Some(id), Some((run, _)), false) => format!("computed by {run} for {id}"),
+        (_, Some((run, _)), _) => format!("computed by {run}"),
+        _ => "delivered".to_owned(),
+    };
+    let when = entry.map(|v| short(v.time)).unwrap_or_default();
+    answered.report.state = "fresh".to_owned();
+    let since = if run.is_some() {
+        "; nothing that it reads changed since"
+    } else {
+        ""
+    };
+    answered.report.summary = format!("{thing} holds what was {by}, version {version} of {when}{since}");
+    answered.report.causes.extend(reads);
+    answered
+}

@@ -140,7 +140,11 @@ pub(super) fn show(report: &AmendReport, output: &Output) {
     }
     let (needed, given) = &report.approvals;
     if !given.is_empty() {
-        output.line(format!("  approved by {} ({} of {needed})", given.join(", "), given.len()));
+        output.line(format!(
+            "  approved by {} ({} of {needed})",
+            given.join(", "),
+            given.len()
+        ));
     }
     output.line(format!("  {}", rows(report)));
     show_sample(&report.sample, output);

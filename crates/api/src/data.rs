@@ -4,9 +4,12 @@ use std::collections::BTreeMap;
 
 use mainstay_base::Timestamp;
 use mainstay_model::delivery::FileError;
+use mainstay_model::run::CheckOutcome;
 use mainstay_model::schema::Schema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+use crate::error::Error;
 
 /// One delivered file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,6 +24,8 @@ pub struct DeliveryReport {
     pub outcome: String,
     /// Its rows; 0 if it was not taken.
     pub rows: u64,
+    /// For a file that was set aside, the rows of an earlier delivery of it that are still in the dataset.
+    pub earlier_rows: u64,
     /// The slices that its rows are in.
     pub slices: Vec<String>,
     /// The delivery whose rows it replaced, or whose content it repeats.
@@ -31,8 +36,27 @@ pub struct DeliveryReport {
     pub time: Timestamp,
 }
 
-/// The answer of `deliver`.
+/// A source whose files could not be taken in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceRefusal {
+    /// The source.
+    pub source: String,
+    /// Why.
+    pub error: Error,
+}
+
+/// A check of a source that only warns, and did.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceWarning {
+    /// The source.
+    pub source: String,
+    /// How the check ended.
+    #[serde(flatten)]
+    pub outcome: CheckOutcome,
+}
+
+/// The answer of `deliver`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeliverReport {
     /// The files that were new or changed.
     pub deliveries: Vec<DeliveryReport>,
@@ -40,6 +64,10 @@ pub struct DeliverReport {
     pub unchanged: u64,
     /// Files that were still being written; they are taken in next time.
     pub waiting: Vec<String>,
+    /// Sources of which nothing was taken in.
+    pub refused: Vec<SourceRefusal>,
+    /// Checks that only warn, and did; what they are about was published.
+    pub warnings: Vec<SourceWarning>,
 }
 
 /// A dataset.

@@ -15,7 +15,7 @@ mod why;
 pub use amend::{AmendReport, BranchDataset, BranchReport, EffortReport, ReachReport, Row, RowChange};
 pub use data::{
     DatasetReport, DeliverReport, DeliveryReport, DependenciesReport, Fallback, ListReport, SliceReport,
-    SlicesReport,
+    SlicesReport, SourceRefusal, SourceWarning,
 };
 pub use error::{Error, ErrorKind};
 pub use journal::{FactReport, JournalReport, ProofCheckReport, VerifyReport};

@@ -209,6 +209,8 @@ pub struct DeliveredFile {
     pub observed: Observed,
     /// The hash of its bytes.
     pub content: Hash,
+    /// How it was read; for a file that could not be read, all that this rests on.
+    pub reading: Hash,
     /// Its rows, staged; or why it could not be read. None if its content was seen to be there already and it was not read.
     pub result: Option<Result<Taken, FileError>>,
 }

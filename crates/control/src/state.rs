@@ -72,6 +72,9 @@ pub struct SourceFile {
     pub time: Timestamp,
     /// The delivery whose rows are in the dataset, with the hash of its content; none if this file brought none.
     pub active: Option<(DeliveryId, Hash)>,
+    /// How those rows were read; none if there are none, or if that was not recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reading: Option<Hash>,
 }
 
 /// Everything that is known.
@@ -104,7 +107,7 @@ pub struct State {
 
 impl State {
     /// What a snapshot is marked with: a change of the fold or of this shape makes a new number, and old snapshots are not used.
-    pub const FOLD_VERSION: u32 = 3;
+    pub const FOLD_VERSION: u32 = 4;
 
     /// How many ended runs are kept in the state; older ones are in the journal.
     pub const RUNS_KEPT: usize = 10_000;

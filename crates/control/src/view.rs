@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Deref;
 
 use mainstay_base::{Hash, MultisetHash};
-use mainstay_model::resource::{Resource, Spec};
+use mainstay_model::resource::{Kind, Resource, ResourceKey, Spec};
 use mainstay_model::{BranchName, DatasetName, SliceKey};
 use mainstay_planner::{Datasets, Job};
 
@@ -100,9 +100,14 @@ impl Datasets for At<'_> {
         history.at(self.version(name)).map(|c| c.digest())
     }
 
-    /// What a job computed lies under the amendments.
+    /// What a job computed lies under the amendments. What it computed when it was sliced another way does not count.
     fn computed(&self, name: &DatasetName) -> Box<dyn Iterator<Item = (&SliceKey, &[Hash])> + '_> {
-        let base = self.dataset(name).map(Dataset::base);
+        let job = self.line.resource(&ResourceKey::new(Kind::Job, name));
+        let as_sliced = |d: &&Dataset| match job.map(|r| &r.spec) {
+            Some(Spec::Job(spec)) => d.is_sliced_by(&spec.slice, &spec.compiled.columns),
+            _ => true,
+        };
+        let base = self.dataset(name).map(Dataset::base).filter(as_sliced);
         let slices = base.into_iter().flat_map(|d| &d.slices);
         Box::new(
             slices

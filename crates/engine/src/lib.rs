@@ -17,6 +17,7 @@ mod diagnose;
 mod engine;
 mod error;
 pub mod exact;
+mod examine;
 mod memory;
 mod output;
 mod query;

@@ -78,4 +78,8 @@ pub struct Delivery {
     pub content: Hash,
     /// What became of it.
     pub outcome: Outcome,
+    /// How it was read: the hash of what its source says about reading, for a file that was set aside of all that this rests
+    /// on. Where it is another one now, the file is read again. Facts of before it was recorded have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reading: Option<Hash>,
 }

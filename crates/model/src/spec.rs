@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use mainstay_base::Hash;
+use mainstay_base::hash::Hasher;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -139,6 +140,23 @@ pub struct Retain {
     /// Those that everybody read within so many milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub age_ms: Option<u64>,
+}
+
+impl SourceSpec {
+    /// Returns the hash of what it says about how a file becomes rows in slices. Files that were read under another one are
+    /// read again; where they are, and what happens to those that differ, is not part of it.
+    pub fn reading(&self) -> Hash {
+        let mut hasher = Hasher::new("mainstay source reading 1");
+        let mut say = |text: serde_json::Result<Vec<u8>>| {
+            hasher.field(&text.unwrap_or_default());
+        };
+        say(serde_json::to_vec(&self.format));
+        say(serde_json::to_vec(&self.null));
+        say(serde_json::to_vec(&self.delimiter.unwrap_or(',')));
+        say(serde_json::to_vec(&self.columns));
+        say(serde_json::to_vec(&self.slice));
+        hasher.finish()
+    }
 }
 
 /// How often and how patiently a job is tried again.

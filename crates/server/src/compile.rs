@@ -14,6 +14,7 @@ use mainstay_project::{
 };
 use mainstay_sql::{InputTable, Problem};
 
+use crate::deliver::read_otherwise;
 use crate::instance::Instance;
 
 /// What a project's files say.
@@ -95,9 +96,11 @@ impl Instance {
     /// Returns the columns of a source: those of its dataset, or as declared, or as its first file has them.
     fn source_schema(&self, name: &DatasetName, spec: &SourceSpec) -> Result<Option<Schema>, String> {
         let names: Vec<&str> = spec.slice.iter().map(|s| s.name.as_str()).collect();
+        // Files that have to be read again say nothing about what they will be.
         let held = self.with(|state| {
             let d = state.datasets.get(name)?;
-            (d.slice_columns == names).then(|| d.schema().cloned()).flatten()
+            let stays = d.slice_columns == names && read_otherwise(state, name, spec).is_empty();
+            stays.then(|| d.schema().cloned()).flatten()
         });
         if let Some(schema) = held {
             return Ok(Some(schema));

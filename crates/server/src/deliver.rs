@@ -1,22 +1,21 @@
 //! `deliver`: taking in what the sources' places hold.
 
-use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError};
+mod again;
+mod judge;
+mod round;
 
-use arrow::array::RecordBatch;
-use mainstay_api::{DeliverReport, DeliveryReport, Error, ErrorKind, Progress};
-use mainstay_base::{Hash, text};
-use mainstay_catalog::Stage;
-use mainstay_control::{Command, DeliveredFile, Taken, base_after_delivery};
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use mainstay_api::{DeliverReport, DeliveryReport, Error, ErrorKind, Progress, SourceRefusal, SourceWarning};
+use mainstay_base::text;
+use mainstay_control::{Command, DeliveredFile, base_after_delivery};
 use mainstay_engine::CancelToken;
-use mainstay_ingest::{Arrival, Found, Intake, Taking, Watch};
-use mainstay_model::delivery::{FileError, Outcome};
+use mainstay_ingest::Watch;
 use mainstay_model::fact::Fact;
 use mainstay_model::resource::{Kind, ResourceKey, Spec};
 use mainstay_model::spec::SourceSpec;
-use mainstay_model::{DataFile, DatasetName, Schema, SliceKey};
-use mainstay_storage::Store;
+use mainstay_model::{DatasetName, Schema};
 
 use crate::amend::{Ground, Laid};
 use crate::error;
@@ -24,6 +23,10 @@ use crate::instance::{Instance, Watch as Watcher};
 use crate::ledger::Recorded;
 use crate::report;
 use crate::step;
+
+pub(crate) use again::read_otherwise;
+use judge::Judged;
+use round::Round;
 
 impl Instance {
     /// Takes in what the places of all sources hold, or of these.
@@ -72,11 +75,7 @@ impl Instance {
         sources: &[DatasetName],
         watch: Watcher<'_>,
     ) -> Result<DeliverReport, Error> {
-        let mut report = DeliverReport {
-            deliveries: Vec::new(),
-            unchanged: 0,
-            waiting: Vec::new(),
-        };
+        let mut report = DeliverReport::default();
         for name in sources {
             let resource = self.resource(&ResourceKey::new(Kind::Source, name));
             if let Some(Spec::Source(spec)) = resource.map(|r| r.spec) {
@@ -93,28 +92,46 @@ impl Instance {
         watch: Watcher<'_>,
         report: &mut DeliverReport,
     ) -> Result<(), Error> {
-        let dir = self
-            .options
-            .project
-            .clone()
-            .unwrap_or_else(|| self.options.home.clone());
-        let place = Watch::open(spec, &dir).map_err(|e| error::place(name, &e))?;
+        let place = Watch::open(spec, &self.place_dir()).map_err(|e| error::place(name, &e))?;
         let seen = self
             .runtime
             .block_on(place.observe(self.clock.as_ref()))
             .map_err(|e| error::place(name, &e))?;
-        let known = seen.iter().filter(|f| !self.is_wanted(name, f)).count();
-        report.unchanged += known as u64;
         // A file that replaces its content may leave others that had the same: what only they hold now is taken in, too.
-        for _ in 0..=seen.len() {
-            let wanted = |f: &&Found| self.is_wanted(name, f) && !report.waiting.contains(&f.file);
-            let new: Vec<Found> = seen.iter().filter(wanted).cloned().collect();
-            if new.is_empty() {
+        for round in 0..=seen.len() {
+            let moving: BTreeSet<&String> = report.waiting.iter().collect();
+            let seen = seen
+                .iter()
+                .filter(|f| !moving.contains(&f.file))
+                .cloned()
+                .collect();
+            let sorted = self.with(|sight| again::sort(sight, name, spec, seen));
+            if round == 0 {
+                report.unchanged += sorted.unchanged;
+            }
+            if !sorted.gone.is_empty() {
+                let why = sorted.gone.iter().map(|f| format!("{f} is gone")).collect();
+                report.refused.push(not_again(name, sorted.again.len(), why));
                 break;
             }
-            self.deliver_round(name, spec, place.clone(), &new, watch, report)?;
+            let only_company = round > 0 && sorted.read.iter().all(|f| !self.is_orphan(name, &f.file));
+            if sorted.read.is_empty() || only_company {
+                break;
+            }
+            self.deliver_round(name, spec, place.clone(), &sorted, watch, report)?;
+            if !report.refused.is_empty() {
+                break;
+            }
         }
         Ok(())
+    }
+
+    /// Says whether a file's content is there no more, though the file is as it was.
+    fn is_orphan(&self, name: &DatasetName, file: &str) -> bool {
+        self.with(|sight| {
+            let known = sight.state.sources.get(name);
+            known.is_some_and(|known| known.get(file).is_some_and(|f| again::orphaned(known, f)))
+        })
     }
 
     fn deliver_round(
@@ -122,33 +139,49 @@ impl Instance {
         name: &DatasetName,
         spec: &SourceSpec,
         place: Watch,
-        new: &[Found],
+        sorted: &again::Sorted,
         watch: Watcher<'_>,
         report: &mut DeliverReport,
     ) -> Result<(), Error> {
         watch(Progress::Began {
             what: name.to_string(),
             unit: "files",
-            total: Some(new.len() as u64),
+            total: Some(sorted.read.len() as u64),
         });
-        let round = Round::new(self, name, spec, place)?;
-        let (files, moving) = match round.take_all(new, watch) {
-            Ok(taken) => taken,
-            Err(e) => {
-                self.clean(name);
-                return Err(e);
-            }
-        };
+        let slice_columns: Vec<String> = spec.slice.iter().map(|s| s.name.clone()).collect();
+        let round = Round::new(self, name, spec, place, !sorted.again.is_empty())?;
+        let prefix = round.prefix().to_owned();
+        let judged = round.take_all(&sorted.read, watch).and_then(|read| {
+            let moving = read.moving.clone();
+            let judged = self.judge_files(name, &slice_columns, &sorted.grounds, read)?;
+            Ok((judged, moving))
+        });
+        let (judged, moving) = judged.inspect_err(|_| self.clean(name))?;
+        let why = in_the_way(&sorted.again, &judged.files, &moving);
+        if !why.is_empty() {
+            self.clean(name);
+            let refused = not_again(name, sorted.again.len(), why);
+            watch(Progress::Ended {
+                what: name.to_string(),
+                ok: false,
+                message: refused.error.message.clone(),
+            });
+            report.refused.push(refused);
+            return Ok(());
+        }
         report.waiting.extend(moving);
+        let Judged {
+            schema,
+            files,
+            checks,
+        } = judged;
         let taken = files.iter().filter_map(|f| f.result.as_ref()?.as_ref().ok());
         let staged: Vec<String> = taken
             .flat_map(|t| t.files.iter().map(|(_, f)| f.path.clone()))
             .collect();
         self.persist(name, &staged)?;
         step::at("deliver.staged");
-        let schema = round.known().unwrap_or_default();
-        let slice_columns: Vec<String> = spec.slice.iter().map(|s| s.name.clone()).collect();
-        let laid = self.lay_over_delivery(name, (&schema, &slice_columns), &files, &round.prefix)?;
+        let laid = self.lay_over_delivery(name, (&schema, &slice_columns), &files, &prefix)?;
         let recorded = self.submit(Command::Deliver {
             source: name.clone(),
             schema,
@@ -168,6 +201,11 @@ impl Instance {
         if aside > 0 {
             message = format!("{message}, {} set aside", text::count(aside, "file"));
         }
+        let warned = checks.into_iter().filter(|c| c.violations > 0);
+        report.warnings.extend(warned.map(|outcome| SourceWarning {
+            source: name.to_string(),
+            outcome,
+        }));
         report.deliveries.extend(fresh);
         watch(Progress::Ended {
             what: name.to_string(),
@@ -198,6 +236,19 @@ impl Instance {
         Ok(Some(laid))
     }
 
+    /// Returns the folder to which the places of sources are relative.
+    fn place_dir(&self) -> PathBuf {
+        let project = self.options.project.clone();
+        project.unwrap_or_else(|| self.options.home.clone())
+    }
+
+    /// Returns those of these files of a source that are not in its place any more; none if the place cannot be looked at.
+    pub(crate) fn gone(&self, spec: &SourceSpec, files: &BTreeSet<String>) -> Vec<String> {
+        let seen = Watch::open(spec, &self.place_dir())
+            .and_then(|place| self.runtime.block_on(place.observe(self.clock.as_ref())));
+        seen.map(|seen| again::missing(files, &seen)).unwrap_or_default()
+    }
+
     /// Makes sure that files staged for a dataset survive a power cut, before anything refers to them.
     pub(crate) fn persist(&self, dataset: &DatasetName, files: &[String]) -> Result<(), Error> {
         let table = self.table(dataset);
@@ -218,250 +269,38 @@ impl Instance {
             deliveries.collect()
         })
     }
-
-    /// Says whether a file is to be taken in: it is not as it was seen last, or what it was a duplicate of is there no more.
-    fn is_wanted(&self, source: &DatasetName, found: &Found) -> bool {
-        self.with(|state| {
-            let files = state.state.sources.get(source);
-            let Some(file) = files.and_then(|files| files.get(&found.file)) else {
-                return true;
-            };
-            let held = |content| {
-                files.is_some_and(|f| f.values().any(|f| f.active.is_some_and(|(_, c)| c == content)))
-            };
-            let duplicate = matches!(file.last.outcome, Outcome::Duplicate { .. });
-            file.last.observed != found.observed || duplicate && !held(file.last.content)
-        })
-    }
 }
 
-fn unlocked<T>(mutex: Mutex<T>) -> T {
-    mutex.into_inner().unwrap_or_else(PoisonError::into_inner)
+/// Says which files of those that have to be read again could not be, and why.
+fn in_the_way(again: &BTreeSet<String>, files: &[DeliveredFile], moving: &[String]) -> Vec<String> {
+    let bad = files.iter().filter(|f| again.contains(&f.file)).filter_map(|f| {
+        let error = f.result.as_ref()?.as_ref().err()?;
+        Some(format!("{}: {}", f.file, error.message))
+    });
+    let moving = moving.iter().filter(|f| again.contains(*f));
+    bad.chain(moving.map(|f| format!("{f} is still being written")))
+        .collect()
 }
 
-/// What is the same for all files of one delivery to one source.
-struct Round<'a> {
-    instance: &'a Instance,
-    name: &'a DatasetName,
-    place: Watch,
-    intake: Intake,
-    store: Store,
-    /// What is there already, by content.
-    held: BTreeSet<Hash>,
-    /// The dataset's columns, as far as they are known; new ones are added as files bring them.
-    schema: Mutex<Option<Schema>>,
-    /// Where this delivery's files go; no other ever writes there.
-    prefix: String,
-}
-
-/// What came of one file.
-enum Came {
-    /// It was read, or seen to be there already, or found to be bad.
-    In(DeliveredFile),
-    /// It was still being written.
-    Moving(String),
-}
-
-impl<'a> Round<'a> {
-    fn new(
-        instance: &'a Instance,
-        name: &'a DatasetName,
-        spec: &'a SourceSpec,
-        place: Watch,
-    ) -> Result<Self, Error> {
-        let store = instance.store()?;
-        let (held, known, prefix) = {
-            let ledger = instance.ledger();
-            let state = ledger.state();
-            let files = state
-                .sources
-                .get(name)
-                .into_iter()
-                .flat_map(|files| files.values());
-            let known = state.main.dataset(name).and_then(|d| d.base().schema()).cloned();
-            let epoch = ledger.journal().head().epoch;
-            let held = files
-                .filter_map(|f| f.active.map(|(_, content)| content))
-                .collect();
-            (held, known, format!("d{}-{epoch}", state.last_delivery + 1))
-        };
-        let declared = match (known, &spec.columns) {
-            (Some(known), _) => Some(known),
-            (None, Some(columns)) => mainstay_ingest::check_slice(spec, columns).ok(),
-            (None, None) => None,
-        };
-        let intake = Intake::new(spec.clone());
-        Ok(Self {
-            instance,
-            name,
-            place,
-            intake,
-            store,
-            held,
-            schema: Mutex::new(declared),
-            prefix,
-        })
+/// The refusal of a delivery to a source whose files cannot all be read as it says now: rows of two layouts never mix.
+fn not_again(name: &DatasetName, of: usize, why: Vec<String>) -> SourceRefusal {
+    const SHOWN: usize = 5;
+    let (n, files) = (why.len(), text::count(of as u64, "file"));
+    let mut causes: Vec<String> = why.into_iter().take(SHOWN).collect();
+    if n > SHOWN {
+        causes.push(format!(
+            "and so on for {}",
+            text::count((n - SHOWN) as u64, "more file")
+        ));
     }
-
-    /// Takes the files in, several at once; the answers are in the order of the files. Also returns those still being written.
-    fn take_all(
-        &self,
-        files: &[Found],
-        watch: Watcher<'_>,
-    ) -> Result<(Vec<DeliveredFile>, Vec<String>), Error> {
-        let mut came = Vec::new();
-        // Until the columns are known, one file after the other.
-        while let Some(file) = files.get(came.len()).filter(|_| self.known().is_none()) {
-            came.push(self.take(came.len(), file)?);
-        }
-        let first = came.len();
-        let rest = files.get(first..).unwrap_or_default();
-        let results: Vec<Mutex<Option<Result<Came, Error>>>> =
-            rest.iter().map(|_| Mutex::default()).collect();
-        let next = AtomicUsize::new(0);
-        let threads = self.instance.parallel().min(rest.len().max(1));
-        std::thread::scope(|scope| {
-            for _ in 0..threads {
-                scope.spawn(|| {
-                    loop {
-                        let i = next.fetch_add(1, Ordering::Relaxed);
-                        let (Some(file), Some(slot)) = (rest.get(i), results.get(i)) else {
-                            break;
-                        };
-                        *slot.lock().unwrap_or_else(PoisonError::into_inner) =
-                            Some(self.take(first + i, file));
-                        watch(Progress::At {
-                            what: self.name.to_string(),
-                            done: (first + i + 1) as u64,
-                        });
-                    }
-                });
-            }
-        });
-        for result in results {
-            came.extend(unlocked(result).transpose()?);
-        }
-        let (mut delivered, mut moving) = (Vec::new(), Vec::new());
-        for one in came {
-            match one {
-                Came::In(file) => delivered.push(file),
-                Came::Moving(name) => moving.push(name),
-            }
-        }
-        Ok((delivered, moving))
-    }
-
-    fn known(&self) -> Option<Schema> {
-        self.schema.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    fn take(&self, index: usize, found: &Found) -> Result<Came, Error> {
-        let delivered = |content, result| {
-            Came::In(DeliveredFile {
-                file: found.file.clone(),
-                observed: found.observed.clone(),
-                content,
-                result,
-            })
-        };
-        let scratch = &self.instance.options.home;
-        let arrival = self.instance.runtime.block_on(self.place.fetch(found, scratch));
-        let content = match arrival.map_err(|e| error::place(self.name, &e))? {
-            Arrival::Complete(content) => content,
-            Arrival::Unstable => return Ok(Came::Moving(found.file.clone())),
-        };
-        if self.held.contains(&content.hash()) {
-            return Ok(delivered(content.hash(), None));
-        }
-        let known = self.known();
-        let stage = SliceStage {
-            round: self,
-            index,
-            stage: OnceLock::new(),
-        };
-        let taking = Taking {
-            known: known.as_ref(),
-            file: &found.file,
-            content: &content,
-            stage: &stage,
-        };
-        let result = match self.intake.take(taking) {
-            Ok(taken) => self.learn(&taken.schema).map(|()| Taken {
-                rows: taken.rows,
-                files: taken.files,
-            }),
-            Err(mainstay_ingest::Error::File(error)) => Err(error),
-            Err(e @ mainstay_ingest::Error::Failed(_)) => {
-                return Err(error::intake(self.name, &found.file, &e));
-            }
-        };
-        Ok(delivered(content.hash(), Some(result)))
-    }
-
-    /// Adds a file's new columns to the dataset's.
-    fn learn(&self, schema: &Schema) -> Result<(), FileError> {
-        let mut known = self.schema.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(held) = known.as_mut() else {
-            *known = Some(schema.clone());
-            return Ok(());
-        };
-        for column in &schema.0 {
-            match held.column(&column.name) {
-                None => held.0.push(column.clone()),
-                Some(same) if same.column_type == column.column_type => {}
-                Some(other) => {
-                    return Err(FileError {
-                        code: "MS0265".to_owned(),
-                        message: format!(
-                            "column `{}` is {} here and {} in another file of this delivery",
-                            column.name, column.column_type, other.column_type
-                        ),
-                        row: None,
-                        column: Some(column.name.clone()),
-                        help: Some(
-                            "declare the column's type in the source, or deliver files that agree".to_owned(),
-                        ),
-                    });
-                }
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Where one file's rows go: below a prefix of its own.
-struct SliceStage<'a> {
-    round: &'a Round<'a>,
-    index: usize,
-    stage: OnceLock<Stage>,
-}
-
-impl mainstay_ingest::Stage for SliceStage<'_> {
-    fn stage(&self, slice: &SliceKey, rows: &RecordBatch) -> Result<DataFile, mainstay_ingest::Error> {
-        let failed = |e: mainstay_catalog::Error| mainstay_ingest::Error::failed(e);
-        let stage = match self.stage.get() {
-            Some(stage) => stage,
-            None => {
-                let round = self.round;
-                let columns = mainstay_sql::arrow_types::columns(&rows.schema());
-                let schema = columns.map_err(|(column, _)| mainstay_ingest::Error::failed(column))?;
-                let slice_columns: Vec<String> =
-                    round.intake.spec().slice.iter().map(|s| s.name.clone()).collect();
-                let attempt = format!("{}-{}", round.prefix, self.index);
-                let table = round.instance.table(round.name);
-                let made =
-                    Stage::new(&round.store, &table, &attempt, &schema, &slice_columns).map_err(failed)?;
-                self.stage.get_or_init(|| made)
-            }
-        };
-        self.round.instance.runtime.block_on(async {
-            let mut writer = stage.slice(slice).map_err(failed)?;
-            writer.write(rows).await.map_err(failed)?;
-            let files = writer.finish().await.map_err(failed)?;
-            files
-                .into_iter()
-                .next()
-                .ok_or_else(|| mainstay_ingest::Error::failed("rows were staged to no file"))
-        })
+    let message =
+        format!("{name} has to read its {files} again, as its source now says, and {n} of them cannot be");
+    let mut error = Error::new(ErrorKind::Failed, "MS0272", message).help(format!(
+        "nothing was changed; put the files right, or undo the change: mainstay history source/{name} names the apply to revert"
+    ));
+    error.causes = causes;
+    SourceRefusal {
+        source: name.to_string(),
+        error,
     }
 }

@@ -73,6 +73,21 @@ pub(crate) fn file(what: &str, path: &std::path::Path, e: &std::io::Error) -> Er
     .because(e)
 }
 
+/// Makes the error of something that the engine could not compute.
+pub(crate) fn engine(e: &mainstay_engine::Error) -> Error {
+    use mainstay_engine::Kind;
+    let kind = match e.kind {
+        Kind::Store => ErrorKind::Unavailable,
+        Kind::Cancelled => ErrorKind::Interrupted,
+        _ => ErrorKind::Failed,
+    };
+    let error = Error::new(kind, e.code, e.message.clone());
+    match &e.help {
+        Some(help) => error.help(help),
+        None => error,
+    }
+}
+
 /// Makes the error of something that mainstay itself got wrong.
 pub(crate) fn defect(what: &str, e: &dyn std::error::Error) -> Error {
     Error::new(

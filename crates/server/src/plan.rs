@@ -5,13 +5,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use mainstay_api::{
     ApplyReport, ChangeReport, CheckReport, Error, ErrorKind, Estimate, PlanReport, StaleReport,
 };
+use mainstay_base::text;
 use mainstay_control::{At, Command, Sight, diff, job_of};
 use mainstay_model::change::Change;
 use mainstay_model::fact::{Applied, Fact};
 use mainstay_model::id::{ApplyId, PlanId};
+use mainstay_model::resource::Spec;
+use mainstay_model::spec::SourceSpec;
 use mainstay_model::{DatasetName, Resource};
 use mainstay_planner::{Job, StaleSlices, stale};
 
+use crate::deliver::read_otherwise;
 use crate::instance::Instance;
 use crate::ledger::Recorded;
 use crate::report;
@@ -49,7 +53,8 @@ impl Instance {
             });
         }
         let changes = self.with(|state| diff(state, &compiled.resources));
-        let (stale, estimate) = self.with(|state| stale_after(state, &compiled.resources));
+        let (mut stale, estimate) = self.with(|state| stale_after(state, &compiled.resources));
+        self.say_what_is_gone(&compiled.resources, &mut stale);
         let plan = if changes.is_empty() {
             None
         } else {
@@ -62,6 +67,25 @@ impl Instance {
             estimate,
             mistakes: Vec::new(),
         })
+    }
+
+    /// Adds to what is said of sources which of the files that they have to read again are not there any more.
+    fn say_what_is_gone(&self, resources: &[Resource], stale: &mut [StaleReport]) {
+        for (name, spec) in sources(resources) {
+            let Some(report) = stale.iter_mut().find(|s| s.dataset == name.to_string()) else {
+                continue;
+            };
+            let again = self.with(|sight| read_otherwise(sight, &name, spec));
+            let gone = self.gone(spec, &again);
+            if let Some(first) = gone.first() {
+                let are = if gone.len() == 1 { "is" } else { "are" };
+                report.because = format!(
+                    "{}, but {} of them {are} gone: {first}",
+                    report.because,
+                    gone.len()
+                );
+            }
+        }
     }
 
     fn keep_plan(&self, desired: Vec<Resource>) -> Result<Option<PlanId>, Error> {
@@ -176,8 +200,29 @@ pub(crate) fn stale_after(state: &Sight<'_>, resources: &[Resource]) -> (Vec<Sta
     let mut reports: BTreeMap<DatasetName, StaleReport> = BTreeMap::new();
     let mut estimate = Estimator::default();
     let mut in_order = Vec::new();
+    for (name, spec) in sources(resources) {
+        let again = read_otherwise(state, &name, spec);
+        if !again.is_empty() {
+            let files = text::count(again.len() as u64, "file");
+            let report = StaleReport {
+                dataset: name.to_string(),
+                slices: vec!["all".to_owned()],
+                because: format!("{files} will be read again, as its source now says"),
+                certain: true,
+            };
+            in_order.push(name.clone());
+            reports.insert(name, report);
+        }
+    }
     for job in jobs_in_order(resources) {
+        let held = state.dataset(&job.dataset).filter(|d| !d.versions.is_empty());
         let found = match stale(&job, &now) {
+            Some(_) if held.is_some_and(|d| d.slice_columns != job.slice_columns) => Some(StaleReport {
+                dataset: job.dataset.to_string(),
+                slices: vec!["all".to_owned()],
+                because: "the way it is sliced changed".to_owned(),
+                certain: true,
+            }),
             Some(s) => {
                 let because = because(state, &job);
                 Some(StaleReport {
@@ -199,6 +244,13 @@ pub(crate) fn stale_after(state: &Sight<'_>, resources: &[Resource]) -> (Vec<Sta
         in_order.iter().filter_map(|name| reports.remove(name)).collect(),
         estimate.finish(),
     )
+}
+
+fn sources(resources: &[Resource]) -> impl Iterator<Item = (DatasetName, &SourceSpec)> {
+    resources.iter().filter_map(|r| match &r.spec {
+        Spec::Source(spec) => Some((r.name.parse().ok()?, spec)),
+        _ => None,
+    })
 }
 
 fn texts(job: &Job, slices: &StaleSlices) -> Vec<String> {

@@ -41,6 +41,7 @@ pub(crate) fn delivery(state: &Sight<'_>, d: &Delivery, time: Timestamp) -> Deli
         file: d.file.clone(),
         outcome: String::new(),
         rows: 0,
+        earlier_rows: 0,
         slices: Vec::new(),
         other: None,
         error: None,
@@ -71,7 +72,17 @@ pub(crate) fn delivery(state: &Sight<'_>, d: &Delivery, time: Timestamp) -> Deli
 }
 
 pub(crate) fn source_file(state: &Sight<'_>, file: &SourceFile) -> DeliveryReport {
-    delivery(state, &file.last, file.time)
+    let mut report = delivery(state, &file.last, file.time);
+    if report.error.is_some() && file.active.is_some() {
+        let held = state
+            .dataset(&file.last.source)
+            .into_iter()
+            .flat_map(|d| d.base().newest());
+        let files = held.flat_map(|(_, content)| &content.files);
+        let own = files.filter(|f| f.origin.as_deref() == Some(&file.last.file));
+        report.earlier_rows = own.map(|f| f.rows.0).sum();
+    }
+    report
 }
 
 pub(crate) const fn outcome(o: RunOutcome) -> &'static str {

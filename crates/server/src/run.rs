@@ -7,7 +7,7 @@ mod attempt;
 mod reuse;
 mod schedule;
 
-pub(crate) use attempt::{check_names, checks_of, part_of};
+pub(crate) use attempt::{check_inputs, check_names, checks_of, part_of, read_by_checks};
 pub(crate) use schedule::run_all;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -48,14 +48,15 @@ impl Instance {
         let (jobs, wanted) = self.jobs_for(request)?;
         // What is delivered is delivered to the live side.
         let delivered = if request.without_deliveries || self.branch.is_some() {
-            DeliverReport {
-                deliveries: Vec::new(),
-                unchanged: 0,
-                waiting: Vec::new(),
-            }
+            DeliverReport::default()
         } else {
             let sources = self.sources_for(&wanted);
-            self.deliver_to(&sources, watch)?
+            let delivered = self.deliver_to(&sources, watch)?;
+            // Queries are meant for the files as they would be read now.
+            match delivered.refused.first() {
+                Some(refused) => return Err(refused.error.clone()),
+                None => delivered,
+            }
         };
         let runs = run_all(self, jobs, request, cancel, watch)?;
         let now = self.clock.now();

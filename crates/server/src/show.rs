@@ -10,12 +10,13 @@ use mainstay_api::{
 };
 use mainstay_control::{At, Dataset, Sight, job_of};
 use mainstay_model::address::Selection;
-use mainstay_model::resource::{Kind, Resource, ResourceKey};
+use mainstay_model::resource::{Kind, Resource, ResourceKey, Spec};
 use mainstay_model::spec::Reads;
 use mainstay_model::{Address, DatasetName, SliceKey};
 use mainstay_planner::{StaleSlices, stale};
 use serde_json::{Value, json};
 
+use crate::deliver::read_otherwise;
 use crate::instance::Instance;
 use crate::report;
 
@@ -398,7 +399,7 @@ pub(crate) fn fresh(state: &Sight<'_>, name: &DatasetName) -> bool {
         if !seen.insert(name.clone()) {
             continue;
         }
-        if stale_slices(state, &name).1.is_some() {
+        if stale_slices(state, &name).1.is_some() || is_read_otherwise(state, &name) {
             return false;
         }
         let job = state
@@ -409,4 +410,13 @@ pub(crate) fn fresh(state: &Sight<'_>, name: &DatasetName) -> bool {
         left.extend(job.into_iter().flat_map(|j| j.reads.into_keys()));
     }
     true
+}
+
+/// Says whether files of a source have to be read again.
+fn is_read_otherwise(state: &Sight<'_>, name: &DatasetName) -> bool {
+    let source = state.resource(&ResourceKey::new(Kind::Source, name));
+    match source.map(|r| &r.spec) {
+        Some(Spec::Source(spec)) => !read_otherwise(state, name, spec).is_empty(),
+        _ => false,
+    }
 }

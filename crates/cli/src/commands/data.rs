@@ -27,34 +27,59 @@ pub(super) fn deliver(global: &Global, sources: &[String], output: &Output) -> R
             show_deliveries(&report, output);
             output.next("mainstay run");
         }
-        Ok(if report.deliveries.iter().any(|d| d.error.is_some()) {
-            Done::Failed
-        } else {
+        Ok(if went_well(&report) {
             Done::Well
+        } else {
+            Done::Failed
         })
     })
+}
+
+/// Says whether everything that was there was taken in.
+pub(super) fn went_well(report: &DeliverReport) -> bool {
+    report.refused.is_empty() && report.deliveries.iter().all(|d| d.error.is_none())
 }
 
 /// Shows what came in: what was set aside in full, the rest counted.
 pub(super) fn show_deliveries(report: &DeliverReport, output: &Output) {
     for d in report.deliveries.iter().filter(|d| d.error.is_some()) {
         let Some(e) = &d.error else { continue };
-        let mut place = d.file.clone();
-        if let Some(row) = e.row {
-            place.push_str(&format!(", row {row}"));
-        }
-        if let Some(column) = &e.column {
-            place.push_str(&format!(", column `{column}`"));
-        }
+        // The message has the row and the column where they are known.
         output.line(format!(
-            "{} {}: {place}",
+            "{} {}: {}",
             output.paint(Style::Bad, "set aside"),
-            e.code
+            e.code,
+            d.file
         ));
         output.line(format!("    {}", e.message));
         if let Some(help) = &e.help {
             output.line(format!("    help: {help}"));
         }
+    }
+    for refused in &report.refused {
+        let e = &refused.error;
+        output.line(format!(
+            "{} {}: {}",
+            output.paint(Style::Bad, "refused"),
+            e.code,
+            e.message
+        ));
+        for cause in &e.causes {
+            output.line(format!("    {cause}"));
+        }
+        if let Some(help) = &e.help {
+            output.line(format!("    help: {help}"));
+        }
+    }
+    for warning in &report.warnings {
+        let check = &warning.outcome;
+        output.line(format!(
+            "{} {}: {}",
+            output.paint(Style::Warn, "warning"),
+            check.check,
+            check.message
+        ));
+        super::run::show_sample(check, output);
     }
     let count = |outcome: &str| report.deliveries.iter().filter(|d| d.outcome == outcome).count() as u64;
     let rows: u64 = report.deliveries.iter().map(|d| d.rows).sum();

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use mainstay_api::{Error, ErrorKind, RunReport, RunsReport};
+use mainstay_api::{DeliverReport, Error, ErrorKind, RunReport, RunsReport};
 use mainstay_base::text;
 use mainstay_model::{Address, RunId};
 use mainstay_server::{Access, Instance, JournalFilter, RunRequest};
@@ -32,21 +32,26 @@ pub(super) fn run(
         };
         let (delivered, runs) = instance.run(&request, &cancel, &|p| shown.show(p))?;
         if output.is_json() {
-            output.document(&json!({ "runs": runs.runs, "deliveries": delivered.deliveries }));
+            output.document(
+                &json!({ "runs": runs.runs, "deliveries": delivered.deliveries, "warnings": delivered.warnings }),
+            );
         } else {
-            if !delivered.deliveries.is_empty() || !delivered.waiting.is_empty() {
+            if !delivered.deliveries.is_empty()
+                || !delivered.waiting.is_empty()
+                || !delivered.warnings.is_empty()
+            {
                 data::show_deliveries(&delivered, output);
             }
             show_outcome(&runs, output);
         }
-        Ok(done(&runs, cancel.is_cancelled()))
+        Ok(done(&delivered, &runs, cancel.is_cancelled()))
     })
 }
 
-fn done(runs: &RunsReport, interrupted: bool) -> Done {
+fn done(delivered: &DeliverReport, runs: &RunsReport, interrupted: bool) -> Done {
     if interrupted {
         Done::Interrupted
-    } else if runs.runs.iter().all(|r| r.outcome == "succeeded") {
+    } else if data::went_well(delivered) && runs.runs.iter().all(|r| r.outcome == "succeeded") {
         Done::Well
     } else {
         Done::Failed
@@ -109,10 +114,15 @@ fn show_failure(run: &RunReport, output: &Output) {
             "check"
         };
         output.line(format!("    {severity} {}: {}", check.check, check.message));
-        for row in &check.sample {
-            let row: Vec<String> = row.iter().map(|(k, v)| format!("{k}={}", plain(v))).collect();
-            output.line(output.paint(Style::Dim, &format!("        {}", row.join("  "))));
-        }
+        show_sample(check, output);
+    }
+}
+
+/// Shows rows that broke a check.
+pub(super) fn show_sample(check: &mainstay_model::run::CheckOutcome, output: &Output) {
+    for row in &check.sample {
+        let row: Vec<String> = row.iter().map(|(k, v)| format!("{k}={}", plain(v))).collect();
+        output.line(output.paint(Style::Dim, &format!("        {}", row.join("  "))));
     }
 }
 

@@ -19,27 +19,44 @@ use crate::view::Sight;
 struct Source {
     /// By file, the delivery whose rows are in the dataset.
     active: BTreeMap<String, (DeliveryId, Hash)>,
-    /// By content, the file that brought it.
-    by_content: BTreeMap<Hash, (String, DeliveryId)>,
+    /// By content, what brought it.
+    by_content: BTreeMap<Hash, Holder>,
     /// By slice, its files.
     slices: BTreeMap<SliceKey, Vec<DataFile>>,
     touched: BTreeSet<SliceKey>,
 }
 
+/// The file that brought a content.
+#[derive(Clone)]
+struct Holder {
+    file: String,
+    delivery: DeliveryId,
+    /// How it was read; not known of facts of before that was recorded.
+    reading: Option<Hash>,
+}
+
 impl Source {
     fn new(sight: &Sight<'_>, name: &DatasetName) -> Self {
-        let files = sight.state.sources.get(name).into_iter().flatten();
-        let active: BTreeMap<_, _> = files.filter_map(|(f, s)| Some((f.clone(), s.active?))).collect();
+        let files = || sight.state.sources.get(name).into_iter().flatten();
+        let active: BTreeMap<_, _> = files()
+            .filter_map(|(f, s)| Some((f.clone(), s.active?)))
+            .collect();
+        let holder = |(file, held): (&String, &crate::state::SourceFile)| {
+            let (delivery, content) = held.active?;
+            let holder = Holder {
+                file: file.clone(),
+                delivery,
+                reading: held.reading,
+            };
+            Some((content, holder))
+        };
         let held = sight
             .datasets
             .get(name)
             .into_iter()
             .flat_map(|d| d.base().newest());
         Self {
-            by_content: active
-                .iter()
-                .map(|(f, (id, content))| (*content, (f.clone(), *id)))
-                .collect(),
+            by_content: files().filter_map(holder).collect(),
             slices: held.map(|(k, v)| (k.clone(), v.files.clone())).collect(),
             touched: BTreeSet::new(),
             active,
@@ -49,7 +66,9 @@ impl Source {
     /// Takes the rows out that came from a file.
     fn withdraw(&mut self, file: &str) -> Option<DeliveryId> {
         let (id, content) = self.active.remove(file)?;
-        self.by_content.remove(&content);
+        if self.by_content.get(&content).is_some_and(|h| h.file == file) {
+            self.by_content.remove(&content);
+        }
         for (slice, files) in &mut self.slices {
             let before = files.len();
             files.retain(|f| f.origin.as_deref() != Some(file));
@@ -60,13 +79,18 @@ impl Source {
         Some(id)
     }
 
-    fn bring(&mut self, file: &str, id: DeliveryId, content: Hash, taken: Taken) {
+    fn bring(&mut self, file: &str, id: DeliveryId, content: Hash, reading: Hash, taken: Taken) {
         for (slice, staged) in taken.files {
             self.touched.insert(slice.clone());
             self.slices.entry(slice).or_default().push(staged);
         }
         self.active.insert(file.to_owned(), (id, content));
-        self.by_content.insert(content, (file.to_owned(), id));
+        let holder = Holder {
+            file: file.to_owned(),
+            delivery: id,
+            reading: Some(reading),
+        };
+        self.by_content.insert(content, holder);
     }
 }
 
@@ -139,12 +163,15 @@ fn decided(
     for f in files {
         next += 1;
         let id = DeliveryId(next);
-        let outcome = match (source.by_content.get(&f.content).cloned(), f.result) {
-            (Some((holder, of)), _) => {
-                if holder != f.file {
+        // What was read another way is not the same, though its bytes are.
+        let held = source.by_content.get(&f.content).cloned();
+        let held = held.filter(|h| f.result.is_none() || h.reading.is_none_or(|r| r == f.reading));
+        let outcome = match (held, f.result) {
+            (Some(holder), _) => {
+                if holder.file != f.file {
                     source.withdraw(&f.file);
                 }
-                Outcome::Duplicate { of }
+                Outcome::Duplicate { of: holder.delivery }
             }
             // Neither there nor read: what it duplicated went away in this very delivery; the next look reads it.
             (None, None) => continue,
@@ -162,7 +189,7 @@ fn decided(
                         .collect(),
                     replaced,
                 };
-                source.bring(&f.file, id, f.content, taken);
+                source.bring(&f.file, id, f.content, f.reading, taken);
                 taken_ids.push(id);
                 outcome
             }
@@ -174,6 +201,7 @@ fn decided(
             observed: f.observed,
             content: f.content,
             outcome,
+            reading: Some(f.reading),
         };
         facts.push(Delivered { delivery }.into());
     }

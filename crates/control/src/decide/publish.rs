@@ -152,6 +152,7 @@ fn computed(held: &Dataset, name: &DatasetName, staged: StagedDataset) -> Publis
         .versions
         .last()
         .is_some_and(|v| v.schema != staged.schema || held.slice_columns != staged.slice_columns);
+    let resliced = !held.is_sliced_by(&staged.slice_columns, &staged.schema);
     let keep = |slice: &SliceKey, content: SliceVersion| {
         if reshaped {
             Some(content)
@@ -182,12 +183,11 @@ fn computed(held: &Dataset, name: &DatasetName, staged: StagedDataset) -> Publis
             }
         }
         StagedSlices::Some(computed) => {
-            // Slices of another shape are left from before the slice columns changed.
-            let other = |k: &SliceKey| k.0.len() != staged.slice_columns.len();
+            // Slices with names of another kind are left from before the slice columns changed.
             let gone = held
                 .slices
                 .iter()
-                .filter(|(k, h)| h.newest().is_some() && other(k));
+                .filter(|(k, h)| h.newest().is_some() && resliced && !computed.contains_key(*k));
             removed.extend(gone.map(|(k, _)| k.clone()));
             for (slice, (fingerprint, content)) in computed {
                 let content = keep(&slice, content);

@@ -165,6 +165,18 @@ impl Dataset {
             .find_map(|(k, h)| Some((k, h.content_at(version)?.vacuumed?)))
     }
 
+    /// Says whether its slices are named as these columns of a schema would name them; also true if nothing was published yet.
+    pub fn is_sliced_by(&self, slice_columns: &[String], schema: &Schema) -> bool {
+        let Some(own) = self.schema() else {
+            return true;
+        };
+        let same_type = |name: &String| {
+            let (a, b) = (own.column(name), schema.column(name));
+            a.zip(b).is_none_or(|(a, b)| a.column_type == b.column_type)
+        };
+        self.slice_columns == slice_columns && slice_columns.iter().all(same_type)
+    }
+
     /// Returns the slices that are there now, with their files.
     pub fn newest(&self) -> impl Iterator<Item = (&SliceKey, &SliceVersion)> {
         self.slices.iter().filter_map(|(k, h)| Some((k, h.newest()?)))

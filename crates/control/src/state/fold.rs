@@ -127,17 +127,18 @@ impl State {
         let d = f.delivery;
         self.last_delivery = self.last_delivery.max(d.id.0);
         let files = self.sources.entry(d.source.clone()).or_default();
-        let before = files.get(&d.file).and_then(|s| s.active);
-        let active = match &d.outcome {
-            Outcome::Taken { .. } => Some((d.id, d.content)),
+        let (before, read) = files.get(&d.file).map_or((None, None), |s| (s.active, s.reading));
+        let (active, reading) = match &d.outcome {
+            Outcome::Taken { .. } => (Some((d.id, d.content)), d.reading),
             // The file now says what another one said already: what came from it before is gone.
-            Outcome::Duplicate { of } if before.is_none_or(|(id, _)| id != *of) => None,
-            Outcome::Duplicate { .. } | Outcome::SetAside { .. } => before,
+            Outcome::Duplicate { of } if before.is_none_or(|(id, _)| id != *of) => (None, None),
+            Outcome::Duplicate { .. } | Outcome::SetAside { .. } => (before, read),
         };
         let file = SourceFile {
             seq: header.seq,
             time: header.time,
             active,
+            reading,
             last: d,
         };
         files.insert(file.last.file.clone(), file);

@@ -70,3 +70,48 @@ fn only_bad_files_publish_nothing() {
     assert_eq!(facts.len(), 1);
     assert!(w.state.main.datasets.is_empty());
 }
+
+#[test]
+fn what_is_read_another_way_replaces_what_was_read_before_and_leaves_no_old_slice() {
+    let mut w = World::default();
+    w.deliver(&[
+        ("b", "X", Some(&[("day 1", 1)])),
+        ("c", "Y", Some(&[("day 2", 2)])),
+        ("d", "X", Some(&[("day 1", 1)])),
+    ]);
+    w.reading = 1;
+    // A copy that comes first by name takes over; its original is the copy now.
+    let facts = w.deliver(&[
+        ("a", "X", Some(&[("month 1", 11)])),
+        ("b", "X", Some(&[("month 1", 12)])),
+        ("c", "Y", Some(&[("month 1", 13)])),
+        ("d", "X", Some(&[("month 1", 14)])),
+    ]);
+    assert_eq!(outcomes(&facts), ["taken", "duplicate", "taken", "duplicate"]);
+    let slices = w.slices("air.flights");
+    assert_eq!(slices.keys().collect::<Vec<_>>(), ["month 1"]);
+    assert_eq!(slices["month 1"], digest(11).union(digest(13)));
+    let files = &w.state.sources[&name("air.flights")];
+    let read: Vec<_> = files
+        .iter()
+        .map(|(f, s)| (f.as_str(), s.reading.is_some()))
+        .collect();
+    assert_eq!(read, [("a", true), ("b", false), ("c", true), ("d", false)]);
+    assert_eq!(
+        outcomes(&w.deliver(&[("c", "Y", Some(&[("month 1", 13)]))])),
+        ["duplicate"]
+    );
+    assert_eq!(w.refold(), w.state);
+}
+
+#[test]
+fn a_file_that_cannot_be_read_another_way_says_still_how_its_rows_were_read() {
+    let mut w = World::default();
+    w.deliver(&[("a", "X", Some(&[("1", 1)]))]);
+    let before = w.state.sources[&name("air.flights")]["a"].reading;
+    w.reading = 1;
+    w.deliver(&[("a", "X", None)]);
+    let file = &w.state.sources[&name("air.flights")]["a"];
+    assert_eq!(file.reading, before);
+    assert_ne!(file.last.reading, before);
+}

@@ -208,3 +208,17 @@ fn a_cancelled_run_ends_cancelled() {
         RefusalKind::Invalid
     );
 }
+
+#[test]
+fn a_dataset_that_is_sliced_another_way_loses_its_old_slices() {
+    let mut w = started();
+    finish(&mut w, 1, computed(&[("1", Some(1)), ("2", Some(2))]), vec![]);
+    start(&mut w, &["month 1"]);
+    let Finish::Computed(mut staged) = computed(&[("month 1", Some(3))]) else {
+        panic!("computed");
+    };
+    staged.slice_columns = vec!["carrier".into()];
+    finish(&mut w, 1, Finish::Computed(staged), vec![]);
+    let slices = w.slices("air.daily");
+    assert_eq!(slices.keys().collect::<Vec<_>>(), ["month 1"]);
+}

@@ -348,7 +348,7 @@ impl Prepared {
             scope: scope.clone(),
             as_of: pinned.as_of,
             checks,
-            previous: previous(state, &work.job.dataset, &pinned.scope, &known),
+            previous: previous(state, &work.job.dataset, spec, &pinned.scope, &known),
             time_limit: Some(spec.time_limit_ms.map_or(TIME_LIMIT, Duration::from_millis)),
         };
         Some(Self {
@@ -426,6 +426,14 @@ impl Instance {
     }
 }
 
+/// Returns the datasets that checks read besides their own.
+pub(crate) fn read_by_checks(
+    checks: &[(String, CheckSpec)],
+    own: &DatasetName,
+) -> std::collections::BTreeSet<DatasetName> {
+    check_names(checks.iter().map(|(_, check)| check), own)
+}
+
 /// Returns the datasets that checks read besides the dataset itself.
 pub(crate) fn check_names<'a>(
     checks: impl IntoIterator<Item = &'a CheckSpec>,
@@ -436,12 +444,8 @@ pub(crate) fn check_names<'a>(
         match &check.rule {
             Rule::Reference { to } => names.extend(to.values().map(|(name, _)| name.clone())),
             Rule::Sql { sql } => {
-                names.extend(
-                    mainstay_sql::references(sql)
-                        .unwrap_or_default()
-                        .into_iter()
-                        .map(|r| r.name),
-                );
+                let read = mainstay_sql::references(sql).unwrap_or_default();
+                names.extend(read.into_iter().map(|r| r.name));
             }
             _ => {}
         }
@@ -451,14 +455,14 @@ pub(crate) fn check_names<'a>(
 }
 
 /// Mounts what checks read besides the dataset itself, as it is now.
-fn check_inputs(
+pub(crate) fn check_inputs(
     instance: &Instance,
     state: &Sight<'_>,
     store: &Store,
     checks: &[(String, CheckSpec)],
     own: &DatasetName,
 ) -> Vec<Mounted> {
-    check_names(checks.iter().map(|(_, check)| check), own)
+    read_by_checks(checks, own)
         .iter()
         .filter_map(|n| instance.mount(state, store, n, u64::MAX, Part::All))
         .collect()
@@ -468,6 +472,7 @@ fn check_inputs(
 fn previous(
     sight: &Sight<'_>,
     dataset: &DatasetName,
+    spec: &JobSpec,
     scope: &Scope,
     known: &BTreeMap<SliceKey, Known>,
 ) -> Vec<(SliceKey, SliceVersion)> {
@@ -476,7 +481,11 @@ fn previous(
         return taken.collect();
     };
     let computed: std::collections::BTreeSet<&SliceKey> = computed.iter().collect();
-    let held = sight.dataset(dataset).map(|d| d.base().newest());
-    let kept = held.into_iter().flatten().filter(|(k, _)| !computed.contains(k));
+    let held = sight
+        .dataset(dataset)
+        .map(mainstay_control::Dataset::base)
+        .filter(|d| d.is_sliced_by(&spec.slice, &spec.compiled.columns));
+    let held = held.into_iter().flat_map(|d| d.newest());
+    let kept = held.filter(|(k, _)| !computed.contains(k));
     kept.map(|(k, v)| (k.clone(), v.clone())).chain(taken).collect()
 }

@@ -15,5 +15,6 @@ mod journal;
 mod projects;
 mod prove;
 mod queries;
+mod rereading;
 mod shop;
 mod why;

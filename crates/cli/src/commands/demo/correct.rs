@@ -176,7 +176,8 @@ fn why(
     let reached = amended.into_iter().flat_map(|a| &a.datasets).skip(1);
     let Some(reach) = reached
         .filter(changed)
-        .find(|d| d.slices.iter().all(|s| s != "all"))
+        .filter(|d| d.slices.iter().all(|s| s != "all"))
+        .last()
     else {
         return Ok(());
     };

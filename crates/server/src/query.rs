@@ -149,7 +149,7 @@ impl Instance {
 /// The error of a version that is not there any more.
 pub(crate) fn gone(name: &DatasetName, version: u64, seq: u64) -> Error {
     let message = format!("version {version} of {name} was given up by vacuum (fact {seq} of the journal)");
-    Error::new(ErrorKind::NotFound, "MS0440", message).help(format!(
+    Error::new(ErrorKind::NotFound, "MS0432", message).help(format!(
         "mainstay history {name} shows its versions; `retain` says which are kept"
     ))
 }

@@ -138,6 +138,14 @@ pub(super) fn show(report: &AmendReport, output: &Output) {
         let reason = report.reason.as_deref().unwrap_or("no reason said");
         output.line(format!("  {} {}: {reason}", moment(report.time), report.who));
     }
+    let (needed, given) = &report.approvals;
+    if !given.is_empty() {
+        output.line(format!(
+            "  approved by {} ({} of {needed})",
+            given.join(", "),
+            given.len()
+        ));
+    }
     output.line(format!("  {}", rows(report)));
     show_sample(&report.sample, output);
     let heading = if report.took.is_some() {
@@ -199,7 +207,7 @@ pub(super) fn show(report: &AmendReport, output: &Output) {
         }
         if report.status == "failed" {
             output.note(&format!(
-                "nothing of it was published; mainstay retry amendment/{id}, or mainstay drop amendment/{id}"
+                "mainstay retry amendment/{id} tries it again, mainstay drop amendment/{id} gives it up"
             ));
         }
     }

@@ -208,7 +208,7 @@ pub(super) fn vacuum(global: &Global, dry_run: bool, output: &Output) -> Result<
         if !dry_run && preview.files > 0 && !global.yes {
             return Err(Error::new(
                 ErrorKind::Refused,
-                "MS0441",
+                "MS0431",
                 format!(
                     "this would delete {} ({}) for good",
                     text::count(preview.files, "file"),

@@ -451,3 +451,80 @@ fn versions_are_kept_as_retain_says() {
     let _ = s.run(["run", "--force"]).expect_status(0);
     assert_eq!(s.contents(), contents);
 }
+
+#[test]
+fn what_was_corrected_in_a_branch_is_listed_and_taken_back_on_the_live_side() {
+    let s = corrected();
+    let before = s.contents();
+    let _ = s.run(["branch", "create", "tea"]).expect_status(0);
+    let dry = |target: &'static str| {
+        amended(s.run([
+            "amend",
+            "shop.orders@2026-01-03",
+            "--where",
+            "product = 'tea'",
+            "--set",
+            target,
+            "--set",
+            "pieces = pieces + 1",
+            "--dry-run",
+            "--json",
+        ]))
+    };
+    let moved = dry("day = DATE '2026-01-04'");
+    assert_eq!(
+        moved["datasets"][0]["slices"],
+        json!(["2026-01-03", "2026-01-04"]),
+        "the slice that rows come from, and the one that they go to"
+    );
+    let _ = s
+        .run([
+            "amend",
+            "shop.orders@2026-01-03",
+            "--where",
+            "product = 'tea'",
+            "--set",
+            "pieces = 5",
+            "--set",
+            "price = 3.00",
+            "--reason",
+            "counted again",
+            "--branch",
+            "tea",
+        ])
+        .expect_status(0);
+    let branches = s.run(["list", "branches", "--json"]).expect_status(0).json();
+    assert_eq!(branches["items"].as_array().map(Vec::len), Some(1), "{branches}");
+    assert_eq!(branches["items"][0]["branch"], "tea");
+    let _ = s.run(["branch", "promote", "tea"]).expect_status(0);
+    assert_ne!(s.contents(), before);
+    let reverted = s.run(["revert", "amendment/A-2", "--reason", "the first count was right"]);
+    let _ = reverted.expect_status(0);
+    assert_eq!(s.contents(), before);
+    let list = s.run(["list", "amendments", "--json"]).expect_status(0).json();
+    let stands: Vec<&Value> = list["items"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|a| &a["status"])
+        .collect();
+    assert_eq!(stands, ["applied", "reverted", "applied"]);
+    let history = s.run(["history", "shop.daily", "--json"]).expect_status(0).json();
+    let by: Vec<&str> = history["changes"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|c| c["by"].as_str())
+        .collect();
+    assert_eq!(by.last(), Some(&"amendment/A-3"), "{by:?}");
+    assert!(by.contains(&"branch/tea"), "{by:?}");
+    let runs = s.run(["runs", "--json"]).expect_status(0).json();
+    let last = runs["runs"].as_array().and_then(|r| r.last()).cloned();
+    let last = last.unwrap_or_default();
+    assert_eq!(last["reused"], true, "{last}");
+    assert!(
+        last["reused_from"].as_str().is_some_and(|r| r.starts_with("R-")),
+        "{last}"
+    );
+    assert!(last["saved_seconds"].as_f64().is_some_and(|s| s > 0.0), "{last}");
+}

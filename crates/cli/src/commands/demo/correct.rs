@@ -6,7 +6,7 @@ use mainstay_api::{AmendReport, Error, ReachReport};
 use mainstay_base::text;
 use mainstay_model::{AmendmentId, DatasetName, Selection};
 use mainstay_server::{
-    Access, AmendChange, AmendRequest, CancelToken, Instance, QueryOptions, ReplayRequest,
+    Access, AmendChange, AmendRequest, CancelToken, Instance, QueryOptions, ReplayRequest, WhyRequest,
 };
 use serde_json::Value;
 
@@ -33,7 +33,13 @@ pub(super) fn correct(
         ..global.clone()
     };
     let first = side("nobody leaves 21 hours late: a slip of the pen");
-    let amended = with(&first, Access::Write, output, |i| amend(i, cancel, output))?;
+    let amended = with(&first, Access::Write, output, |i| {
+        let amended = amend(i, cancel, output)?;
+        if amended.as_ref().is_some_and(|a| a.status == "applied") {
+            why(i, amended.as_ref(), cancel, output)?;
+        }
+        Ok(amended)
+    })?;
     let Some(amended) = amended else {
         return Ok(Vec::new());
     };
@@ -159,6 +165,44 @@ fn summary(instance: &Instance, report: &AmendReport) -> String {
     format!("amendment/{id}: {how}, published everywhere by one fact; it took {took:.2} s")
 }
 
+/// Asks why the last slice that the correction computed in a derived dataset is what it is.
+fn why(
+    instance: &Instance,
+    amended: Option<&AmendReport>,
+    cancel: &CancelToken,
+    output: &Output,
+) -> Result<(), Error> {
+    let changed = |d: &&ReachReport| d.slices.len() == 1 && d.unchanged == Some(0);
+    let reached = amended.into_iter().flat_map(|a| &a.datasets).skip(1);
+    let Some(reach) = reached
+        .filter(changed)
+        .filter(|d| d.slices.iter().all(|s| s != "all"))
+        .last()
+    else {
+        return Ok(());
+    };
+    let name = format!("{}@{}", reach.name, reach.slices.join(","));
+    say(
+        output,
+        "6",
+        &format!("Why is {name} what it is now? The journal knows"),
+    );
+    let request = WhyRequest {
+        thing: crate::commands::address(&name)?,
+        condition: None,
+        prove: false,
+    };
+    let causes = instance.why(&request, cancel, &|_| {})?.causes;
+    for cause in causes.iter().filter(|c| c.depth == 0).take(2) {
+        let who = cause.who.as_deref().unwrap_or_default();
+        let said = cause.reason.as_ref().or(cause.change.as_ref());
+        let said = said.map_or_else(String::new, |s| format!(": {s}"));
+        let seq = cause.seq.map_or_else(String::new, |s| format!(" · journal {s}"));
+        say_detail(output, &format!("{}{said} · {who}{seq}", cause.what));
+    }
+    Ok(())
+}
+
 fn revert(
     instance: &Instance,
     id: AmendmentId,
@@ -167,7 +211,7 @@ fn revert(
 ) -> Result<AmendReport, Error> {
     say(
         output,
-        "6",
+        "7",
         "Take it back: the flight really was that late. What was computed before is known, and taken as it is",
     );
     let report = instance.revert_amendment(id, false, cancel, &|_| {})?;
@@ -183,7 +227,7 @@ fn replay(
 ) -> Result<(), Error> {
     say(
         output,
-        "7",
+        "8",
         "Replay: the same function of the same pinned inputs again, aside, also of what is reverted now",
     );
     let began = Instant::now();

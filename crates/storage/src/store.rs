@@ -1,5 +1,6 @@
 //! The handle of a store: a root, and what can be done below it.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::io::Write as _;
 use std::path::{Path as FsPath, PathBuf};
@@ -351,20 +352,36 @@ impl Store {
     }
 }
 
-/// Syncs the files, then every folder between them and the root, each once.
+/// How many files are synced at the same time.
+const SYNCED_AT_ONCE: usize = 16;
+
+/// Syncs the files and every folder between them and the root, each once. In no order: nothing refers to any of them before all
+/// are there.
 fn sync_files(root: &FsPath, files: &[PathBuf]) -> std::io::Result<()> {
-    let mut folders = std::collections::BTreeSet::new();
+    let mut all: BTreeSet<&FsPath> = files.iter().map(PathBuf::as_path).collect();
     for file in files {
-        std::fs::File::open(file)?.sync_all()?;
-        folders.extend(
-            file.ancestors()
-                .skip(1)
-                .take_while(|a| a.starts_with(root))
-                .map(FsPath::to_path_buf),
-        );
+        all.extend(file.ancestors().skip(1).take_while(|a| a.starts_with(root)));
     }
-    for folder in folders.iter().rev() {
-        std::fs::File::open(folder)?.sync_all()?;
-    }
-    Ok(())
+    sync_each(&all.into_iter().collect::<Vec<_>>())
+}
+
+/// Syncs files or folders, many at a time: one after the other, each waits for a commit of the file system's own journal; together,
+/// many are in one.
+fn sync_each(paths: &[&FsPath]) -> std::io::Result<()> {
+    let lanes = paths.len().min(SYNCED_AT_ONCE);
+    let lane = |first: usize| {
+        let mut own = paths.iter().skip(first).step_by(lanes.max(1));
+        own.try_for_each(|path| std::fs::File::open(path)?.sync_all())
+    };
+    std::thread::scope(|threads| {
+        let others: Vec<_> = (1..lanes)
+            .map(|first| threads.spawn(move || lane(first)))
+            .collect();
+        let own = lane(0);
+        let panicked = |_| Err(std::io::Error::other("a thread that syncs files ended early"));
+        others
+            .into_iter()
+            .map(|other| other.join().unwrap_or_else(panicked))
+            .fold(own, |all, one| all.and(one))
+    })
 }

@@ -158,9 +158,7 @@ fn timings(scale: usize, times: &[Vec<Pair>; 5]) -> Outcome<Vec<Figure>> {
         let (least, most) = (ratio.min, ratio.max);
         figures.push(
             Figure::of(
-                &format!(
-                    "{scale}× flights, {name}: mainstay, {least:.1} to {most:.1} times as fast as SQLMesh"
-                ),
+                &format!("{scale}× flights, {name}: mainstay, ratio from {least:.1} to {most:.1}"),
                 "s",
                 &seconds(0),
             )?
@@ -314,7 +312,7 @@ mod tests {
         assert_eq!(figures[0].median, 0.2);
         assert_eq!(figures[0].ratio, Some(10.0));
         assert!(
-            figures[0].name.contains("10.0 to 40.0 times"),
+            figures[0].name.contains("from 10.0 to 40.0"),
             "{}",
             figures[0].name
         );

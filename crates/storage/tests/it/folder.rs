@@ -43,6 +43,25 @@ async fn what_is_written_is_there() {
 }
 
 #[tokio::test]
+async fn one_file_of_many_that_cannot_be_synced_is_an_error() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let store = open(".", dir.path()).expect("a store");
+    let names: Vec<String> = (0..40).map(|n| format!("t/{}/{n}", n % 3)).collect();
+    for name in &names {
+        store.put(name, "x".into()).await.expect("a put");
+    }
+    store.persist(&names).await.expect("a sync");
+    store.persist(&[]).await.expect("nothing to sync");
+    for name in &names {
+        let file = dir.path().join(name);
+        std::fs::rename(&file, dir.path().join("away")).expect("a rename");
+        let refused = store.persist(&names).await.expect_err(name);
+        assert_eq!(refused.kind, Kind::NotFound, "{name}");
+        std::fs::rename(dir.path().join("away"), &file).expect("a rename");
+    }
+}
+
+#[tokio::test]
 async fn a_removed_folder_leaves_nothing_behind() {
     let dir = tempfile::tempdir().expect("a folder");
     let store = open(".", dir.path()).expect("a store");

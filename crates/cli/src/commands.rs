@@ -1,5 +1,6 @@
 //! What each command does: it opens what it needs, asks the server crate, and shows the answer.
 
+mod confirm;
 mod data;
 mod demo;
 mod generate;

@@ -6,6 +6,7 @@
 
 mod cancel;
 mod compile;
+mod consent;
 mod deliver;
 mod error;
 mod facts;
@@ -24,6 +25,7 @@ pub mod step;
 mod system;
 
 pub use compile::Compiled;
+pub use consent::NEEDS_YES;
 pub use facts::JournalFilter;
 pub use instance::{Access, Instance, Options};
 pub use ledger::Context;

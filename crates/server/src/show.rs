@@ -18,12 +18,61 @@ use crate::deliver::read_otherwise;
 use crate::instance::Instance;
 use crate::report;
 
+/// What can be listed.
+const LISTED: [&str; 11] = [
+    "amendment",
+    "apply",
+    "branch",
+    "check",
+    "dataset",
+    "delivery",
+    "job",
+    "plan",
+    "project",
+    "run",
+    "source",
+];
+
 fn not_found(what: &str, known: &BTreeSet<String>) -> Error {
     let error = Error::new(ErrorKind::NotFound, "MS0401", format!("there is no `{what}`"));
     match mainstay_base::text::nearest(what, known.iter().map(String::as_str)) {
         Some(near) => error.help(format!("did you mean `{near}`?")),
         None => error.help("mainstay list dataset shows what there is"),
     }
+}
+
+/// Nothing of that kind can be listed.
+fn no_such_kind(kind: &str) -> Error {
+    let error = Error::new(
+        ErrorKind::NotFound,
+        "MS0401",
+        format!("`{kind}` is not a kind of thing that can be listed"),
+    );
+    let kinds = format!("the kinds are {}", LISTED.join(", "));
+    match mainstay_base::text::nearest(kind, LISTED) {
+        Some(near) => error.help(format!("did you mean `{near}`? {kinds}")),
+        None => error.help(kinds),
+    }
+}
+
+/// No job computes a dataset.
+fn not_computed(sight: &Sight<'_>, name: &DatasetName) -> Error {
+    let is_source = sight.resource(&ResourceKey::new(Kind::Source, name)).is_some();
+    if !is_source && sight.dataset(name).is_none() {
+        return not_found(&name.to_string(), &things(sight));
+    }
+    let (message, help) = if is_source {
+        (
+            format!("{name} is a source: it reads files, and no dataset"),
+            "mainstay list delivery has the files; jobs have dependencies",
+        )
+    } else {
+        (
+            format!("no job computes {name} any more, so it reads nothing"),
+            "mainstay history DATASET says what became of it",
+        )
+    };
+    Error::new(ErrorKind::Invalid, "MS0401", message).help(help)
 }
 
 fn to_value<T: serde::Serialize>(item: &T) -> Value {
@@ -41,6 +90,7 @@ impl Instance {
     ///
     /// `NotFound` for an unknown kind.
     pub fn list(&self, kind: &str) -> Result<ListReport, Error> {
+        let given = kind;
         let singular = kind.strip_suffix("ies").map(|s| format!("{s}y"));
         let kind = singular
             .as_deref()
@@ -71,10 +121,7 @@ impl Instance {
                 state.state.applies.iter().map(each).collect()
             }),
             _ => {
-                let wanted: Kind = kind.parse().map_err(|k: String| {
-                    let known = ["dataset", "source", "job", "check", "project", "delivery", "run", "plan", "apply"];
-                    not_found(&k, &known.iter().map(ToString::to_string).collect())
-                })?;
+                let wanted: Kind = kind.parse().map_err(|_: String| no_such_kind(given))?;
                 self.with(|state| {
                     let of_kind = state.declared().filter(|(k, ..)| k.kind == wanted);
                     of_kind.map(|(k, g, r)| resource_value(k, g.number, r)).collect()
@@ -353,7 +400,7 @@ impl Instance {
                 .collect();
             Some(DependenciesReport { slices, fallbacks })
         });
-        found.ok_or_else(|| not_found(&name.to_string(), &self.with(things)))
+        found.ok_or_else(|| self.with(|sight| not_computed(sight, name)))
     }
 }
 

@@ -27,7 +27,7 @@ mod problem;
 mod session;
 mod time;
 
-pub use analyse::{Analysed, analyse};
+pub use analyse::{Analysed, analyse, problems};
 pub use dependency::reads;
 pub use deterministic::deterministic;
 pub use fingerprint::{NORMAL_FORM, fingerprint};

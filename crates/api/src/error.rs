@@ -45,6 +45,9 @@ pub struct Error {
     /// Mistakes of the project, if these are the reason.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub mistakes: Vec<Mistake>,
+    /// What is wrong, with the lines that it is in and a mark under the place; people see it in place of the message.
+    #[serde(skip)]
+    pub excerpt: Option<String>,
 }
 
 impl Error {
@@ -57,6 +60,7 @@ impl Error {
             causes: Vec::new(),
             help: None,
             mistakes: Vec::new(),
+            excerpt: None,
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod amend;
 mod branch;
+mod confirm;
 mod data;
 mod demo;
 mod generate;

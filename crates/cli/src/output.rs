@@ -152,6 +152,17 @@ impl Output {
         }
     }
 
+    /// Asks something, without waiting for the answer.
+    pub(crate) fn question(&self, what: &str, details: &[String], question: &str) {
+        let mut text = format!("{}\n", self.paint_err(Style::Bold, what));
+        for detail in details {
+            text.push_str(&format!("  {detail}\n"));
+        }
+        text.push_str(question);
+        let mut out = std::io::stderr().lock();
+        let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    }
+
     /// Shows mistakes that were rendered already.
     pub(crate) fn mistakes(&self, rendered: &str) {
         let _ = write!(std::io::stderr().lock(), "{rendered}");
@@ -161,6 +172,10 @@ impl Output {
     pub(crate) fn error(&self, error: &Error) {
         if self.json {
             self.document(&json!({ "error": error }));
+            return;
+        }
+        if let Some(excerpt) = &error.excerpt {
+            self.mistakes(excerpt);
             return;
         }
         let mut text = format!(

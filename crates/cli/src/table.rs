@@ -13,6 +13,13 @@ fn width() -> Option<u16> {
 
 /// Lays rows out under their headings; columns of numbers are aligned right.
 pub(crate) fn table(headings: &[&str], rows: &[Vec<String>]) -> String {
+    let headings: Vec<String> = headings.iter().map(|h| h.to_uppercase()).collect();
+    let headings: Vec<&str> = headings.iter().map(String::as_str).collect();
+    as_named(&headings, rows)
+}
+
+/// The same for columns that have names of their own, which are shown as they are.
+pub(crate) fn as_named(headings: &[&str], rows: &[Vec<String>]) -> String {
     let mut table = Table::new();
     table.load_style(comfy_table::presets::NOTHING);
     if let Some(width) = width() {
@@ -34,7 +41,7 @@ pub(crate) fn table(headings: &[&str], rows: &[Vec<String>]) -> String {
         headings
             .iter()
             .enumerate()
-            .map(|(i, h)| Cell::new(h.to_uppercase()).set_alignment(align(i))),
+            .map(|(i, h)| Cell::new(h).set_alignment(align(i))),
     );
     for row in rows.iter().take(MOST_ROWS) {
         table.add_row(
@@ -57,5 +64,8 @@ pub(crate) fn table(headings: &[&str], rows: &[Vec<String>]) -> String {
 }
 
 fn is_number(text: &str) -> bool {
-    text.is_empty() || text == "-" || text.chars().all(|c| c.is_ascii_digit() || ",.-+e%".contains(c))
+    text.is_empty()
+        || text == "-"
+        || text == "∅"
+        || text.chars().all(|c| c.is_ascii_digit() || ",.-+e%".contains(c))
 }

@@ -38,4 +38,4 @@ pub use format::{job_schema, schema};
 pub use load::{MAIN_FILE, SourceFile, load};
 pub use mistake::Mistake;
 pub use place::{Place, Spanned, Text};
-pub use render::render;
+pub use render::{render, render_each};

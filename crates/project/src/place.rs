@@ -182,6 +182,12 @@ impl Text {
         Self::new(lines, text.to_owned(), &stretches)
     }
 
+    /// Takes a whole text that stands in a file, or in something that is called like one.
+    pub fn of(path: &str, text: &str) -> Self {
+        let lines = Lines::new(path, text);
+        Self::of_file(&lines, lines.begin()..text.len())
+    }
+
     /// Returns the text.
     pub fn as_str(&self) -> &str {
         &self.text

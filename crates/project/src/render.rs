@@ -18,11 +18,7 @@ const WIDTH: usize = 120;
 pub fn render(mistakes: &[Mistake], files: &[SourceFile], color: bool) -> String {
     let mut out = String::new();
     for mistake in mistakes {
-        let text = files
-            .iter()
-            .find(|f| f.path == mistake.file)
-            .map(|f| f.text.as_str());
-        one(&mut out, mistake, text, &Paint(color));
+        out.push_str(&render_each(std::slice::from_ref(mistake), files, color));
         out.push('\n');
     }
     if !mistakes.is_empty() {
@@ -37,6 +33,16 @@ pub fn render(mistakes: &[Mistake], files: &[SourceFile], color: bool) -> String
             Paint(color).bold(&total),
             number(names.len(), "file")
         );
+    }
+    out
+}
+
+/// The same without their number.
+pub fn render_each(mistakes: &[Mistake], files: &[SourceFile], color: bool) -> String {
+    let mut out = String::new();
+    for mistake in mistakes {
+        let file = files.iter().find(|f| f.path == mistake.file);
+        one(&mut out, mistake, file.map(|f| f.text.as_str()), &Paint(color));
     }
     out
 }

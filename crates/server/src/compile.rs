@@ -141,6 +141,30 @@ impl Instance {
     }
 }
 
+/// Makes a mistake of a problem with a query.
+pub(crate) fn mistake(sql: &Text, p: Problem, slice: &[Place]) -> Mistake {
+    let place = match p.span {
+        Some((start, end)) => {
+            let from = sql.place_at(start.line, start.column);
+            if start.line == end.line && end.column > start.column {
+                let width = u32::try_from(end.column - start.column).unwrap_or(1);
+                Place {
+                    end_column: from.column.saturating_add(width),
+                    ..from
+                }
+            } else {
+                from
+            }
+        }
+        None => slice
+            .first()
+            .filter(|_| SLICE_CODES.contains(&p.code))
+            .cloned()
+            .unwrap_or_else(|| sql.whole()),
+    };
+    Mistake::new(p.code, &place, p.message, p.label, p.help)
+}
+
 struct Compiler<'a> {
     instance: &'a Instance,
     declared: &'a Declared,
@@ -277,27 +301,7 @@ impl Compiler<'_> {
         if unknown_dataset(&p).is_some_and(|name| self.declared.may_have(&name)) {
             return;
         }
-        let place = match p.span {
-            Some((start, end)) => {
-                let from = sql.place_at(start.line, start.column);
-                if start.line == end.line && end.column > start.column {
-                    let width = u32::try_from(end.column - start.column).unwrap_or(1);
-                    Place {
-                        end_column: from.column.saturating_add(width),
-                        ..from
-                    }
-                } else {
-                    from
-                }
-            }
-            None => slice
-                .first()
-                .filter(|_| SLICE_CODES.contains(&p.code))
-                .cloned()
-                .unwrap_or_else(|| sql.whole()),
-        };
-        self.mistakes
-            .push(Mistake::new(p.code, &place, p.message, p.label, p.help));
+        self.mistakes.push(mistake(sql, p, slice));
     }
 
     fn checks(&mut self) {

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::expressions::SliceColumns;
 use crate::instance::Instance;
-use crate::show::{not_found, things};
+use crate::show::not_computed;
 
 impl Instance {
     /// Says which slices of its inputs a job's slices read.
@@ -87,6 +87,6 @@ impl Instance {
                 fallbacks: fallbacks.collect(),
             })
         });
-        found.ok_or_else(|| not_found(&name.to_string(), &self.with(things)))
+        found.ok_or_else(|| self.with(|sight| not_computed(sight, name)))
     }
 }

@@ -53,7 +53,8 @@ impl SliceColumns {
 
     /// Takes a job as a recorded spec declares it.
     pub(crate) fn declare(&mut self, job: &DatasetName, spec: &JobSpec) {
-        self.0.insert(job.clone(), columns(&spec.compiled.columns, &spec.slice));
+        self.0
+            .insert(job.clone(), columns(&spec.compiled.columns, &spec.slice));
     }
 }
 

@@ -11,6 +11,7 @@ use mainstay_base::{Bytes, Clock, SystemClock};
 use mainstay_catalog::Projector;
 use mainstay_control::{Command, Sight};
 use mainstay_engine::{Engine, EngineConfig};
+use mainstay_model::fact::Fact;
 use mainstay_model::resource::{Kind, ResourceKey, Spec};
 use mainstay_model::spec::ProjectSpec;
 use mainstay_model::{BranchName, DEFAULT_ACCOUNT, DatasetName};
@@ -186,6 +187,11 @@ impl Instance {
     pub(crate) fn submit(&self, command: Command) -> Result<Recorded, Error> {
         self.ledger()
             .submit(&self.options.context, self.branch.as_ref(), command)
+    }
+
+    /// Says what a command would record now.
+    pub(crate) fn would(&self, command: &Command) -> Result<Vec<Fact>, Error> {
+        self.ledger().would(self.branch.as_ref(), command.clone())
     }
 
     /// Returns the project's settings as applied.

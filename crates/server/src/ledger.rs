@@ -122,6 +122,11 @@ impl Ledger {
         self.journal.repaired()
     }
 
+    /// Says what a command would record now.
+    pub(crate) fn would(&self, side: Option<&BranchName>, command: Command) -> Result<Vec<Fact>, Error> {
+        decide(&self.state, side, command, self.clock.now()).map_err(error::refusal)
+    }
+
     /// Decides commands together, records what was decided in one frame, and folds it. Nothing is recorded if one is refused.
     pub(crate) fn submit(
         &mut self,

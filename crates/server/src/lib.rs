@@ -8,6 +8,7 @@ mod amend;
 mod branch;
 mod cancel;
 mod compile;
+mod consent;
 mod deliver;
 mod dependencies;
 mod diff;
@@ -34,6 +35,7 @@ mod why;
 
 pub use amend::{AmendChange, AmendRequest};
 pub use compile::Compiled;
+pub use consent::NEEDS_YES;
 pub use diff::DiffRequest;
 pub use facts::JournalFilter;
 pub use instance::{Access, Instance, Options};

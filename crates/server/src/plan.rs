@@ -101,14 +101,16 @@ impl Instance {
     ///
     /// # Errors
     ///
-    /// `Invalid` with all mistakes of the project, `OutOfDate` if the plan's base has moved, `NotFound` for an unknown plan.
-    pub fn apply(&self, plan: Option<PlanId>) -> Result<ApplyReport, Error> {
+    /// `Invalid` with all mistakes of the project, `OutOfDate` if the plan's base has moved, `NotFound` for an unknown plan,
+    /// `Refused` with [`NEEDS_YES`](crate::NEEDS_YES) if it takes something away and nobody said yes.
+    pub fn apply(&self, plan: Option<PlanId>, yes: bool) -> Result<ApplyReport, Error> {
         let command = match plan {
             Some(plan) => Command::ApplyPlan { plan },
             None => Command::Apply {
                 desired: self.compiled()?,
             },
         };
+        self.need_consent(&command, yes)?;
         step::at("apply.decided");
         let recorded = self.submit(command)?;
         step::at("apply.recorded");
@@ -119,9 +121,11 @@ impl Instance {
     ///
     /// # Errors
     ///
-    /// `NotFound` for an unknown apply, `Refused` if later applies changed the same resources.
-    pub fn revert_apply(&self, apply: ApplyId) -> Result<ApplyReport, Error> {
-        let recorded = self.submit(Command::RevertApply { apply })?;
+    /// `NotFound` for an unknown apply, `Refused` if later applies changed the same resources, or as for [`Instance::apply`].
+    pub fn revert_apply(&self, apply: ApplyId, yes: bool) -> Result<ApplyReport, Error> {
+        let command = Command::RevertApply { apply };
+        self.need_consent(&command, yes)?;
+        let recorded = self.submit(command)?;
         Ok(self.apply_report(&recorded))
     }
 

@@ -1,5 +1,8 @@
 //! `query`: reading data and `system.*`, as of now, a version or a time.
 
+mod json;
+
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::Path;
 
@@ -10,6 +13,8 @@ use mainstay_base::Timestamp;
 use mainstay_control::Dataset;
 use mainstay_engine::{CancelToken, Question};
 use mainstay_model::DatasetName;
+use mainstay_project::{Mistake, SourceFile};
+use mainstay_sql::InputTable;
 use parquet::arrow::ArrowWriter;
 use serde_json::Value;
 
@@ -33,6 +38,8 @@ pub enum When {
 pub struct QueryOptions {
     /// As of when.
     pub when: When,
+    /// Whether the excerpt of a wrong query is coloured.
+    pub color: bool,
 }
 
 /// The rows of an answer.
@@ -56,7 +63,10 @@ impl Instance {
         options: QueryOptions,
         cancel: &CancelToken,
     ) -> Result<QueryResult, Error> {
-        let names = mainstay_sql::references(sql).map_err(|problems| wrong_query(&problems))?;
+        let names = match mainstay_sql::references(sql) {
+            Ok(names) => names,
+            Err(problems) => return Err(self.wrong_query(sql, options, problems)?),
+        };
         let system: Vec<DatasetName> = names
             .iter()
             .map(|r| r.name.clone())
@@ -90,24 +100,72 @@ impl Instance {
             batches.push(batch);
             Ok(())
         });
-        let answer = answer.map_err(|e| {
-            use mainstay_engine::Kind;
-            let kind = match e.kind {
-                Kind::Query if e.code == "MS0312" => ErrorKind::Invalid,
-                Kind::Store => ErrorKind::Unavailable,
-                Kind::Cancelled => ErrorKind::Interrupted,
-                _ => ErrorKind::Failed,
-            };
-            let error = Error::new(kind, e.code, e.message.clone());
-            match e.help {
-                Some(help) => error.help(help),
-                None => error,
+        let answer = match answer {
+            Ok(answer) => answer,
+            // What is wrong with its text is said with its place.
+            Err(e) if e.code == "MS0312" => {
+                let wrong = self.wrong_query(sql, options, Vec::new())?;
+                let said = if wrong.mistakes.is_empty() {
+                    error::engine(&e)
+                } else {
+                    wrong
+                };
+                return Err(Error {
+                    kind: ErrorKind::Invalid,
+                    ..said
+                });
             }
-        })?;
+            Err(e) => return Err(error::engine(&e)),
+        };
         Ok(QueryResult {
             schema: answer.schema,
             batches,
         })
+    }
+
+    /// Makes the error of a query whose text is wrong, from what can be found out about it or else from what was found.
+    fn wrong_query(
+        &self,
+        sql: &str,
+        options: QueryOptions,
+        found: Vec<mainstay_sql::Problem>,
+    ) -> Result<Error, Error> {
+        let store = self.store()?;
+        let mounted = self.with(|state| self.mount_all(state, &store, |_| u64::MAX))?;
+        let mut tables: BTreeMap<DatasetName, InputTable> = mounted
+            .into_iter()
+            .map(|m| {
+                let table = InputTable {
+                    schema: m.schema,
+                    slice_columns: m.slice_columns,
+                };
+                (m.name, table)
+            })
+            .collect();
+        tables.extend(crate::system::columns());
+        let problems = match mainstay_sql::problems(sql, &tables) {
+            none if none.is_empty() => found,
+            some => some,
+        };
+        let file = SourceFile {
+            path: "query".to_owned(),
+            text: sql.to_owned(),
+        };
+        let text = mainstay_project::Text::of(&file.path, sql);
+        let mistakes: Vec<Mistake> = problems
+            .into_iter()
+            .map(|p| crate::compile::mistake(&text, p, &[]))
+            .collect();
+        let first = mistakes.first();
+        let code = first.map_or("MS0201", |m| m.code);
+        let message = first.map_or_else(|| "the query is wrong".to_owned(), |m| m.message.clone());
+        let mut error = Error::new(ErrorKind::Invalid, code, message);
+        if !mistakes.is_empty() {
+            error.excerpt = Some(mainstay_project::render_each(&mistakes, &[file], options.color));
+        }
+        error.help = first.and_then(|m| m.help.clone());
+        error.mistakes = crate::report::mistakes(&mistakes);
+        Ok(error)
     }
 
     /// Returns which version of a dataset is read.
@@ -154,16 +212,6 @@ pub(crate) fn gone(name: &DatasetName, version: u64, seq: u64) -> Error {
     ))
 }
 
-fn wrong_query(problems: &[mainstay_sql::Problem]) -> Error {
-    let texts: Vec<String> = problems.iter().map(|p| p.message.clone()).collect();
-    let code = problems.first().map_or("MS0201", |p| p.code);
-    let error = Error::new(ErrorKind::Invalid, code, texts.join("; "));
-    match problems.iter().find_map(|p| p.help.clone()) {
-        Some(help) => error.help(help),
-        None => error,
-    }
-}
-
 impl QueryResult {
     /// Returns how many rows there are.
     pub fn rows(&self) -> usize {
@@ -176,6 +224,21 @@ impl QueryResult {
     ///
     /// If a value cannot be written as JSON.
     pub fn json(&self) -> Result<Vec<Value>, Error> {
+        serde_json::from_slice(&self.compact()?).map_err(|e| error::defect("write rows as JSON", &e))
+    }
+
+    /// Writes the rows as a JSON array of objects, their keys in the order of the columns.
+    ///
+    /// # Errors
+    ///
+    /// If a value cannot be written as JSON.
+    pub fn write_json(&self, out: &mut dyn Write) -> Result<(), Error> {
+        json::indent(&self.compact()?, out)
+            .and_then(|()| out.write_all(b"\n"))
+            .map_err(|e| error::defect("write rows as JSON", &e))
+    }
+
+    fn compact(&self) -> Result<Vec<u8>, Error> {
         let mut bytes = Vec::new();
         let builder = arrow_json::WriterBuilder::new().with_explicit_nulls(true);
         let mut writer = builder.build::<_, arrow_json::writer::JsonArray>(&mut bytes);
@@ -184,9 +247,9 @@ impl QueryResult {
         written.map_err(|e| error::defect("write rows as JSON", &e))?;
         drop(writer);
         if bytes.is_empty() {
-            return Ok(Vec::new());
+            bytes.extend_from_slice(b"[]");
         }
-        serde_json::from_slice(&bytes).map_err(|e| error::defect("write rows as JSON", &e))
+        Ok(bytes)
     }
 
     /// Writes the rows as CSV, with a header.

@@ -23,7 +23,12 @@ pub(crate) struct ReadBy(BTreeMap<DatasetName, Read>);
 
 impl ReadBy {
     /// What a run reads for some slices of its output; none means the whole. `spec` is the job as it was then.
-    pub(crate) fn of(sight: &Sight<'_>, spec: &JobSpec, pinned: &Pinned, slices: Option<&[SliceKey]>) -> Self {
+    pub(crate) fn of(
+        sight: &Sight<'_>,
+        spec: &JobSpec,
+        pinned: &Pinned,
+        slices: Option<&[SliceKey]>,
+    ) -> Self {
         let Some(slices) = slices else {
             return Self::default();
         };
@@ -89,8 +94,19 @@ struct Known<'a> {
 
 impl Datasets for Known<'_> {
     fn slices(&self, name: &DatasetName) -> Box<dyn Iterator<Item = (&SliceKey, MultisetHash)> + '_> {
-        let version = self.pinned.inputs.iter().find(|i| i.dataset == *name).map(|i| i.version);
-        let slices = self.sight.line.datasets.get(name).into_iter().flat_map(|d| &d.slices);
+        let version = self
+            .pinned
+            .inputs
+            .iter()
+            .find(|i| i.dataset == *name)
+            .map(|i| i.version);
+        let slices = self
+            .sight
+            .line
+            .datasets
+            .get(name)
+            .into_iter()
+            .flat_map(|d| &d.slices);
         let there = slices.filter(move |(_, h)| version.is_some_and(|v| h.content_at(v).is_some()));
         Box::new(there.map(|(k, _)| (k, MultisetHash::EMPTY)))
     }

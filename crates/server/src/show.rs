@@ -4,10 +4,7 @@ mod history;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use mainstay_api::{
-    DatasetReport, Error, ErrorKind, ListReport, RunsReport, SliceReport,
-    SlicesReport,
-};
+use mainstay_api::{DatasetReport, Error, ErrorKind, ListReport, RunsReport, SliceReport, SlicesReport};
 use mainstay_control::{At, Dataset, Sight, job_of};
 use mainstay_model::address::Selection;
 use mainstay_model::resource::{Kind, Resource, ResourceKey, Spec};
@@ -21,18 +18,18 @@ use crate::instance::Instance;
 use crate::report;
 
 /// What can be listed.
-const KINDS: [&str; 11] = [
-    "dataset",
-    "source",
-    "job",
-    "check",
-    "project",
-    "delivery",
-    "run",
-    "plan",
-    "apply",
+const LISTED: [&str; 11] = [
     "amendment",
+    "apply",
     "branch",
+    "check",
+    "dataset",
+    "delivery",
+    "job",
+    "plan",
+    "project",
+    "run",
+    "source",
 ];
 
 pub(crate) fn not_found(what: &str, known: &BTreeSet<String>) -> Error {
@@ -41,6 +38,40 @@ pub(crate) fn not_found(what: &str, known: &BTreeSet<String>) -> Error {
         Some(near) => error.help(format!("did you mean `{near}`?")),
         None => error.help("mainstay list dataset shows what there is"),
     }
+}
+
+/// Nothing of that kind can be listed.
+fn no_such_kind(kind: &str) -> Error {
+    let error = Error::new(
+        ErrorKind::NotFound,
+        "MS0401",
+        format!("`{kind}` is not a kind of thing that can be listed"),
+    );
+    let kinds = format!("the kinds are {}", LISTED.join(", "));
+    match mainstay_base::text::nearest(kind, LISTED) {
+        Some(near) => error.help(format!("did you mean `{near}`? {kinds}")),
+        None => error.help(kinds),
+    }
+}
+
+/// No job computes a dataset.
+pub(crate) fn not_computed(sight: &Sight<'_>, name: &DatasetName) -> Error {
+    let is_source = sight.resource(&ResourceKey::new(Kind::Source, name)).is_some();
+    if !is_source && sight.dataset(name).is_none() {
+        return not_found(&name.to_string(), &things(sight));
+    }
+    let (message, help) = if is_source {
+        (
+            format!("{name} is a source: it reads files, and no dataset"),
+            "mainstay list delivery has the files; jobs have dependencies",
+        )
+    } else {
+        (
+            format!("no job computes {name} any more, so it reads nothing"),
+            "mainstay history DATASET says what became of it",
+        )
+    };
+    Error::new(ErrorKind::Invalid, "MS0401", message).help(help)
 }
 
 fn to_value<T: serde::Serialize>(item: &T) -> Value {
@@ -59,6 +90,7 @@ impl Instance {
     ///
     /// `NotFound` for an unknown kind.
     pub fn list(&self, kind: &str) -> Result<ListReport, Error> {
+        let given = kind;
         let singular = match (kind.strip_suffix("ies"), kind) {
             (Some(stem), _) => format!("{stem}y"),
             (None, "branches") => "branch".to_owned(),
@@ -100,10 +132,7 @@ impl Instance {
                 of_people.map(|(name, b)| to_value(&report::branch(name, b))).collect()
             }),
             _ => {
-                let wanted: Kind = kind.parse().map_err(|k: String| {
-                    let known = KINDS.iter().map(ToString::to_string).collect();
-                    not_found(&k, &known)
-                })?;
+                let wanted: Kind = kind.parse().map_err(|_: String| no_such_kind(given))?;
                 self.with(|state| {
                     let of_kind = state.declared().filter(|(k, ..)| k.kind == wanted);
                     of_kind.map(|(k, g, r)| resource_value(k, g.number, r)).collect()

@@ -1,15 +1,16 @@
 //! The tables of `system`: the journal and what is folded from it, as data.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
-use mainstay_api::{Error, ErrorKind};
-use mainstay_base::text;
+use mainstay_api::Error;
 use mainstay_control::Sight;
 use mainstay_engine::SystemTable;
 use mainstay_model::DatasetName;
 use mainstay_model::delivery::Outcome;
+use mainstay_sql::InputTable;
 use serde_json::{Value, json};
 
 use crate::error;
@@ -169,17 +170,9 @@ impl Instance {
     pub(crate) fn system_tables(&self, wanted: &[DatasetName]) -> Result<Vec<SystemTable>, Error> {
         let mut made = Vec::new();
         for name in wanted {
+            // One that is not there is found to be wrong where the query names it.
             let Some(table) = TABLES.iter().find(|t| t.name == name.table()) else {
-                let error = Error::new(
-                    ErrorKind::NotFound,
-                    "MS0203",
-                    format!("there is no table `{name}`"),
-                );
-                let names: Vec<&str> = TABLES.iter().map(|t| t.name).collect();
-                return Err(match text::nearest(name.table(), names.iter().copied()) {
-                    Some(near) => error.help(format!("did you mean `system.{near}`?")),
-                    None => error.help(format!("the tables of `system` are {}", names.join(", "))),
-                });
+                continue;
             };
             let rows = match table.name {
                 "facts" => self.fact_rows()?,
@@ -213,6 +206,19 @@ impl Instance {
             .map(|r| r.map(row).map_err(|e| error::journal(&e)))
             .collect()
     }
+}
+
+/// Returns the tables of `system` with their columns, for planning.
+pub(crate) fn columns() -> BTreeMap<DatasetName, InputTable> {
+    let each = TABLES.iter().filter_map(|t| {
+        let columns = mainstay_sql::arrow_types::columns(&schema(t)).ok()?;
+        let table = InputTable {
+            schema: columns,
+            slice_columns: Vec::new(),
+        };
+        Some((format!("system.{}", t.name).parse().ok()?, table))
+    });
+    each.collect()
 }
 
 fn schema(table: &Table) -> SchemaRef {

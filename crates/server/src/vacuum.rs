@@ -62,7 +62,9 @@ fn lost(sight: &Sight<'_>, planned: &[Vacuumed]) -> Vec<String> {
                 let gone = planned.iter().find(|v| v.dataset == input.dataset);
                 let held = sight.state.main.dataset(&input.dataset);
                 gone.into_iter().flat_map(|v| &v.shown).any(|(slice, versions)| {
-                    let in_scope = read.slices(&input.dataset).is_none_or(|list| list.contains(slice));
+                    let in_scope = read
+                        .slices(&input.dataset)
+                        .is_none_or(|list| list.contains(slice));
                     let content = held
                         .and_then(|d| d.slices.get(slice))
                         .and_then(|h| h.content_at(input.version));

@@ -16,7 +16,10 @@ use crate::ast;
 use crate::input::{InputTable, Inputs, Placeholder};
 use crate::locate::Culprit;
 use crate::parse::Reference;
-use crate::problem::{AMBIGUOUS_COLUMN, Problem, Span, UNKNOWN_COLUMN, UNKNOWN_DATASET, in_order};
+use crate::problem::{
+    AMBIGUOUS_COLUMN, DUPLICATE_COLUMN, OUTER_USING, Problem, Span, UNKNOWN_COLUMN, UNKNOWN_DATASET,
+    UNKNOWN_FUNCTION, in_order,
+};
 use crate::{
     check, constant, dependency, deterministic, explain, fingerprint, ignored, locate, output, parse, plan,
 };
@@ -54,21 +57,19 @@ pub fn analyse(sql: &str, inputs: &dyn Inputs, slice: &[String]) -> Result<Analy
     let tables = match parse::references_of(&written) {
         Ok(references) => known(&references, inputs, &mut problems),
         Err(found) => {
-            problems.extend(found);
+            problems.extend(found.into_iter().map(|p| meant(p, inputs)));
             None
         }
     };
     problems.extend(output::unnamed(&written));
+    let mut query = written.clone();
+    problems.extend(output::without_duplicates(&mut query));
     let Some(tables) = tables else {
         return Err(in_order(problems));
     };
 
-    let sources: BTreeMap<&DatasetName, Arc<dyn TableSource>> = tables
-        .iter()
-        .map(|(name, table)| (name, Placeholder::of(table)))
-        .collect();
+    let sources = sources(&tables);
     let source = |name: &DatasetName| sources.get(name).cloned();
-    let mut query = written.clone();
     check::without_unknown_functions(&mut query);
     let planned = planned(&mut query, &source, &mut problems);
     let Some(planned) = planned.filter(|_| problems.is_empty()) else {
@@ -108,6 +109,58 @@ pub fn analyse(sql: &str, inputs: &dyn Inputs, slice: &[String]) -> Result<Analy
             })
         }
         _ => Err(in_order(problems)),
+    }
+}
+
+/// Says what is wrong with a query that a person asks, whose rows are shown and not stored. Nothing is said of what is only
+/// wrong for a job: columns without names, functions that give something else each time, more than one right answer.
+pub fn problems(sql: &str, inputs: &dyn Inputs) -> Vec<Problem> {
+    let mut query = match parse::parse(sql) {
+        Ok(query) => query,
+        Err(found) => return found,
+    };
+    let wrong = [UNKNOWN_FUNCTION, OUTER_USING];
+    let mut problems = check::check(&query);
+    problems.retain(|p| wrong.contains(&p.code));
+    let tables = match parse::references_of(&query) {
+        Ok(references) => known(&references, inputs, &mut problems),
+        Err(found) => {
+            problems.extend(found.into_iter().map(|p| meant(p, inputs)));
+            None
+        }
+    };
+    if let Some(tables) = tables {
+        let sources = sources(&tables);
+        let source = |name: &DatasetName| sources.get(name).cloned();
+        check::without_unknown_functions(&mut query);
+        if let Some(planned) = planned(&mut query, &source, &mut problems) {
+            let _ = coerced(&query, &planned, &source, &mut problems);
+        }
+    }
+    // Two columns of one name are often shown side by side; where they cannot be, the text says better where they are.
+    let found = output::without_duplicates(&mut query);
+    if !found.is_empty() && problems.iter().any(|p| p.code == DUPLICATE_COLUMN) {
+        problems.retain(|p| p.code != DUPLICATE_COLUMN);
+        problems.extend(found);
+    }
+    in_order(problems)
+}
+
+fn sources(tables: &BTreeMap<DatasetName, InputTable>) -> BTreeMap<&DatasetName, Arc<dyn TableSource>> {
+    let each = tables.iter().map(|(name, table)| (name, Placeholder::of(table)));
+    each.collect()
+}
+
+/// Adds to a name that is no dataset's, for lack of a schema, which dataset was perhaps meant.
+fn meant(problem: Problem, inputs: &dyn Inputs) -> Problem {
+    let Some(name) = problem.message.split('`').nth(1).filter(|n| !n.contains('.')) else {
+        return problem;
+    };
+    let names = inputs.names();
+    let near = nearest(name, names.iter().map(DatasetName::table));
+    match names.iter().find(|n| Some(n.table()) == near) {
+        Some(one) => problem.perhaps(Some(&one.to_string())),
+        None => problem,
     }
 }
 

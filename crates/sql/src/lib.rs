@@ -29,7 +29,7 @@ mod problem;
 mod session;
 mod time;
 
-pub use analyse::{Analysed, analyse};
+pub use analyse::{Analysed, analyse, problems};
 pub use dependency::{Dependency, column_text, dependency};
 pub use deterministic::deterministic;
 pub use evaluate::SliceTable;

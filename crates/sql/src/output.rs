@@ -2,7 +2,7 @@
 //! among them.
 
 use datafusion::common::DFSchema;
-use datafusion::sql::sqlparser::ast::{Query, Select, SelectItem, SetExpr};
+use datafusion::sql::sqlparser::ast::{Ident, Query, Select, SelectItem, SetExpr};
 use mainstay_base::text::nearest;
 use mainstay_model::{Column, ColumnType, Schema};
 
@@ -65,21 +65,83 @@ fn written(query: &Query, position: usize) -> Option<Span> {
     }
 }
 
+/// Where the only `*` of the select list stands; none if there are several, or none.
+fn star(query: &Query) -> Option<Span> {
+    let items = first_select(&query.body)?.projection.iter();
+    let mut stars =
+        items.filter(|i| matches!(i, SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..)));
+    match (stars.next(), stars.next()) {
+        (Some(one), None) => ast::span_of(one),
+        _ => None,
+    }
+}
+
+/// Finds the output columns that are called what an earlier one is called, as far as the text says so, and calls them something
+/// else, so that the rest of the query can be looked at.
+pub(crate) fn without_duplicates(query: &mut Query) -> Vec<Problem> {
+    let Some(select) = first_select_of(&mut query.body) else {
+        return Vec::new();
+    };
+    let mut problems = Vec::new();
+    let mut seen: Vec<String> = Vec::new();
+    for (i, item) in select.projection.iter_mut().enumerate() {
+        let (expr, ident) = match item {
+            SelectItem::ExprWithAlias { expr, alias } => (expr.clone(), alias.clone()),
+            SelectItem::UnnamedExpr(e) => match ast::column(e).and_then(|c| c.last().cloned()) {
+                Some(ident) => (e.clone(), ident),
+                None => continue,
+            },
+            _ => continue,
+        };
+        let name = ast::name(&ident);
+        if seen.contains(&name.to_lowercase()) {
+            problems.push(duplicate(&name).at(ast::span(ident.span)));
+            let alias = Ident::new(format!("{name}_{i}"));
+            *item = SelectItem::ExprWithAlias { expr, alias };
+        } else {
+            seen.push(name.to_lowercase());
+        }
+    }
+    problems
+}
+
+fn first_select_of(body: &mut SetExpr) -> Option<&mut Select> {
+    match body {
+        SetExpr::Select(select) => Some(select),
+        SetExpr::Query(query) => first_select_of(&mut query.body),
+        SetExpr::SetOperation { left, .. } => first_select_of(left),
+        _ => None,
+    }
+}
+
+fn duplicate(name: &str) -> Problem {
+    Problem::new(
+        DUPLICATE_COLUMN,
+        format!("two output columns are called `{name}`"),
+    )
+    .help("give one of them another name with AS")
+}
+
+/// Says that a `*` yields columns of one name.
+fn many(names: &[String], span: Span) -> Problem {
+    let list: Vec<String> = names.iter().map(|n| format!("`{n}`")).collect();
+    let message = format!("`*` yields more than one column called {}", list.join(", "));
+    Problem::new(DUPLICATE_COLUMN, message)
+        .at(Some(span))
+        .help("write the columns that are wanted instead of `*`, each with a name of its own")
+}
+
 /// Checks the names of a query's columns.
 pub(crate) fn names(schema: &DFSchema, query: &Query) -> Vec<Problem> {
     let mut problems = Vec::new();
     let mut seen: Vec<String> = Vec::new();
+    let (star, mut twice) = (star(query), Vec::new());
     for (i, field) in schema.fields().iter().enumerate() {
         let (name, folded) = (field.name(), field.name().to_lowercase());
-        if seen.contains(&folded) {
-            problems.push(
-                Problem::new(
-                    DUPLICATE_COLUMN,
-                    format!("two output columns are called `{name}`"),
-                )
-                .at(written(query, i))
-                .help("give one of them another name with AS"),
-            );
+        if seen.contains(&folded) && star.is_some() && written(query, i).is_none() {
+            twice.push(name.clone());
+        } else if seen.contains(&folded) {
+            problems.push(duplicate(name).at(written(query, i)));
         } else if name.contains(FORBIDDEN) && written(query, i).is_some_and(|_| aliased(query, i)) {
             problems.push(
                 Problem::new(UNSTORABLE_COLUMN, format!("a column cannot be called `{name}`"))
@@ -88,6 +150,9 @@ pub(crate) fn names(schema: &DFSchema, query: &Query) -> Vec<Problem> {
             );
         }
         seen.push(folded);
+    }
+    if let Some(span) = star.filter(|_| !twice.is_empty()) {
+        problems.push(many(&twice, span));
     }
     problems
 }

@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 use datafusion::sql::sqlparser::ast::{Query, SetExpr, Statement, TableFactor, Visit, Visitor};
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
+use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
 use mainstay_model::{DEFAULT_ACCOUNT, DatasetName};
 
 use crate::ast;
@@ -39,7 +40,7 @@ pub(crate) fn parse(sql: &str) -> Result<Query, Vec<Problem>> {
     };
     let query = match first {
         Some(Statement::Query(query)) => *query,
-        Some(other) => return Err(vec![not_a_query(&other)]),
+        Some(other) => return Err(vec![not_a_query(&other).at(first_word(sql))]),
         None if statements.is_empty() => {
             return Err(vec![
                 Problem::new(NOT_A_QUERY, "there is no query in it").help("write a SELECT"),
@@ -59,7 +60,7 @@ pub(crate) fn parse(sql: &str) -> Result<Query, Vec<Problem>> {
         }
     };
     match written(&query.body) {
-        Some(verb) => Err(vec![refuse(verb)]),
+        Some(verb) => Err(vec![refuse(verb).at(first_word(sql))]),
         None => Ok(query),
     }
 }
@@ -224,7 +225,16 @@ fn end(sql: &str) -> Location {
 fn not_a_query(statement: &Statement) -> Problem {
     let text = statement.to_string();
     let verb = text.split_whitespace().next().unwrap_or_default().to_uppercase();
-    refuse(&verb).at(ast::span_of(statement))
+    refuse(&verb)
+}
+
+/// The place of the first word, behind comments.
+fn first_word(sql: &str) -> Option<Span> {
+    let tokens = Tokenizer::new(&GenericDialect {}, sql)
+        .tokenize_with_location()
+        .ok()?;
+    let first = tokens.iter().find(|t| !matches!(t.token, Token::Whitespace(_)))?;
+    ast::span(first.span)
 }
 
 fn refuse(verb: &str) -> Problem {

@@ -7,6 +7,7 @@ use mainstay_model::change::Action;
 use mainstay_server::{Access, Instance};
 use serde_json::Value;
 
+use super::confirm::confirmed;
 use super::{address, slices, with};
 use crate::Done;
 use crate::args::Global;
@@ -196,7 +197,7 @@ pub(super) fn apply(global: &Global, plan: Option<&str>, output: &Output) -> Res
         }
     };
     with(global, Access::Write, output, |instance| {
-        let report = match instance.apply(plan) {
+        let report = match confirmed(global, output, |yes| instance.apply(plan, yes)) {
             Err(error) if !error.mistakes.is_empty() && !output.is_json() => {
                 show_mistakes(instance, output)?;
                 return Ok(Done::Wrong);
@@ -240,7 +241,7 @@ pub(super) fn revert(global: &Global, thing: &str, output: &Output) -> Result<Do
         .help("an amendment can (mainstay revert amendment/A-7), and an apply (mainstay revert apply/41)"));
     };
     with(global, Access::Write, output, |instance| {
-        let report = instance.revert_apply(apply)?;
+        let report = confirmed(global, output, |yes| instance.revert_apply(apply, yes))?;
         show_apply(&report, output);
         if report.apply.is_some() {
             output.note("the project's files still say what they said: the next apply would do it again");

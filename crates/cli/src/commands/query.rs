@@ -10,8 +10,11 @@ use mainstay_server::{Access, QueryOptions, QueryResult, When};
 use super::{time, with};
 use crate::args::{Format, Global};
 use crate::output::Output;
-use crate::table::table;
+use crate::table::as_named;
 use crate::{Done, context};
+
+/// What stands for NULL: no text of a column is likely to be that.
+const NULL: &str = "∅";
 
 pub(super) struct Ask<'a> {
     pub(super) sql: &'a str,
@@ -29,7 +32,11 @@ pub(super) fn query(global: &Global, ask: &Ask<'_>, output: &Output) -> Result<D
     };
     let cancel = context::interruptible();
     with(global, Access::Read, output, |instance| {
-        let result = instance.query(ask.sql, QueryOptions { when }, &cancel)?;
+        let options = QueryOptions {
+            when,
+            color: output.color(),
+        };
+        let result = instance.query(ask.sql, options, &cancel)?;
         write(&result, ask, output)?;
         Ok(Done::Well)
     })
@@ -69,9 +76,7 @@ fn write(result: &QueryResult, ask: &Ask<'_>, output: &Output) -> Result<(), Err
         }
         Format::Csv => result.csv(&mut bytes)?,
         Format::Json => {
-            let rows = result.json()?;
-            bytes = serde_json::to_vec_pretty(&rows).unwrap_or_default();
-            bytes.push(b'\n');
+            result.write_json(&mut bytes)?;
         }
         Format::Table => bytes = people(result)?.into_bytes(),
     }
@@ -101,7 +106,7 @@ pub(super) fn people(result: &QueryResult) -> Result<String, Error> {
     let wrong = |e: arrow::error::ArrowError| {
         Error::new(ErrorKind::Failed, "MS0005", "a value cannot be shown").because(&e)
     };
-    let options = FormatOptions::default().with_null("");
+    let options = FormatOptions::default().with_null(NULL);
     let mut rows = Vec::new();
     for batch in &result.batches {
         let columns = batch
@@ -116,7 +121,7 @@ pub(super) fn people(result: &QueryResult) -> Result<String, Error> {
     let headings: Vec<&str> = result.schema.fields().iter().map(|f| f.name().as_str()).collect();
     Ok(format!(
         "{}{}\n",
-        table(&headings, &rows),
+        as_named(&headings, &rows),
         text::count(rows.len() as u64, "row")
     ))
 }

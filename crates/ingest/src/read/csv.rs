@@ -26,6 +26,8 @@ pub(crate) struct CsvReader {
     nulls: Vec<String>,
     header: Vec<String>,
     rows: u64,
+    /// The line on which the row that is being read begins.
+    row_line: u64,
     done: bool,
     failed: Option<Stop>,
 }
@@ -54,6 +56,7 @@ impl CsvReader {
             nulls: spec.null.clone(),
             header: Vec::new(),
             rows: 0,
+            row_line: 1,
             done: false,
             failed: None,
         };
@@ -155,7 +158,7 @@ impl CsvReader {
     }
 
     fn endless(&self, why: &str) -> FileError {
-        fault::endless(self.rows + 1, self.parser.line(), why)
+        fault::endless(self.rows + 1, self.row_line, why)
     }
 
     /// Reads rows until there are enough, the file ends, or a row is bad.
@@ -164,6 +167,7 @@ impl CsvReader {
         let mut rows = 0;
         while rows < BATCH_ROWS && fields.filled < BATCH_BYTES {
             let line = self.next_line()?;
+            self.row_line = line;
             match self.record(fields)? {
                 Row::End => {
                     self.done = true;

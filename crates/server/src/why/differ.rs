@@ -164,7 +164,10 @@ impl<'a> Trace<'a> {
             line: asked.line,
             ..self.look.sight
         };
-        let held = asked.line.resources.get(&ResourceKey::new(Kind::Job, asked.point.job));
+        let held = asked
+            .line
+            .resources
+            .get(&ResourceKey::new(Kind::Job, asked.point.job));
         let mut generations = held.into_iter().flat_map(|h| &h.generations);
         let then = generations.find(|g| g.number == asked.pinned.generation);
         match then.and_then(|g| g.resource.as_ref()).map(|r| &r.spec) {

@@ -22,7 +22,6 @@ use super::look::{Look, changing, of};
 use crate::instance::Instance;
 use crate::mount::Part;
 use crate::query::QueryResult;
-use crate::run::part_of;
 
 /// How many rows are shown of each table.
 const SHOWN: usize = 10;
@@ -265,10 +264,11 @@ fn traced(
         (None, Scope::Slices(list)) => list.clone(),
         (None, Scope::Whole) => dataset.slices.keys().cloned().collect(),
     };
-    let scope = slices_of(&run.pinned.scope, Some(&slices)).map_or(Scope::Whole, Scope::Slices);
+    let of_slices = slices_of(&run.pinned.scope, Some(&slices));
+    let read = crate::read::read_by(&sight, run, of_slices.as_deref());
     let mut inputs = Vec::new();
     for input in &run.pinned.inputs {
-        let part = part_of(&scope, input);
+        let part = read.part(&input.dataset);
         let mounted = instance.mount(&sight, store, &input.dataset, input.version, part)?;
         inputs.push((input.version, mounted));
     }

@@ -59,7 +59,7 @@ fn every_format() {
     );
     let table = s.run(["query", sql]).expect_status(0).stdout;
     assert!(
-        table.contains("PRODUCT") && table.contains("tea") && table.contains("1 row"),
+        table.contains("product") && table.contains("tea") && table.contains("1 row"),
         "{table}"
     );
     assert_eq!(
@@ -81,4 +81,78 @@ fn the_tables_of_system() {
     assert!(out.stderr.contains("system.facts"), "{}", out.stderr);
     let usage = s.query("SELECT sum(cpu_seconds) AS cpu, sum(rows) AS rows FROM system.usage");
     assert!(usage[0]["cpu"].as_f64().is_some_and(|c| c > 0.0), "{usage}");
+}
+
+#[test]
+fn a_wrong_query_is_shown_with_its_place_and_what_was_perhaps_meant() {
+    let s = twice();
+    let cases = [
+        (
+            "SELECT peices FROM shop.orders",
+            "MS0204",
+            "query:1:8",
+            "did you mean `pieces`?",
+        ),
+        (
+            "SELECT *\nFROM shop.ordres",
+            "MS0203",
+            "query:2:6",
+            "did you mean `shop.orders`?",
+        ),
+        (
+            "SELECT * FROM orders",
+            "MS0203",
+            "query:1:15",
+            "did you mean `shop.orders`?",
+        ),
+        (
+            "SELECT * FROM system.fact",
+            "MS0203",
+            "query:1:15",
+            "did you mean `system.facts`?",
+        ),
+        ("SELECT day FROM shop.orders WHERE", "MS0201", "query:1:34", ""),
+        (
+            "SELECT pieces AS n, price AS n FROM shop.orders",
+            "MS0209",
+            "query:1:30",
+            "`n`",
+        ),
+        (
+            "CREATE TABLE t AS SELECT 1",
+            "MS0202",
+            "query:1:1",
+            "write only the SELECT",
+        ),
+    ];
+    for (sql, code, place, help) in cases {
+        let text = s.run(["query", sql]).expect_status(2).stderr;
+        assert!(text.contains(&format!("error[{code}]")), "{sql}: {text}");
+        assert!(
+            text.contains(place) && text.contains(help) && text.contains('┬'),
+            "{sql}: {text}"
+        );
+        assert!(
+            !text.contains("MS0312") && !text.contains(" AS n`"),
+            "{sql}: {text}"
+        );
+        let error = s.run(["query", sql, "--json"]).expect_status(2).json();
+        assert_eq!(error["error"]["code"], code, "{sql}: {error}");
+        assert_eq!(error["error"]["mistakes"][0]["code"], code, "{sql}: {error}");
+    }
+}
+
+#[test]
+fn an_answer_keeps_its_columns_as_they_are_named_and_ordered_and_shows_null() {
+    let s = twice();
+    let sql = "SELECT product, NULL AS \"A note\", '' AS empty FROM shop.orders LIMIT 1";
+    let json = s.run(["query", sql, "--json"]).expect_status(0).stdout;
+    let at = |key: &str| json.find(key).unwrap_or(usize::MAX);
+    assert!(
+        at("\"product\"") < at("\"A note\"") && at("\"A note\"") < at("\"empty\""),
+        "{json}"
+    );
+    let table = s.run(["query", sql]).expect_status(0).stdout;
+    assert!(table.contains("product") && table.contains("A note"), "{table}");
+    assert_eq!(table.matches('∅').count(), 1, "{table}");
 }

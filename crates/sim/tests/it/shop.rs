@@ -147,3 +147,39 @@ fn what_only_a_duplicate_holds_is_taken_in() {
     let after = pieces(&s);
     assert_eq!(after.as_i64(), before.as_i64().map(|n| n + 1000));
 }
+
+#[test]
+fn what_takes_something_away_needs_a_yes() {
+    let s = applied();
+    let _ = s.run(["run"]).expect_status(0);
+    s.remove("jobs/shop/daily_sales.sql");
+    let refused = s
+        .run(["apply", "--reason", "not needed", "--json"])
+        .expect_status(4)
+        .json();
+    assert_eq!(refused["error"]["code"], "MS0010");
+    let causes = refused["error"]["causes"].to_string();
+    assert!(
+        causes.contains("job/shop.daily_sales is removed: its dataset keeps 4 rows"),
+        "{causes}"
+    );
+    let text = s.run(["apply", "--reason", "not needed"]).expect_status(4).stderr;
+    assert!(
+        text.contains("mainstay apply --reason 'not needed' --yes"),
+        "{text}"
+    );
+    assert_eq!(
+        s.run(["list", "job", "--json"]).expect_status(0).json()["items"]
+            .as_array()
+            .map(Vec::len),
+        Some(1)
+    );
+    let plan = s.run(["plan", "--json"]).expect_status(0).json();
+    let id = format!("plan/{}", plan["plan"].as_str().unwrap_or_default());
+    let _ = s.run(["apply", &id]).expect_status(4);
+    let _ = s.run(["apply", &id, "--yes"]).expect_status(0);
+    // Bringing it back takes nothing away; undoing that does.
+    let _ = s.run(["revert", "apply/2"]).expect_status(0);
+    let _ = s.run(["revert", "apply/3"]).expect_status(4);
+    let _ = s.run(["revert", "apply/3", "--yes"]).expect_status(0);
+}

@@ -145,7 +145,9 @@ fn known_shape(text: &str) -> Option<Problem> {
     }
     if let Some(rest) = text.strip_prefix("Projections require unique expression names but the expression \"")
     {
-        let name = column(rest.split('"').next().unwrap_or_default());
+        // The planner names the expression: `shop.orders.price AS x`.
+        let written = rest.split('"').next().unwrap_or_default();
+        let name = column(written.rsplit(" AS ").next().unwrap_or(written));
         let problem = Problem::new(DUPLICATE_COLUMN, format!("two columns are called `{name}`"));
         return Some(problem.help("give one of them another name with AS"));
     }

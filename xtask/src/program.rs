@@ -29,9 +29,20 @@ impl Program {
         Self { command, name: None }
     }
 
-    /// The cargo that runs this program.
+    /// The cargo that runs this program, without what it told this program about itself. Build scripts ask to be run again
+    /// when `CARGO_MANIFEST_DIR` or `CARGO_PKG_NAME` change (that of `ring` does), and with them all that stands on these
+    /// crates is built again, whenever a person's own `cargo build` and ours take turns.
     pub(crate) fn cargo() -> Self {
-        Self::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())).shown_as("cargo")
+        let mut cargo =
+            Self::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())).shown_as("cargo");
+        let told = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_"];
+        for (name, _) in std::env::vars_os() {
+            let about_us = name.to_str().is_some_and(|n| told.iter().any(|t| n.starts_with(t)));
+            if about_us || name == "OUT_DIR" || name == "CARGO_PRIMARY_PACKAGE" {
+                cargo.command.env_remove(name);
+            }
+        }
+        cargo
     }
 
     pub(crate) fn args<I: IntoIterator<Item = S>, S: AsRef<OsStr>>(mut self, args: I) -> Self {

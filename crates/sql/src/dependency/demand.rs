@@ -44,8 +44,6 @@ pub(crate) struct Asked {
     pub(crate) columns: Vec<(String, DataType)>,
     pub(crate) demand: Demand,
     pub(crate) blame: Option<Blame>,
-    /// The filters of the scan itself, over its columns by position.
-    pub(crate) filters: Vec<Expr>,
 }
 
 /// A walk down a plan.
@@ -197,7 +195,6 @@ impl<'a> Walk<'a> {
             .iter()
             .map(|f| (f.name().clone(), f.data_type().clone()))
             .collect();
-        let mut filters = Vec::new();
         let mut blame = blame.cloned();
         if scan.fetch.is_some() {
             let all = output_only(&demand, &self.env(plan));
@@ -212,7 +209,6 @@ impl<'a> Walk<'a> {
                 for conjunction in &mut demand {
                     conjunction.extend(holds.iter().cloned());
                 }
-                filters.extend(positional(filter, schema));
             }
         }
         self.asked.push(Asked {
@@ -220,7 +216,6 @@ impl<'a> Walk<'a> {
             columns,
             demand,
             blame,
-            filters,
         });
     }
 

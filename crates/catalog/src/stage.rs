@@ -13,7 +13,8 @@ use arrow::array::ArrayRef;
 use arrow::datatypes::{Schema as ArrowSchema, SchemaRef};
 use mainstay_model::{DataFile, Schema, SliceKey};
 use mainstay_storage::Store;
-use parquet::basic::{Compression, ZstdLevel};
+use parquet::arrow::ArrowSchemaConverter;
+use parquet::basic::{Compression, Type as PhysicalType, ZstdLevel};
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 
 pub use file::SliceWriter;
@@ -81,19 +82,27 @@ impl Stage {
                 why: "cannot slice a dataset that has no other column",
             });
         }
-        let properties = WriterProperties::builder()
+        let file_schema: SchemaRef = Arc::new(ArrowSchema::new(fields));
+        let mut properties = WriterProperties::builder()
             .set_created_by("mainstay".to_owned())
             .set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?))
             .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
-            .set_statistics_enabled(EnabledStatistics::Page)
-            .build();
+            .set_statistics_enabled(EnabledStatistics::Page);
+        // Ranges of floats leave NaN out, so a reader that skips by them loses the rows in which it is.
+        for column in ArrowSchemaConverter::new().convert(&file_schema)?.columns() {
+            if matches!(column.physical_type(), PhysicalType::FLOAT | PhysicalType::DOUBLE) {
+                properties =
+                    properties.set_column_statistics_enabled(column.path().clone(), EnabledStatistics::None);
+            }
+        }
+        let properties = properties.build();
         Ok(Self(Arc::new(Inner {
             store: store.clone(),
             table: table.trim_matches('/').to_owned(),
             attempt: attempt.to_owned(),
             schema: schema.clone(),
             slice_columns: slice_columns.to_vec(),
-            file_schema: Arc::new(ArrowSchema::new(fields)),
+            file_schema,
             row_schema,
             properties,
             names: Mutex::default(),

@@ -8,11 +8,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use datafusion::execution::cache::cache_manager::{CacheManager, CacheManagerConfig};
-use datafusion::execution::memory_pool::{FairSpillPool, MemoryPool};
+use datafusion::execution::memory_pool::MemoryPool;
 use mainstay_base::Bytes;
 
 use crate::error::translate::{Limits, translate};
 use crate::error::{Error, Kind};
+use crate::memory::SharedPool;
 use crate::settings::Settings;
 use crate::spill::SpillFolder;
 
@@ -59,7 +60,9 @@ impl Engine {
             memory: config.memory_limit,
             spill: config.spill_limit,
         };
-        let spill = SpillFolder::open(&config.spill_dir, config.spill_limit).map_err(|e| {
+        let settings = Settings::new(config.threads, config.memory_limit);
+        let spill = SpillFolder::open(&config.spill_dir, config.spill_limit, settings.merge_streams());
+        let spill = spill.map_err(|e| {
             let why = format!(
                 "the folder for spilling, `{}`, cannot be used: {e}",
                 config.spill_dir.display()
@@ -71,14 +74,14 @@ impl Engine {
             CacheManager::try_new(&CacheManagerConfig::default()).map_err(|e| translate(&e, limits))?;
         let memory = usize::try_from(config.memory_limit.0).unwrap_or(usize::MAX);
         let shared = Shared {
-            pool: Arc::new(FairSpillPool::new(memory)),
+            pool: Arc::new(SharedPool::new(memory)),
             spill,
             caches,
             limits,
         };
         Ok(Self {
             shared: Arc::new(shared),
-            settings: Settings::new(config.threads, config.memory_limit),
+            settings,
         })
     }
 

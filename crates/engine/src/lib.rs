@@ -27,6 +27,7 @@ mod spill;
 mod stage;
 mod table;
 mod usage;
+mod whole;
 
 pub use assignment::{Assignment, Finished, Mounted, Output, Progress};
 pub use cancel::CancelToken;

@@ -140,7 +140,7 @@ pub(crate) async fn write(
     scope: &Scope,
 ) -> Result<Vec<(SliceKey, SliceVersion)>> {
     let pool = Arc::clone(&session.state().runtime_env().memory_pool);
-    let target = Arc::new(Target::new(output, pool)?);
+    let target = Arc::new(Target::new(output, pool, session.settings().writer_bytes())?);
     let one = match (scope, output.slice_columns.is_empty()) {
         (_, true) => Some(SliceKey::whole()),
         (Scope::Slices(keys), false) => match keys.as_slice() {

@@ -29,14 +29,17 @@ use crate::memory::RunPool;
 use crate::settings::Settings;
 use crate::table::PinnedTable;
 use crate::usage::Counted;
+use crate::whole::{Checked, signed};
 
 mod floats;
+mod rules;
 
 /// What one run can reach, and what it has used.
 #[derive(Debug)]
 pub(crate) struct Session {
     state: SessionState,
     tables: Mutex<BTreeMap<DatasetName, Arc<dyn TableProvider>>>,
+    settings: Settings,
     as_of: Timestamp,
     pub(crate) meters: Arc<Meters>,
 }
@@ -112,11 +115,14 @@ impl Session {
         let mut state = mainstay_sql::state_builder()
             .with_config(settings.apply(mainstay_sql::session_config()))
             .with_runtime_env(Arc::new(runtime))
+            .with_analyzer_rule(Arc::new(Checked))
+            .with_optimizer_rules(rules::optimizer())
             .build();
         exact::register(&mut state)?;
         Ok(Self {
             state,
             tables: Mutex::default(),
+            settings: *settings,
             as_of,
             meters,
         })
@@ -127,6 +133,7 @@ impl Session {
         Self {
             state: self.state.clone(),
             tables: Mutex::default(),
+            settings: self.settings,
             as_of: self.as_of,
             meters: Arc::clone(&self.meters),
         }
@@ -139,7 +146,10 @@ impl Session {
         self.state
             .runtime_env()
             .register_object_store(url.as_ref(), Arc::new(store));
-        self.add(mounted.name.clone(), Arc::new(PinnedTable::new(mounted, url)?));
+        self.add(
+            mounted.name.clone(),
+            Arc::new(PinnedTable::new(mounted, url, !self.settings.frugal)?),
+        );
         Ok(())
     }
 
@@ -177,7 +187,9 @@ impl Session {
     }
 
     fn bound(&self, plan: LogicalPlan) -> Result<LogicalPlan, Error> {
-        let bound = mainstay_sql::bind_time(plan, self.as_of).and_then(floats::made_exact);
+        let bound = mainstay_sql::bind_time(plan, self.as_of)
+            .and_then(signed)
+            .and_then(floats::made_exact);
         bound.map_err(|e| Error::bug(e.strip_backtrace()))
     }
 
@@ -198,6 +210,11 @@ impl Session {
     /// What operators need to execute.
     pub(crate) fn task(&self) -> Arc<TaskContext> {
         self.state.task_ctx()
+    }
+
+    /// The engine's settings for this session.
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.settings
     }
 
     /// The settings that operators see.

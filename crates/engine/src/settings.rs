@@ -17,8 +17,8 @@ pub struct Settings {
     pub batch_rows: usize,
     /// Memory that all runs of the process share.
     pub memory_limit: Bytes,
-    /// Joins by sorting instead of by hash tables: slower, and they spill. Chosen by the engine itself for a second try when a
-    /// query did not fit into memory.
+    /// Joins by sorting instead of by hash tables, texts in their own memory: slower, and less of it. Chosen by the engine
+    /// itself for a second try when a query did not fit into memory.
     pub(crate) frugal: bool,
 }
 
@@ -47,6 +47,11 @@ impl Settings {
         // Row counts, sizes and column ranges of every pinned file are read before planning: join order depends on them.
         options.execution.collect_statistics = true;
 
+        // What a top-k or an aggregate has found so far is not pushed into scans: ranges of floats in files of others leave NaN out,
+        // so rows that are NaN would be skipped.
+        options.optimizer.enable_topk_dynamic_filter_pushdown = false;
+        options.optimizer.enable_aggregate_dynamic_filter_pushdown = false;
+
         // Every sort sets this much aside for its merge, so that it can still merge when memory is used up. The default of 10 MB
         // alone exceeds a small limit as soon as several sorts run side by side.
         let share = usize::try_from(self.memory_limit.0 / 32).unwrap_or(usize::MAX) / self.threads.max(1);
@@ -61,6 +66,23 @@ impl Settings {
             options.execution.target_partitions = 2;
         }
         config
+    }
+
+    /// How many spilled pieces one merge reads at once. Without a limit a merge takes all the memory that is free, and sorts
+    /// beside it that are still collecting find none: with a quarter of the memory for the merges of a run, and some 4 MB for
+    /// each piece, all of them have room.
+    pub(crate) fn merge_streams(&self) -> usize {
+        let streams = self.memory_limit.0 / 4 / self.threads.max(1) as u64 / (4 << 20);
+        usize::try_from(streams).unwrap_or(usize::MAX).clamp(2, 64)
+    }
+
+    /// The memory that one writer may hold before it ends a row group, in bytes: an eighth of the limit for all of a
+    /// run's writers, and not more than makes row groups better.
+    pub(crate) fn writer_bytes(&self) -> usize {
+        let share = self.memory_limit.0 / 8 / self.threads.max(1) as u64;
+        usize::try_from(share)
+            .unwrap_or(usize::MAX)
+            .clamp(256 << 10, 128 << 20)
     }
 
     /// Returns the settings as they are recorded with runs.

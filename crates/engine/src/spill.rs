@@ -27,8 +27,9 @@ pub(crate) struct SpillFolder {
 }
 
 impl SpillFolder {
-    /// Makes a folder for this process below `dir`, and removes those of processes that are gone.
-    pub(crate) fn open(dir: &Path, limit: Bytes) -> io::Result<Self> {
+    /// Makes a folder for this process below `dir`, and removes those of processes that are gone. Sorted pieces that were
+    /// spilled are merged `merge_streams` at once.
+    pub(crate) fn open(dir: &Path, limit: Bytes, merge_streams: usize) -> io::Result<Self> {
         fs::create_dir_all(dir)?;
         remove_abandoned(dir)?;
         let folder = tempfile::Builder::new().prefix("process-").tempdir_in(dir)?;
@@ -37,6 +38,7 @@ impl SpillFolder {
         let disk = DiskManager::builder()
             .with_mode(DiskManagerMode::Directories(vec![folder.path().to_owned()]))
             .with_max_temp_directory_size(limit.0)
+            .with_max_spill_merge_fan_in(merge_streams)
             .build()?;
         Ok(Self {
             disk: Arc::new(disk),
@@ -74,9 +76,9 @@ mod tests {
         fs::create_dir(&dead).expect("made");
         fs::write(dead.join(LOCK), "").expect("written");
         fs::write(dead.join("spilled"), "x").expect("written");
-        let living = SpillFolder::open(dir.path(), Bytes(1000)).expect("opened");
+        let living = SpillFolder::open(dir.path(), Bytes(1000), 8).expect("opened");
         assert!(!dead.exists());
-        let second = SpillFolder::open(dir.path(), Bytes(1000)).expect("opened beside");
+        let second = SpillFolder::open(dir.path(), Bytes(1000), 8).expect("opened beside");
         let count = || fs::read_dir(dir.path()).expect("listed").count();
         assert_eq!(count(), 2);
         drop((living, second));

@@ -16,11 +16,13 @@ pub(crate) struct Target {
     stage: Stage,
     slice_columns: Vec<String>,
     pool: Arc<dyn MemoryPool>,
+    /// What one writer may hold, in bytes.
+    most: usize,
 }
 
 impl Target {
-    /// The target of an output; its writers take their memory from `pool`.
-    pub(crate) fn new(output: &Output, pool: Arc<dyn MemoryPool>) -> Result<Self> {
+    /// The target of an output; its writers take their memory from `pool`, each at most `most` bytes.
+    pub(crate) fn new(output: &Output, pool: Arc<dyn MemoryPool>, most: usize) -> Result<Self> {
         let stage = Stage::new(
             &output.store,
             &output.table,
@@ -32,6 +34,7 @@ impl Target {
             stage: stage.map_err(failed)?,
             slice_columns: output.slice_columns.clone(),
             pool,
+            most,
         })
     }
 
@@ -64,6 +67,7 @@ pub(crate) struct SliceWriter {
     key: SliceKey,
     writer: mainstay_catalog::SliceWriter,
     memory: MemoryReservation,
+    most: usize,
 }
 
 impl SliceWriter {
@@ -74,6 +78,7 @@ impl SliceWriter {
             key,
             writer,
             memory: MemoryConsumer::new("writer").register(&target.pool),
+            most: target.most,
         })
     }
 
@@ -85,8 +90,8 @@ impl SliceWriter {
     /// Adds rows; the batch has all columns of the output.
     pub(crate) async fn write(&mut self, batch: &RecordBatch) -> Result<()> {
         self.writer.write(batch).await.map_err(failed)?;
-        if self.memory.try_resize(self.writer.memory()).is_err() {
-            // A smaller row group is better than a run that fails; what is still held then is what one batch takes.
+        if self.writer.memory() > self.most || self.memory.try_resize(self.writer.memory()).is_err() {
+            // Writers cannot spill: a smaller row group is better than a sort that has no room.
             self.writer.flush().await.map_err(failed)?;
             self.memory.resize(self.writer.memory());
         }

@@ -64,13 +64,17 @@ pub(crate) struct PinnedTable {
 }
 
 impl PinnedTable {
-    /// Makes a table of what is mounted.
+    /// Makes a table of what is mounted. With `views`, texts refer to the pages that they were read from: fast, but a few rows
+    /// hold on to a whole page. Without, every batch has its own.
     ///
     /// # Errors
     ///
     /// If a slice value is not one of its column's type, or a slice column is not a column.
-    pub(crate) fn new(mounted: &Mounted, url: ObjectStoreUrl) -> Result<Self> {
-        let schema = mainstay_sql::arrow_types::schema(&mounted.schema);
+    pub(crate) fn new(mounted: &Mounted, url: ObjectStoreUrl, views: bool) -> Result<Self> {
+        let schema = match views {
+            true => mainstay_sql::arrow_types::schema(&mounted.schema),
+            false => mainstay_catalog::types::arrow_schema(&mounted.schema),
+        };
         let is_slice = |name: &str| mounted.slice_columns.iter().any(|c| c == name);
         let file_fields: Vec<_> = schema
             .fields()

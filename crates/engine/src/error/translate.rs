@@ -238,6 +238,8 @@ fn division() -> Error {
 }
 
 fn overflow(text: &str) -> Error {
+    // `abs` puts the name of a type before the call.
+    let text = text.split_once(" overflow on ").map_or(text, |(_, call)| call);
     Error::new(
         Kind::Query,
         "MS0306",
@@ -285,7 +287,6 @@ fn other(text: &str) -> Error {
 }
 
 fn memory(limits: Limits) -> Error {
-    //DBG
     Error::new(
         Kind::Resources,
         "MS0301",

@@ -2,7 +2,8 @@
 //!
 //! Owns which accumulator a call gets. Refuses to know sums. Invariants: names, aliases, signatures, result types,
 //! NULL rules, documentation and planner hooks are those of the function that is replaced, which also still does all
-//! the work for types that are exact by themselves (integers, decimals, durations, intervals); a shortcut of the planner
+//! the work for types that are exact by themselves (integers, decimals, durations, intervals), unless their sum could wrap
+//! round: then it is [`whole`]'s; a shortcut of the planner
 //! that would give other bits than the accumulators is switched off for doubles.
 
 use std::sync::Arc;
@@ -22,6 +23,7 @@ use super::distinct::Distinct;
 use super::moments::{OfPairs, OfRegression, OfSpread, OfSum, Pairs, Regression, Spread};
 use super::order_free::{self, OneNan};
 use super::sum::Sum;
+use crate::whole;
 
 /// What a function works out: a statistic of exact moments, or something that only compares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -61,6 +63,14 @@ impl Exact {
             })
     }
 
+    /// The kind of a sum over whole numbers or decimals that could wrap round; none for other calls.
+    fn wraps(&self, result: &DataType, call: &str) -> Option<whole::Kind> {
+        match self.statistic {
+            Statistic::Sum(OfSum::Sum) => whole::Kind::of(result, call),
+            _ => None,
+        }
+    }
+
     fn has_moments(&self) -> bool {
         !matches!(
             self.statistic,
@@ -71,6 +81,12 @@ impl Exact {
 
 impl AggregateUDFImpl for Exact {
     fn accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
+        if let Some(kind) = self.wraps(args.return_type(), args.name) {
+            return match args.is_distinct {
+                false => whole::single(kind),
+                true => Ok(whole::distinct(kind, self.inner().accumulator(args)?)),
+            };
+        }
         if !self.replaces(args.expr_fields) {
             return self.inner().accumulator(args);
         }
@@ -91,6 +107,15 @@ impl AggregateUDFImpl for Exact {
     }
 
     fn create_sliding_accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
+        if let Some(kind) = self.wraps(args.return_type(), args.name) {
+            return match args.is_distinct {
+                false => whole::single(kind),
+                true => {
+                    let inner = self.inner().create_sliding_accumulator(args)?;
+                    Ok(whole::distinct(kind, inner))
+                }
+            };
+        }
         if !self.replaces(args.expr_fields) {
             return self.inner().create_sliding_accumulator(args);
         }
@@ -110,6 +135,9 @@ impl AggregateUDFImpl for Exact {
     }
 
     fn create_groups_accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn GroupsAccumulator>> {
+        if let Some(kind) = self.wraps(args.return_type(), args.name) {
+            return whole::groups(kind);
+        }
         if !self.replaces(args.expr_fields) {
             return self.inner().create_groups_accumulator(args);
         }
@@ -125,6 +153,14 @@ impl AggregateUDFImpl for Exact {
     }
 
     fn state_fields(&self, args: StateFieldsArgs) -> Result<Vec<FieldRef>> {
+        if !args.is_distinct && self.wraps(args.return_type(), args.name).is_some() {
+            let state = whole::Kind::state(args.return_type());
+            return Ok(vec![Arc::new(Field::new(
+                format_state_name(args.name, "sum"),
+                state,
+                true,
+            ))]);
+        }
         if args.is_distinct || !self.has_moments() || !self.replaces(args.input_fields) {
             return self.inner().state_fields(args);
         }
@@ -146,8 +182,9 @@ impl AggregateUDFImpl for Exact {
         literal: &Expr,
         argument_is_left: bool,
     ) -> Result<Option<Expr>> {
-        // `sum(x + 1.5)` as `sum(x) + 1.5 * count(x)` rounds at other places, and is only done in some queries.
-        if matches!(literal, Expr::Literal(value, _) if value.data_type().is_floating()) {
+        // `sum(x + 1.5)` as `sum(x) + 1.5 * count(x)` rounds at other places, and with whole numbers overflows for other rows; and
+        // it is only done in some queries.
+        if matches!(literal, Expr::Literal(value, _) if value.data_type().is_numeric()) {
             return Ok(None);
         }
         self.inner()

@@ -15,6 +15,42 @@ const COLUMNS: [(&str, &str); 5] = [
 ];
 
 #[test]
+fn a_run_that_does_not_fit_spills_and_yields_the_same() {
+    let lake = lake();
+    let many = numbers(&lake, "air.n", 300_000, 1000, 3);
+    let mut job = lake.job(SORTED, &[&many], &COLUMNS, &[]);
+    let roomy = run(&lake.engine(2, 1 << 30), &job).expect("done");
+    assert_eq!(roomy.usage.spilled, Bytes(0));
+    job.output.attempt_prefix = "r2-1".to_owned();
+    let tight = run(&lake.engine(2, 24 << 20), &job).expect("done in 24 MB");
+    assert!(tight.usage.spilled.0 > 1 << 20, "{:?}", tight.usage);
+    assert!(tight.usage.peak_memory.0 <= 24 << 20, "{:?}", tight.usage);
+    assert_eq!(tight.slices[0].1.digest(), roomy.slices[0].1.digest());
+    let left: Vec<_> = std::fs::read_dir(lake.dir.path().join("spill"))
+        .expect("listed")
+        .collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
+fn a_join_that_does_not_fit_is_computed_in_less_memory() {
+    let lake = lake();
+    let many = numbers(&lake, "air.n", 300_000, 1000, 3);
+    let query = "SELECT a.id, a.text, b.text AS other FROM air.n AS a JOIN air.n AS b ON a.id = b.id";
+    let mut job = lake.job(
+        query,
+        &[&many],
+        &[("id", "long"), ("text", "string"), ("other", "string")],
+        &[],
+    );
+    let roomy = run(&lake.engine(2, 1 << 30), &job).expect("done");
+    job.output.attempt_prefix = "r2-1".to_owned();
+    let tight = run(&lake.engine(2, 24 << 20), &job).expect("done in 24 MB");
+    assert!(tight.usage.spilled.0 > 0, "{:?}", tight.usage);
+    assert_eq!(tight.slices[0].1.digest(), roomy.slices[0].1.digest());
+}
+
+#[test]
 fn more_memory_than_there_is_names_job_and_limit() {
     let lake = lake();
     let many = numbers(&lake, "air.n", 200_000, 1000, 2);
@@ -35,9 +71,9 @@ fn more_memory_than_there_is_names_job_and_limit() {
 #[test]
 fn more_disk_than_allowed_names_the_limit() {
     let lake = lake();
-    let many = numbers(&lake, "air.n", 400_000, 1000, 3);
+    let many = numbers(&lake, "air.n", 300_000, 1000, 3);
     let engine = Engine::new(EngineConfig {
-        memory_limit: Bytes(32 << 20),
+        memory_limit: Bytes(24 << 20),
         spill_dir: lake.dir.path().join("spill"),
         spill_limit: Bytes(1 << 20),
         threads: 2,

@@ -13,3 +13,4 @@ mod limits;
 mod query;
 mod run;
 mod support;
+mod whole;

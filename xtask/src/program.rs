@@ -37,7 +37,9 @@ impl Program {
             Self::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())).shown_as("cargo");
         let told = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_"];
         for (name, _) in std::env::vars_os() {
-            let about_us = name.to_str().is_some_and(|n| told.iter().any(|t| n.starts_with(t)));
+            let about_us = name
+                .to_str()
+                .is_some_and(|n| told.iter().any(|t| n.starts_with(t)));
             if about_us || name == "OUT_DIR" || name == "CARGO_PRIMARY_PACKAGE" {
                 cargo.command.env_remove(name);
             }

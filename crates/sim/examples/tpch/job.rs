@@ -57,7 +57,7 @@ impl Project {
             },
         };
         let instance = Instance::open(options)?;
-        instance.apply(None)?;
+        instance.apply(None, true)?;
         let (report, spent) = timed(|| Ok(instance.deliver(&[], &|_| {})?))?;
         if let Some(bad) = report.deliveries.iter().find(|d| d.error.is_some()) {
             return Err(format!("{bad:?}").into());

@@ -126,9 +126,7 @@ fn zstd(level: i32) -> Compression {
 }
 
 const LAYOUTS: &[Layout] = &[
-    ("snappy, as delivered", |p| {
-        p.set_compression(Compression::SNAPPY)
-    }),
+    ("snappy, as delivered", |p| p.set_compression(Compression::SNAPPY)),
     ("plain", |p| p),
     ("zstd 1", |p| p.set_compression(zstd(1))),
     ("zstd 1, row groups of 256 Ki rows", |p| {

@@ -3,6 +3,10 @@
 //! A query is a chain of operators, each a query over the one before it; some take a second chain. What differs between the
 //! engines is left out or written so that it does not matter: dates plus intervals are cast back to dates, sums to their column's
 //! type, orders are total and say where NULL goes, averages are only looked at, never added up.
+//!
+//! Left out as long as the engine errs (DataFusion 55.2): OFFSET, which loses rows below another order
+//! (apache/datafusion#24958, mended in the next version); FILTER in an aggregate of an aggregate of one row, which is not
+//! planned. Both were found here.
 
 mod expression;
 mod join;

@@ -58,7 +58,7 @@ impl Subject for Here {
     }
 
     fn apply(&mut self) -> Result<(), Error> {
-        let report = self.instance()?.apply(None)?;
+        let report = self.instance()?.apply(None, true)?;
         self.last_apply = report.apply;
         Ok(())
     }
@@ -67,7 +67,7 @@ impl Subject for Here {
         let Some(last) = self.last_apply.take() else {
             return Ok(false);
         };
-        self.instance()?.revert_apply(ApplyId(last))?;
+        self.instance()?.revert_apply(ApplyId(last), true)?;
         Ok(true)
     }
 

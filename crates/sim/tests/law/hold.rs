@@ -196,6 +196,7 @@ impl Holding<'_> {
             // It changes nothing, or a check refuses what it would lead to.
             Ok(None) => Ok(()),
             Err(e) if e.code == "MS0501" && self.project.jobs.iter().any(|j| j.check.is_some()) => Ok(()),
+            Err(e) if e.code.starts_with("MS042") => Ok(()),
             Err(e) => Err(e.into()),
         }
     }

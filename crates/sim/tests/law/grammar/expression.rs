@@ -112,7 +112,11 @@ impl Grammar<'_> {
 
     /// Makes an aggregate of the columns of an alias. `over` is what follows it if it is a window.
     pub(super) fn aggregate(&mut self, alias: &str, columns: &[Column], over: &str) -> (String, Column) {
-        let filter = if over.is_empty() && self.c.chance(1, 10) {
+        // An aggregate of one row has none of the columns of a source.
+        let many = columns
+            .iter()
+            .any(|c| ["day", "k", "q"].contains(&c.name.as_str()));
+        let filter = if many && over.is_empty() && self.c.chance(1, 10) {
             format!(" FILTER (WHERE {})", self.comparison(alias, columns))
         } else {
             String::new()

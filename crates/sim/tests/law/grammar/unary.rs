@@ -203,11 +203,10 @@ impl Grammar<'_> {
     pub(super) fn top(&mut self, rel: &Rel) -> Rel {
         let a = self.alias();
         let order = total(&a, &rel.columns, &[]);
-        let offset = if self.c.chance(1, 3) { " OFFSET 1" } else { "" };
         let limit = 1 + self.c.below(8);
         Rel {
             text: format!(
-                "SELECT {} FROM {} ORDER BY {order} LIMIT {limit}{offset}",
+                "SELECT {} FROM {} ORDER BY {order} LIMIT {limit}",
                 of(&a, &rel.columns),
                 rel.from(&a)
             ),

@@ -41,8 +41,14 @@ impl Killed {
 
     /// Runs a command that dies twice at the most, and then to its end.
     fn ask(&mut self, arguments: &[&str]) -> Result<Json, Error> {
+        let own = |step: &&str| match arguments.first() {
+            Some(&"run") => !step.starts_with("apply."),
+            Some(command) => step.split('.').next() == Some(command),
+            None => false,
+        };
+        let steps: Vec<&str> = STEPS.iter().copied().filter(|s| own(&s)).collect();
         for _ in 0..2 {
-            let at = format!("{}:{}", self.choices.pick(STEPS), 1 + self.choices.below(3));
+            let at = format!("{}:{}", self.choices.pick(&steps), 1 + self.choices.below(2));
             if let Some(answer) = self.once(arguments, Some(&at)) {
                 return answer;
             }

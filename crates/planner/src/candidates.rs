@@ -22,6 +22,8 @@ pub(crate) struct Candidates<'a> {
     all: Vec<Candidate<'a>>,
     /// The dataset of each origin; none for constants.
     sources: Vec<Option<&'a DatasetName>>,
+    /// Whether there are slices that are named another way: what was computed when the dataset was sliced otherwise.
+    strangers: bool,
 }
 
 impl<'a> Candidates<'a> {
@@ -42,6 +44,20 @@ impl<'a> Candidates<'a> {
                 origins: 0,
             })
             .collect();
+        let unknown = unknown(job, datasets);
+        let own: Vec<&'a SliceKey> = unknown.iter().copied().filter(|s| fits(s)).collect();
+        let mut strangers = own.len() < unknown.len();
+        if !own.is_empty() {
+            if expressions.over(Some(&job.dataset), &own).is_some() {
+                all.extend(own.into_iter().map(|slice| Candidate {
+                    slice: Cow::Borrowed(slice),
+                    held: true,
+                    origins: 0,
+                }));
+            } else {
+                strangers = true;
+            }
+        }
         for (i, origin) in origins.iter().enumerate() {
             let bit = 1 << i.min(63);
             let candidate = |slice: Cow<'a, SliceKey>| Candidate {
@@ -79,7 +95,16 @@ impl<'a> Candidates<'a> {
             same
         });
         let sources = origins.iter().map(|o| o.dataset.as_ref()).collect();
-        Some(Self { all, sources })
+        Some(Self {
+            all,
+            sources,
+            strangers,
+        })
+    }
+
+    /// Says whether there are slices that can only be left from before the dataset was sliced as it is now.
+    pub(crate) const fn strangers(&self) -> bool {
+        self.strangers
     }
 
     /// The slices, in order.
@@ -87,7 +112,7 @@ impl<'a> Candidates<'a> {
         self.all.iter().map(|c| c.slice.as_ref()).collect()
     }
 
-    /// Says whether a slice was computed before.
+    /// Says whether a slice was computed before, or is there.
     pub(crate) fn is_held(&self, at: usize) -> bool {
         self.all.get(at).is_some_and(|c| c.held)
     }
@@ -102,4 +127,17 @@ impl<'a> Candidates<'a> {
             .filter(|(i, _)| bits & (1 << (*i).min(63)) != 0);
         of.any(|(_, dataset)| dataset.is_none_or(|d| resolution.reads_any(at, d)))
     }
+}
+
+/// The slices that a job's dataset has, but that were not computed one by one: it was computed whole, or sliced otherwise.
+fn unknown<'a>(job: &Job, datasets: &'a dyn Datasets) -> Vec<&'a SliceKey> {
+    let mut computed = datasets.computed(&job.dataset).map(|(slice, _)| slice).peekable();
+    let mut out = Vec::new();
+    for (slice, _) in datasets.slices(&job.dataset) {
+        while computed.next_if(|c| *c < slice).is_some() {}
+        if computed.next_if(|c| *c == slice).is_none() {
+            out.push(slice);
+        }
+    }
+    out
 }

@@ -136,15 +136,16 @@ fn stale_slices(
             .map(|(_, fingerprints)| fingerprints);
         let stale = match known {
             Some(known) => !known.contains(&slice_fingerprint(job.code, &resolution.digests(i))),
-            // A slice that would be computed from nothing has nothing in it.
-            None => candidates.has_source(i, &resolution),
+            // A slice that would be computed from nothing has nothing in it; one that is there nevertheless has to go.
+            None => candidates.is_held(i) || candidates.has_source(i, &resolution),
         };
         if stale {
-            changed |= known.is_some();
+            changed |= candidates.is_held(i);
             slices.push((*slice).clone());
         }
     }
-    (!slices.is_empty()).then(|| Stale {
+    changed |= candidates.strangers();
+    (!slices.is_empty() || candidates.strangers()).then(|| Stale {
         dataset: job.dataset.clone(),
         because: if changed { Because::Changed } else { Because::New },
         slices: StaleSlices::Some(slices),

@@ -184,10 +184,10 @@ fn computed(held: &Dataset, name: &DatasetName, staged: StagedDataset) -> Publis
         }
         StagedSlices::Some(computed) => {
             // Slices with names of another kind are left from before the slice columns changed.
-            let gone = held
-                .slices
-                .iter()
-                .filter(|(k, h)| h.newest().is_some() && resliced && !computed.contains_key(*k));
+            let gone = held.slices.iter().filter(|(k, h)| {
+                let known = h.newest().is_some() || !h.fingerprints().is_empty();
+                known && resliced && !computed.contains_key(*k)
+            });
             removed.extend(gone.map(|(k, _)| k.clone()));
             for (slice, (fingerprint, content)) in computed {
                 let content = keep(&slice, content);

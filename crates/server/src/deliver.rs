@@ -126,11 +126,11 @@ impl Instance {
         Ok(())
     }
 
-    /// Says whether a file's content is there no more, though the file is as it was.
+    /// Says whether a file is as it was and its content is there no more, or was passed over as a duplicate of what went away.
     fn is_orphan(&self, name: &DatasetName, file: &str) -> bool {
         self.with(|sight| {
             let known = sight.state.sources.get(name);
-            known.is_some_and(|known| known.get(file).is_some_and(|f| again::orphaned(known, f)))
+            known.is_none_or(|known| known.get(file).is_none_or(|f| again::orphaned(known, f)))
         })
     }
 

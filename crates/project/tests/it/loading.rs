@@ -52,7 +52,7 @@ fn sources() {
     let [airlines, flights] = declared.sources.as_slice() else {
         panic!("two sources")
     };
-    assert_eq!(airlines.columns[2].to_string(), "mainstay.toml:29:49");
+    assert_eq!(airlines.columns[2].to_string(), "mainstay.toml:32:49");
     let day = flights.slice[0].expression.as_ref().expect("it is made");
     assert_eq!(day.as_str(), "make_date(year, \"month\", day)");
     let at = day.as_str().rfind("day").expect("it is there");

@@ -163,11 +163,12 @@ impl<'a> Schedule<'a> {
                 let all = all_slices(job, &now, &columns);
                 Some(all.map_or(StaleSlices::Whole, StaleSlices::Some))
             } else {
-                stale(job, &now, &columns).map(|s| s.slices)
+                let reshaped = || is_reshaped(state, job).then(|| StaleSlices::Some(Vec::new()));
+                stale(job, &now, &columns).map(|s| s.slices).or_else(reshaped)
             }
         })?;
         match (slices, target) {
-            (StaleSlices::Some(list), Some((_, selection))) => {
+            (StaleSlices::Some(list), Some((_, selection))) if !list.is_empty() => {
                 let list: Vec<SliceKey> = list
                     .into_iter()
                     .filter(|s| selection.matches(s, &job.slice_columns))
@@ -288,6 +289,20 @@ fn generation(state: &Sight<'_>, job: &DatasetName) -> u64 {
         .get(&ResourceKey::new(Kind::Job, job))
         .and_then(|h| h.newest())
         .map_or(0, |g| g.number)
+}
+
+/// Says whether a job yields other columns than its dataset has. Where no slice has to be computed for that, because it has none,
+/// the columns are published by themselves.
+fn is_reshaped(sight: &Sight<'_>, job: &Job) -> bool {
+    use mainstay_model::resource::{Kind, ResourceKey, Spec};
+    let spec = sight
+        .resource(&ResourceKey::new(Kind::Job, &job.dataset))
+        .map(|r| &r.spec);
+    let held = sight.dataset(&job.dataset).and_then(|d| d.base().schema());
+    match (spec, held) {
+        (Some(Spec::Job(spec)), Some(held)) => *held != spec.compiled.columns,
+        _ => false,
+    }
 }
 
 fn recorded_run(recorded: &[(u64, Fact)]) -> Option<RunId> {

@@ -427,14 +427,8 @@ impl Prepared {
     /// Where the slices begin if they are one range in the order of their keys.
     fn contiguous(&self) -> Option<u32> {
         let first = self.order.first().copied().unwrap_or_default();
-        let mut next = first;
-        for at in &self.order {
-            if *at != next {
-                return None;
-            }
-            next += 1;
-        }
-        Some(first)
+        let in_a_row = (first..).zip(&self.order).all(|(next, at)| next == *at);
+        in_a_row.then_some(first)
     }
 
     /// The range of places, in the sorted order, of what an output slice reads.

@@ -48,7 +48,7 @@ pub(super) struct Incoming {
 /// What came of one file.
 enum Came {
     /// It was read, or seen to be there already, or found to be bad.
-    In(Incoming),
+    In(Box<Incoming>),
     /// It was still being written.
     Moving(String),
 }
@@ -118,10 +118,8 @@ impl<'a> Round<'a> {
         // Until the columns are known, one file after the other: the first that can be read has them.
         while let Some(file) = files.get(came.len()).filter(|_| known.is_none()) {
             let one = self.take(came.len(), file, None)?;
-            if let Came::In(Incoming {
-                result: Some(Ok((schema, _))),
-                ..
-            }) = &one
+            if let Came::In(incoming) = &one
+                && let Some(Ok((schema, _))) = &incoming.result
             {
                 known = Some(schema.clone());
             }
@@ -166,7 +164,7 @@ impl<'a> Round<'a> {
         };
         for one in came {
             match one {
-                Came::In(file) => read.files.push(file),
+                Came::In(file) => read.files.push(*file),
                 Came::Moving(name) => read.moving.push(name),
             }
         }
@@ -175,11 +173,11 @@ impl<'a> Round<'a> {
 
     fn take(&self, index: usize, found: &Found, known: Option<&Schema>) -> Result<Came, Error> {
         let came = |content, result| {
-            Came::In(Incoming {
+            Came::In(Box::new(Incoming {
                 found: found.clone(),
                 content,
                 result,
-            })
+            }))
         };
         let scratch = &self.instance.options.home;
         let arrival = self.instance.runtime.block_on(self.place.fetch(found, scratch));

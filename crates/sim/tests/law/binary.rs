@@ -23,10 +23,15 @@ pub(crate) fn command(root: &Path, arguments: &[&str], kill: Option<&str>) -> Op
     let json: Json = serde_json::from_str(&said).unwrap_or_default();
     if json["error"].is_object() || json.is_null() && !output.status.success() {
         let error = serde_json::from_value(json["error"].clone());
-        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
-        return Some(Err(
-            error.unwrap_or_else(|_| Error::new(ErrorKind::Failed, "MS0901", stderr))
-        ));
+        // A correction that could not be made says why in its report.
+        let word = |field: &str| json["error"][field].as_str().map(str::to_owned);
+        let stderr = || String::from_utf8_lossy(&output.stderr).into_owned();
+        let own = |_| {
+            let (code, message) = (word("code"), word("message"));
+            let code = code.unwrap_or_else(|| "MS0901".to_owned());
+            Error::new(ErrorKind::Failed, code, message.unwrap_or_else(stderr))
+        };
+        return Some(Err(error.unwrap_or_else(own)));
     }
     Some(Ok(json))
 }

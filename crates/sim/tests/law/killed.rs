@@ -46,7 +46,7 @@ impl Killed {
             Some(command) => step.split('.').next() == Some(command),
             None => false,
         };
-        let steps: Vec<&str> = STEPS.iter().copied().filter(|s| own(&s)).collect();
+        let steps: Vec<&str> = STEPS.iter().copied().filter(|s| own(s)).collect();
         for _ in 0..2 {
             let at = format!("{}:{}", self.choices.pick(&steps), 1 + self.choices.below(2));
             if let Some(answer) = self.once(arguments, Some(&at)) {

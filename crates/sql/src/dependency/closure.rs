@@ -11,7 +11,7 @@
 mod bounds;
 mod emit;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use datafusion::common::Column;
 use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, cast};
@@ -69,17 +69,11 @@ pub(crate) fn project(conditions: &Conjunction, env: &Env, wanted: &Wanted<'_>) 
 
 /// Says whether a comparison is of a value that depends on several columns, so that its cases are worth telling apart.
 fn of_several(atom: &Atom) -> bool {
-    let mut columns: Vec<Column> = Vec::new();
     if matches!(atom, Atom::Other(_)) {
         return false;
     }
-    for side in atom.sides() {
-        for column in side.column_refs() {
-            if !is_output(column) && !columns.contains(column) {
-                columns.push(column.clone());
-            }
-        }
-    }
+    let named = atom.sides().into_iter().flat_map(Expr::column_refs);
+    let columns: BTreeSet<&Column> = named.filter(|c| !is_output(c)).collect();
     columns.len() > 1
 }
 
@@ -204,7 +198,7 @@ impl<'a> Closure<'a> {
         let (sum_l, sum_r) = (sum(l, self.env), sum(r, self.env));
         let one = |s: &Sum| s.parts.len() <= 1 && !s.cancelled;
         let all = sum_l.clone().plus(&sum_r, -1);
-        if !not_null && !(one(&sum_l) && one(&sum_r) && !all.cancelled) {
+        if !(not_null || one(&sum_l) && one(&sum_r) && !all.cancelled) {
             return (of_l == of_r).then(|| Pair::Of(self.term(l), self.term(r), 0));
         }
         let distance = -all.constant;

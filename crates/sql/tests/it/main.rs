@@ -1,5 +1,5 @@
 //! Queries of a small shop, from text to problems, plans and dependencies.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 mod cases;
 mod dependency;

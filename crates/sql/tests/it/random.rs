@@ -69,8 +69,8 @@ impl Maker {
                     self.query(depth - 1)
                 )
             }
-            3 | 4 | 5 => self.window(depth),
-            6 | 7 | 8 | 9 if self.joins > 0 => {
+            3..=5 => self.window(depth),
+            6..=9 if self.joins > 0 => {
                 self.joins -= 1;
                 self.join(depth)
             }
@@ -311,5 +311,4 @@ fn nothing_but_what_is_read_matters() {
         tried > many * 6 / 10 && rows > 0 && narrow > 0,
         "{tried} queries, {rows} rows, {narrow} narrow"
     );
-    println!("{tried} queries, {rows} rows, {narrow} narrow");
 }

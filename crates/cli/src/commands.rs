@@ -128,6 +128,15 @@ fn moment(t: mainstay_base::Timestamp) -> String {
     text.get(..19).map_or(text.clone(), |s| s.replace('T', " "))
 }
 
+/// Writes one value of a row for people.
+fn cell(v: &serde_json::Value) -> String {
+    match v {
+        serde_json::Value::Null => "NULL".to_owned(),
+        serde_json::Value::String(s) => s.clone(),
+        other => other.to_string(),
+    }
+}
+
 /// Writes slices for people: the first and last, and how many.
 fn slices(list: &[String]) -> String {
     match list {

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use mainstay_api::{DiffReport, Error, ErrorKind, Row, RowDifference};
 use mainstay_engine::{CancelToken, Mounted};
 use mainstay_model::{DatasetName, Schema, SliceKey, SliceVersion};
+use mainstay_sql::quoted;
 use serde_json::Value;
 
 use crate::instance::Instance;
@@ -36,10 +37,6 @@ pub(crate) struct Sides {
     pub(crate) slice_columns: Vec<String>,
     pub(crate) before: Vec<(SliceKey, SliceVersion)>,
     pub(crate) after: Vec<(SliceKey, SliceVersion)>,
-}
-
-fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
 }
 
 impl Instance {

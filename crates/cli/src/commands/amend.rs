@@ -6,9 +6,8 @@ use mainstay_api::{AmendReport, Error, ErrorKind, Progress, RowChange};
 use mainstay_base::text;
 use mainstay_model::{Address, AmendmentId};
 use mainstay_server::{Access, AmendChange, AmendRequest, CancelToken, Instance};
-use serde_json::Value;
 
-use super::{address, dataset, moment, slices, with};
+use super::{address, cell, dataset, moment, slices, with};
 use crate::args::{AmendArgs, Global};
 use crate::output::{Output, Style};
 use crate::progress::Shown;
@@ -234,11 +233,6 @@ fn rows(report: &AmendReport) -> String {
 
 /// Shows rows before and after, side by side; only the columns that differ, and the first few that tell rows apart.
 fn show_sample(sample: &[RowChange], output: &Output) {
-    let text = |v: &Value| match v {
-        Value::Null => "NULL".to_owned(),
-        Value::String(s) => s.clone(),
-        other => other.to_string(),
-    };
     for change in sample {
         let Some(before) = &change.before else { continue };
         let after = change.after.as_ref();
@@ -249,9 +243,9 @@ fn show_sample(sample: &[RowChange], output: &Output) {
             .filter_map(
                 |(i, (column, value))| match after.and_then(|a| a.0.get(i)).map(|(_, v)| v) {
                     Some(new) if new != value => {
-                        Some(output.paint(Style::Bold, &format!("{column} {} → {}", text(value), text(new))))
+                        Some(output.paint(Style::Bold, &format!("{column} {} → {}", cell(value), cell(new))))
                     }
-                    _ if i < 6 => Some(format!("{column} {}", text(value))),
+                    _ if i < 6 => Some(format!("{column} {}", cell(value))),
                     _ => None,
                 },
             )

@@ -6,9 +6,8 @@ use mainstay_api::{DiffReport, Error, ErrorKind, ReplayReport, Row, RowDifferenc
 use mainstay_base::text;
 use mainstay_model::RunId;
 use mainstay_server::{Access, DiffRequest, ReplayRequest};
-use serde_json::Value;
 
-use super::{dataset, with};
+use super::{cell, dataset, with};
 use crate::args::{DiffArgs, Global};
 use crate::output::{Output, Style};
 use crate::progress::Shown;
@@ -173,13 +172,8 @@ pub(super) fn show_diff(report: &DiffReport, output: &Output) {
 }
 
 fn line(row: &RowDifference, output: &Output) -> String {
-    let text = |v: &Value| match v {
-        Value::Null => "NULL".to_owned(),
-        Value::String(s) => s.clone(),
-        other => other.to_string(),
-    };
     let cells = |row: &Row| {
-        let cells: Vec<String> = row.0.iter().map(|(c, v)| format!("{c} {}", text(v))).collect();
+        let cells: Vec<String> = row.0.iter().map(|(c, v)| format!("{c} {}", cell(v))).collect();
         cells.join(" · ")
     };
     match (&row.before, &row.after) {
@@ -189,8 +183,8 @@ fn line(row: &RowDifference, output: &Output) -> String {
                 .iter()
                 .zip(&after.0)
                 .map(|((c, b), (_, a))| match b == a {
-                    true => format!("{c} {}", text(b)),
-                    false => output.paint(Style::Bold, &format!("{c} {} → {}", text(b), text(a))),
+                    true => format!("{c} {}", cell(b)),
+                    false => output.paint(Style::Bold, &format!("{c} {} → {}", cell(b), cell(a))),
                 })
                 .collect();
             format!("~ {}", cells.join(" · "))

@@ -4,9 +4,8 @@ use mainstay_api::{Cause, OriginReport, ProofReport, Row, RowsReport, WhyReport}
 use mainstay_base::text;
 use mainstay_model::Address;
 use mainstay_server::{Access, WhyRequest};
-use serde_json::Value;
 
-use super::{address, moment, with};
+use super::{address, cell, moment, with};
 use crate::args::{Global, WhyArgs};
 use crate::output::{Output, Style};
 use crate::progress::Shown;
@@ -121,12 +120,7 @@ fn signed(cause: &Cause) -> String {
 }
 
 fn cells(row: &Row) -> String {
-    let text = |v: &Value| match v {
-        Value::Null => "NULL".to_owned(),
-        Value::String(s) => s.clone(),
-        other => other.to_string(),
-    };
-    let cells: Vec<String> = row.0.iter().map(|(c, v)| format!("{c} {}", text(v))).collect();
+    let cells: Vec<String> = row.0.iter().map(|(c, v)| format!("{c} {}", cell(v))).collect();
     cells.join(" · ")
 }
 

@@ -16,13 +16,31 @@ use crate::state::{Dataset, State};
 
 /// Says what would be given up now, dataset by dataset; datasets of which nothing goes are left out.
 pub fn vacuum(state: &State, now: Timestamp) -> Vec<Vacuumed> {
-    let datasets = state.main.datasets.iter();
-    datasets
-        .filter_map(|(name, held)| {
-            let retain = retain(state, name)?;
-            of_dataset(state, name, held, retain, now)
-        })
-        .collect()
+    let facts: Vec<Vacuumed> = state
+        .main
+        .datasets
+        .iter()
+        .filter_map(|(name, held)| of_dataset(name, held, retain(state, name)?, now))
+        .collect();
+    if facts.is_empty() {
+        return facts;
+    }
+    // What the state refers to afterwards, by folding the facts into a copy.
+    let mut after = state.clone();
+    for (seq, fact) in (state.seq + 1..).zip(&facts) {
+        after.apply(seq, now, "", None, fact.clone().into());
+    }
+    let counted = facts.into_iter().map(|fact| {
+        let needed = after.files_of(&fact.dataset);
+        let gone = candidates(state, &fact).filter(|f| !needed.contains(&f.path));
+        let gone: BTreeMap<&str, Bytes> = gone.map(|f| (f.path.as_str(), f.bytes)).collect();
+        Vacuumed {
+            files: gone.len() as u64,
+            bytes: gone.values().copied().sum(),
+            ..fact
+        }
+    });
+    counted.collect()
 }
 
 fn retain(state: &State, name: &DatasetName) -> Option<Retain> {
@@ -39,57 +57,38 @@ fn retain(state: &State, name: &DatasetName) -> Option<Retain> {
     }
 }
 
-fn of_dataset(
-    state: &State,
-    name: &DatasetName,
-    held: &Dataset,
-    retain: Retain,
-    now: Timestamp,
-) -> Option<Vacuumed> {
+/// The contents of a dataset that go, files not counted yet.
+fn of_dataset(name: &DatasetName, held: &Dataset, retain: Retain, now: Timestamp) -> Option<Vacuumed> {
     let shown = surplus(held, retain, now);
     let base = held
         .base
         .as_deref()
         .map(|b| surplus(b, retain, now))
         .unwrap_or_default();
-    if shown.is_empty() && base.is_empty() {
-        return None;
-    }
-    let going = |dataset: &Dataset, list: &Surplus| -> Vec<DataFile> {
-        let contents = list.iter().flat_map(|(slice, versions)| {
-            let history = dataset.slices.get(slice);
-            let contents = history.into_iter().flat_map(|h| &h.contents);
-            contents.filter(move |c| versions.contains(&c.version))
-        });
-        contents
-            .flat_map(|c| c.files.iter().flat_map(|v| v.files.iter().cloned()))
-            .collect()
-    };
-    let mut candidates = going(held, &shown);
-    if let Some(b) = held.base.as_deref() {
-        candidates.extend(going(b, &base));
-    }
-    // What the state would refer to afterwards, by folding the fact into a copy.
-    let fact = Vacuumed {
+    (!shown.is_empty() || !base.is_empty()).then(|| Vacuumed {
         dataset: name.clone(),
         shown: shown.into_iter().collect(),
         base: base.into_iter().collect(),
         files: 0,
         bytes: Bytes(0),
-    };
-    let mut after = state.clone();
-    after.apply(state.seq + 1, now, "", None, fact.clone().into());
-    let needed = after.files_of(name);
-    let gone: BTreeMap<String, Bytes> = candidates
-        .into_iter()
-        .filter(|f| !needed.contains(&f.path))
-        .map(|f| (f.path, f.bytes))
-        .collect();
-    Some(Vacuumed {
-        files: gone.len() as u64,
-        bytes: gone.values().copied().sum(),
-        ..fact
     })
+}
+
+/// The files of contents that go; something else may still refer to them.
+fn candidates<'a>(state: &'a State, fact: &'a Vacuumed) -> impl Iterator<Item = &'a DataFile> {
+    let held = state.main.dataset(&fact.dataset);
+    let layers = [
+        (held, &fact.shown),
+        (held.and_then(|d| d.base.as_deref()), &fact.base),
+    ];
+    let contents = layers.into_iter().flat_map(|(dataset, list)| {
+        list.iter().flat_map(move |(slice, versions)| {
+            let history = dataset.and_then(|d| d.slices.get(slice));
+            let contents = history.into_iter().flat_map(|h| &h.contents);
+            contents.filter(move |c| versions.contains(&c.version))
+        })
+    });
+    contents.flat_map(|c| c.files.iter().flat_map(|v| &v.files))
 }
 
 type Surplus = BTreeMap<SliceKey, Vec<u64>>;

@@ -130,8 +130,8 @@ impl From<State> for Stored {
             resources: Pool::new(),
             datasets: Pool::new(),
         };
-        // Everything is kept alive until the end, so that no address is used twice.
-        let (main, kept) = (pools.store(state.main.clone()), state.clone());
+        // What has a place is kept alive by its pool, so that no address is used twice.
+        let main = pools.store(state.main);
         let branch = |b: Branch, pools: &mut Pools| StoredBranch {
             about: b.about,
             fork: pools.store(b.fork),
@@ -143,7 +143,6 @@ impl From<State> for Stored {
             .into_iter()
             .map(|(name, b)| (name, branch(b, &mut pools)))
             .collect();
-        drop(kept);
         Self {
             seq: state.seq,
             main,

@@ -3,6 +3,7 @@
 use mainstay_base::text::thousands;
 use mainstay_model::DatasetName;
 use mainstay_model::spec::{Bounds, Rule};
+use mainstay_sql::quoted;
 
 /// Which rows a question is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -152,10 +153,6 @@ fn unique(table: &str, key: &[String], slice_columns: &[String]) -> Question {
         conditions: vec![format!("have the same {} as another", names.join(", "))],
         counted: Counted::ByWeight,
     }
-}
-
-fn quoted(column: &str) -> String {
-    format!("\"{}\"", column.replace('"', "\"\""))
 }
 
 fn quoted_name(dataset: &DatasetName) -> String {

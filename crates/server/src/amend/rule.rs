@@ -6,6 +6,7 @@
 use mainstay_model::amendment::{Edit, Target};
 use mainstay_model::id::AmendmentId;
 use mainstay_model::{ColumnType, DatasetName, Schema, Selection};
+use mainstay_sql::quoted;
 
 /// A slice column that is made from others.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,10 +23,6 @@ pub(super) struct Shape {
     pub(super) slice_columns: Vec<String>,
     /// The slice columns that can be made anew from the row's other columns.
     pub(super) made: Vec<Made>,
-}
-
-pub(super) fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
 }
 
 fn text(value: &str) -> String {

@@ -13,7 +13,7 @@ use mainstay_model::resource::{Kind, ResourceKey, Spec};
 use mainstay_model::run::{RunOutcome, Scope};
 use mainstay_model::spec::{JobSpec, Reads};
 use mainstay_model::{DatasetName, SliceKey};
-use mainstay_sql::{InputTable, Origin, OriginInput, Origins};
+use mainstay_sql::{InputTable, Origin, OriginInput, Origins, quoted};
 use serde_json::Value;
 
 use super::Answered;
@@ -189,10 +189,6 @@ impl Instance {
         };
         Ok(rows.json()?.into_iter().map(row).collect())
     }
-}
-
-fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
 }
 
 /// Says in words which rows of an input are meant.

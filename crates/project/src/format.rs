@@ -125,8 +125,8 @@ pub struct Source {
     pub approve: Option<u32>,
     /// Which versions are kept, `{ versions = 10, age = "30 days" }`: those that any of the two keeps; all if left out.
     pub retain: Option<Retain>,
-    /// What is done with a delivery after which amendments would change other rows than before: `apply`, which is what holds
-    /// if left out, changes them and says so; `ask` sets its files aside until somebody agrees.
+    /// What is to be done with a delivery after which amendments change other rows than before: `apply`, which is what holds if
+    /// left out, or `ask`. It is kept with the source; deliveries do not ask yet, and amendments are applied either way.
     pub on_redelivery: Option<OnRedelivery>,
     /// What a CSV file writes for NULL, besides nothing.
     #[schemars(length(min = 1))]

@@ -40,10 +40,8 @@ impl Settings {
             .with_batch_size(self.batch_rows.max(1));
         let options = config.options_mut();
 
-        // Filters run inside the Parquet reader: pages that no row of survives are never decoded.
+        // Scans decide for themselves whether filters run inside the Parquet reader (`table.rs`).
         options.execution.parquet.pushdown_filters = false;
-        // With filters in the reader, the cheapest first. Without them it has no effect.
-        options.execution.parquet.reorder_filters = false;
         // Row counts, sizes and column ranges of every pinned file are read before planning: join order depends on them.
         options.execution.collect_statistics = true;
 
@@ -51,6 +49,11 @@ impl Settings {
         // so rows that are NaN would be skipped.
         options.optimizer.enable_topk_dynamic_filter_pushdown = false;
         options.optimizer.enable_aggregate_dynamic_filter_pushdown = false;
+
+        // What a join has found is looked up in its hash table, never in a list of values: a list tells -0.0 from 0.0, which the
+        // join itself does not.
+        options.optimizer.hash_join_inlist_pushdown_max_size = 0;
+        options.optimizer.hash_join_inlist_pushdown_max_distinct_values = 0;
 
         // Every sort sets this much aside for its merge, so that it can still merge when memory is used up. The default of 10 MB
         // alone exceeds a small limit as soon as several sorts run side by side.

@@ -170,7 +170,11 @@ impl TableProvider for PinnedTable {
             .with_table_partition_cols(self.slice_fields.clone())
             .build();
         let all_columns = Arc::clone(table_schema.table_schema());
-        let format = ParquetFormat::default().with_options(state.default_table_options().parquet);
+        let mut options = state.default_table_options().parquet;
+        // Conditions of the query itself cost less after decoding; what a join has found of its other side pays in the reader,
+        // where the other columns of most rows are then never decoded.
+        options.global.pushdown_filters = filters.iter().all(|f| filter::decided_by(f, &self.slice_fields));
+        let format = ParquetFormat::default().with_options(options);
         let described = statistics::describe(state, &format, &self.url, &self.file_schema, kept).await?;
         let summary = statistics::summary(&described, &all_columns)?;
         let groups: Vec<FileGroup> = grouping::balanced(described, state.config().target_partitions());

@@ -34,7 +34,12 @@ impl Counted {
         if let Some(metrics) = plan.metrics() {
             self.spilled += Bytes(metrics.spilled_bytes().unwrap_or(0) as u64);
             if let Some(name) = scanned(plan.as_ref()) {
-                *self.rows.entry(name).or_default() += Rows(metrics.output_rows().unwrap_or(0) as u64);
+                // Rows that the reader itself sorted out were read as well.
+                let sorted_out = metrics
+                    .sum_by_name("pushdown_rows_pruned")
+                    .map_or(0, |n| n.as_usize());
+                let rows = metrics.output_rows().unwrap_or(0) + sorted_out;
+                *self.rows.entry(name).or_default() += Rows(rows as u64);
             }
         }
         plan.children().into_iter().for_each(|child| self.add(child));

@@ -10,5 +10,5 @@ pub(super) const BENCH: Bench = Bench {
 };
 
 fn measure(setting: &Setting) -> Outcome<Vec<Figure>> {
-    figure::list(&setting.example("mainstay-engine", "exact", &[], false)?)
+    figure::list(&setting.example("mainstay-engine", "exact", &[], true)?)
 }

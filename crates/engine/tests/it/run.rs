@@ -4,7 +4,7 @@ use mainstay_base::Rows;
 use mainstay_model::run::Scope;
 use mainstay_model::{SliceKey, SliceVersion};
 
-use crate::support::{flights, lake, name, run, schema};
+use crate::support::{flights, lake, name, numbers, run, schema};
 
 const DAILY: &str =
     "SELECT day, carrier, count(*) AS flights, avg(delay) AS delay FROM air.flights GROUP BY day, carrier";
@@ -221,7 +221,7 @@ fn what_was_used_is_measured() {
 #[test]
 fn processor_time_is_not_elapsed_time() {
     let lake = lake();
-    let many = crate::support::numbers(&lake, "air.n", 60_000, 50, 4);
+    let many = numbers(&lake, "air.n", 60_000, 50, 4);
     let job = lake.job(
         "SELECT grp, sum(length(text)) AS n FROM air.n GROUP BY grp",
         &[&many],
@@ -263,4 +263,16 @@ fn what_is_not_mounted_is_not_there() {
     );
     let e = run(&lake.engine(1, 100 << 20), &job).expect_err("refused");
     assert!(e.code == "MS0312" && e.message.contains("air.flights"), "{e}");
+}
+
+#[test]
+fn rows_that_a_join_skips_are_read_rows() {
+    let lake = lake();
+    let many = numbers(&lake, "air.n", 60_000, 1000, 1);
+    let few = numbers(&lake, "air.few", 3, 1000, 1);
+    let query = "SELECT n.id, n.text FROM air.n AS n JOIN air.few AS f ON n.grp = f.grp";
+    let job = lake.job(query, &[&many, &few], &[("id", "long"), ("text", "string")], &[]);
+    let done = run(&lake.engine(2, 100 << 20), &job).expect("done");
+    assert!(done.slices[0].1.rows().0 < 1000, "the join finds few of them");
+    assert_eq!(done.usage.read[&name("air.n")].rows.0, 60_000);
 }

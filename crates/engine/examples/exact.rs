@@ -1,8 +1,8 @@
 //! Measures exact aggregates against DataFusion's own, end to end: ten million rows read from Parquet.
 //!
-//! `cargo run -p mainstay-engine --example exact_bench [rows]` prints, for each query, the best of five runs with
-//! DataFusion's functions and with exact ones, in milliseconds, and their quotient.
-#![expect(clippy::print_stdout, reason = "a measurement prints its table")]
+//! `exact [rows]` prints one JSON document: for each query the milliseconds of some runs with exact functions and the middle of
+//! their quotients by runs with DataFusion's own, the two taken in turns.
+#![expect(clippy::print_stdout, reason = "the document is what this program is for")]
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -12,6 +12,7 @@ use arrow::datatypes::{DataType, Field, Schema};
 use datafusion::error::Result;
 use datafusion::prelude::{ParquetReadOptions, SessionConfig, SessionContext};
 use parquet::arrow::ArrowWriter;
+use serde_json::json;
 
 const BATCH: u64 = 1 << 16;
 const RUNS: usize = 5;
@@ -36,7 +37,7 @@ async fn main() -> Result<()> {
             .register_parquet("t", &path, ParquetReadOptions::default())
             .await?;
     }
-    println!("{:<44} {:>9} {:>9} {:>6}", "query", "original", "exact", "ratio");
+    let mut figures = Vec::new();
     for function in [
         "sum(price)",
         "avg(price)",
@@ -50,21 +51,33 @@ async fn main() -> Result<()> {
                 "" => format!("SELECT {function} FROM t"),
                 _ => format!("SELECT max(a) FROM (SELECT {group}, {function} AS a FROM t GROUP BY {group})"),
             };
-            let (mut before, mut after) = (f64::INFINITY, f64::INFINITY);
-            for _ in 0..RUNS {
-                before = before.min(seconds(&original, &sql).await?);
-                after = after.min(seconds(&exact, &sql).await?);
+            let (mut exactly, mut ratios) = (Vec::new(), Vec::new());
+            for _ in 0..=RUNS {
+                let before = seconds(&original, &sql).await?;
+                let after = seconds(&exact, &sql).await?;
+                exactly.push(after * 1e3);
+                ratios.push(after / before);
             }
-            let name = format!("{function} {group}");
-            println!(
-                "{name:<44} {:>9.1} {:>9.1} {:>6.2}",
-                before * 1e3,
-                after * 1e3,
-                after / before
-            );
+            // The first of each only warms up.
+            let (exactly, ratios) = (sorted(&exactly), sorted(&ratios));
+            figures.push(json!({
+                "name": format!("{function} {}", if group.is_empty() { "of all rows" } else { group }),
+                "unit": "ms",
+                "min": exactly.first(),
+                "median": exactly.get(RUNS / 2),
+                "max": exactly.last(),
+                "ratio": ratios.get(RUNS / 2),
+            }));
         }
     }
+    println!("{:#}", json!({ "figures": figures, "rows": rows }));
     Ok(())
+}
+
+fn sorted(runs: &[f64]) -> Vec<f64> {
+    let mut runs = runs.get(1..).unwrap_or_default().to_vec();
+    runs.sort_by(f64::total_cmp);
+    runs
 }
 
 async fn seconds(context: &SessionContext, sql: &str) -> Result<f64> {

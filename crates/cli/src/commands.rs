@@ -9,7 +9,9 @@ mod journal;
 mod project;
 mod query;
 mod run;
+mod runs;
 mod show;
+mod show_run;
 
 use mainstay_api::{Error, ErrorKind};
 use mainstay_model::address::Selection;
@@ -53,7 +55,17 @@ pub(crate) fn run(cli: &Cli, output: &Output) -> Result<Done, Error> {
         Command::List { kind } => show::list(global, kind, output),
         Command::Show { thing } => show::show(global, thing, output),
         Command::History { thing } => show::history(global, thing, output),
-        Command::Runs { job, limit } => run::runs(global, job.as_deref(), *limit, output),
+        Command::Runs { job, limit, follow } => {
+            let listed = runs::Listed {
+                job: job.as_deref(),
+                limit: *limit,
+            };
+            if *follow {
+                runs::follow(global, &listed, output)
+            } else {
+                runs::runs(global, &listed, output)
+            }
+        }
         Command::Slices { dataset } => data::slices(global, dataset, output),
         Command::Logs { run } => run::logs(global, run, output),
         Command::Cancel { run } => run::cancel(global, run, output),

@@ -109,6 +109,13 @@ pub(crate) fn usage(u: &Usage) -> UsageReport {
     }
 }
 
+/// Says of a run that goes on by the journal that its process is gone.
+pub(crate) fn lose(run: &mut RunReport) {
+    if matches!(run.outcome.as_str(), "running" | "waiting") {
+        "lost".clone_into(&mut run.outcome);
+    }
+}
+
 pub(crate) fn run(state: &Sight<'_>, id: RunId, run: &Run, now: Timestamp) -> RunReport {
     let used = run.usage();
     let slices = if run.slices.is_empty() {

@@ -109,7 +109,7 @@ fn play(instance: &Instance, cancel: &CancelToken, output: &Output) -> Result<Pl
         "2",
         "Apply: what the files say becomes what is; recorded with who, when and why",
     );
-    let applied = instance.apply(None, true)?;
+    let applied = instance.apply_with(None, true)?;
     match applied.apply {
         Some(n) => say_detail(
             output,

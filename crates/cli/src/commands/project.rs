@@ -41,20 +41,41 @@ fn show_mistakes(instance: &Instance, output: &Output) -> Result<(), Error> {
 }
 
 pub(super) fn plan(global: &Global, exit_code: bool, full: bool, output: &Output) -> Result<Done, Error> {
-    with(global, Access::Write, output, |instance| {
-        let report = instance.plan()?;
-        if output.is_json() {
-            output.document(&report);
-        } else if report.mistakes.is_empty() {
-            show_plan(&report, full || output.verbose, output);
-        } else {
-            show_mistakes(instance, output)?;
+    // Only what would change something is kept for review; all else is answered beside whoever writes.
+    let to_keep = with(global, Access::Read, output, |instance| {
+        let report = instance.preview()?;
+        if !report.changes.is_empty() {
+            return Ok(None);
         }
-        Ok(match (report.mistakes.is_empty(), report.changes.is_empty()) {
-            (false, _) => Done::Wrong,
-            (true, false) if exit_code => Done::Changes,
-            _ => Done::Well,
-        })
+        show(instance, &report, exit_code, full, output).map(Some)
+    })?;
+    match to_keep {
+        Some(done) => Ok(done),
+        None => with(global, Access::Write, output, |instance| {
+            let report = instance.plan()?;
+            show(instance, &report, exit_code, full, output)
+        }),
+    }
+}
+
+fn show(
+    instance: &Instance,
+    report: &PlanReport,
+    exit_code: bool,
+    full: bool,
+    output: &Output,
+) -> Result<Done, Error> {
+    if output.is_json() {
+        output.document(report);
+    } else if report.mistakes.is_empty() {
+        show_plan(report, full || output.verbose, output);
+    } else {
+        show_mistakes(instance, output)?;
+    }
+    Ok(match (report.mistakes.is_empty(), report.changes.is_empty()) {
+        (false, _) => Done::Wrong,
+        (true, false) if exit_code => Done::Changes,
+        _ => Done::Well,
     })
 }
 
@@ -196,7 +217,7 @@ pub(super) fn apply(global: &Global, plan: Option<&str>, output: &Output) -> Res
         }
     };
     with(global, Access::Write, output, |instance| {
-        let report = match confirmed(global, output, |yes| instance.apply(plan, yes)) {
+        let report = match confirmed(global, output, |yes| instance.apply_with(plan, yes)) {
             Err(error) if !error.mistakes.is_empty() && !output.is_json() => {
                 show_mistakes(instance, output)?;
                 return Ok(Done::Wrong);
@@ -240,7 +261,7 @@ pub(super) fn revert(global: &Global, thing: &str, output: &Output) -> Result<Do
         .help("an apply can: mainstay revert apply/41; mainstay list apply shows them"));
     };
     with(global, Access::Write, output, |instance| {
-        let report = confirmed(global, output, |yes| instance.revert_apply(apply, yes))?;
+        let report = confirmed(global, output, |yes| instance.revert_apply_with(apply, yes))?;
         show_apply(&report, output);
         if report.apply.is_some() {
             output.note("the project's files still say what they said: the next apply would do it again");

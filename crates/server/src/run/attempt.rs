@@ -118,6 +118,7 @@ fn ended(instance: &Instance, work: &Work, watch: Watch<'_>) -> Option<RunOutcom
 
 fn summary(run: &Run) -> String {
     match &run.error {
+        _ if run.status == RunStatus::Ended(RunOutcome::Cancelled) => "cancelled".to_owned(),
         Some(e) => e.message.clone(),
         None => run
             .usage()

@@ -33,7 +33,7 @@ fn a_removed_job_is_shown_and_its_data_stays() {
         out.contains("to REMOVE") && out.contains("job/shop.daily_sales"),
         "{out}"
     );
-    let _ = s.run(["apply"]).expect_status(0);
+    let _ = s.run(["apply", "--yes"]).expect_status(0);
     assert_eq!(s.query("SELECT count(*) AS n FROM shop.daily_sales")[0]["n"], 4);
 }
 

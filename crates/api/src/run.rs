@@ -30,7 +30,8 @@ pub struct RunReport {
     pub job: String,
     /// The slices that it computed; `all` alone if the dataset has no slices.
     pub slices: Vec<String>,
-    /// `succeeded`, `failed`, `cancelled`, `skipped`; `running` or `waiting` while it is not ended.
+    /// `succeeded`, `failed`, `cancelled`, `skipped`; `running` or `waiting` while it is not ended, `lost` if it is not
+    /// and the process that carried it out is gone.
     pub outcome: String,
     /// Whether its result was there already.
     pub reused: bool,

@@ -174,6 +174,9 @@ pub(crate) enum Command {
         /// At most so many
         #[arg(long, short = 'n', default_value_t = 50)]
         limit: usize,
+        /// Go on with what runs do next, one JSON document a line with --json
+        #[arg(long)]
+        follow: bool,
     },
     /// List the slices of a dataset
     Slices {

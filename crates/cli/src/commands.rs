@@ -12,7 +12,9 @@ mod project;
 mod query;
 mod replay;
 mod run;
+mod runs;
 mod show;
+mod show_run;
 mod why;
 
 use mainstay_api::{Error, ErrorKind};
@@ -69,7 +71,17 @@ pub(crate) fn run(cli: &Cli, output: &Output) -> Result<Done, Error> {
         Command::List { kind } => show::list(global, kind, output),
         Command::Show { thing } => show::show(global, thing, output),
         Command::History { thing } => show::history(global, thing, output),
-        Command::Runs { job, limit } => run::runs(global, job.as_deref(), *limit, output),
+        Command::Runs { job, limit, follow } => {
+            let listed = runs::Listed {
+                job: job.as_deref(),
+                limit: *limit,
+            };
+            if *follow {
+                runs::follow(global, &listed, output)
+            } else {
+                runs::runs(global, &listed, output)
+            }
+        }
         Command::Slices { dataset } => data::slices(global, dataset, output),
         Command::Logs { run } => run::logs(global, run, output),
         Command::Cancel { run } => run::cancel(global, run, output),

@@ -105,8 +105,8 @@ pub(crate) fn open_at(
         wait,
         context: person(global),
     })?;
-    if let Some(repaired) = instance.repaired() {
-        output.note(&repaired);
+    for notice in instance.notices() {
+        output.note(&notice);
     }
     Ok(instance)
 }

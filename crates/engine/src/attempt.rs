@@ -59,12 +59,13 @@ impl Attempt {
     /// [`Kind::Resources`] if the system gives no threads.
     pub(crate) fn start(threads: usize, limit: Option<Duration>) -> Result<Self, Error> {
         let cpu = CpuMeter::default();
-        let ended = cpu.clone();
+        let (began, ended) = (cpu.clone(), cpu.clone());
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(threads.max(1))
             .thread_name("engine")
             .thread_keep_alive(Duration::from_secs(60))
-            .on_thread_stop(move || ended.add_thread_since(0))
+            .on_thread_start(move || began.thread_began())
+            .on_thread_stop(move || ended.thread_ends())
             .enable_all()
             .build()
             .map_err(|e| {

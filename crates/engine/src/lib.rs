@@ -36,3 +36,4 @@ pub use engine::{ENGINE, Engine, EngineConfig};
 pub use error::{Error, Kind};
 pub use query::{Answer, Question, SystemTable};
 pub use settings::Settings;
+pub use spill::remove_abandoned;

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use mainstay_base::{Bytes, Rows};
 use mainstay_catalog::cleanup::remove_attempt;
-use mainstay_model::run::CheckOutcome;
+use mainstay_model::run::{CheckOutcome, Usage};
 use mainstay_model::{SliceKey, SliceVersion};
 use tokio::sync::mpsc;
 
@@ -61,7 +61,7 @@ impl Engine {
         };
         match outcome {
             Ok((slices, checks)) => {
-                let mut usage = usage::of_run(&meters, &used);
+                let mut usage = of_inputs(usage::of_run(&meters, &used), &assignment);
                 usage
                     .written
                     .insert(assignment.output.dataset.clone(), usage::written(&slices));
@@ -79,7 +79,7 @@ impl Engine {
                     }
                     _ => failed,
                 };
-                failed.usage = Box::new(usage::of_run(&meters, &used));
+                failed.usage = Box::new(of_inputs(usage::of_run(&meters, &used), &assignment));
                 Err(failed.within(&assignment.label))
             }
         }
@@ -152,6 +152,15 @@ async fn compute(
     session.meters.settle();
     let checks = check::all(&session, &assignment, &slices, shared.limits).await?;
     Ok((slices, checks))
+}
+
+/// What a run used without what its checks read of its own output: nobody looks for that among what it read.
+fn of_inputs(mut usage: Usage, assignment: &Assignment) -> Usage {
+    let own = &assignment.output.dataset;
+    if !assignment.inputs.iter().any(|i| i.name == *own) {
+        usage.read.remove(own);
+    }
+    usage
 }
 
 fn so_far(meters: &Meters) -> Progress {

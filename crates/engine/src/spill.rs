@@ -48,7 +48,12 @@ impl SpillFolder {
     }
 }
 
-fn remove_abandoned(dir: &Path) -> io::Result<()> {
+/// Removes what dead processes left in the folder for spilling; what the living use stays.
+///
+/// # Errors
+///
+/// If it cannot be looked at, or something cannot be removed.
+pub fn remove_abandoned(dir: &Path) -> io::Result<()> {
     for entry in fs::read_dir(dir)? {
         let path: PathBuf = entry?.path();
         // A folder without a lock yet is being made right now.

@@ -94,7 +94,7 @@ impl Instance {
     }
 
     /// Returns the columns of a source: those of its dataset, or as declared, or as its first file has them.
-    fn source_schema(&self, name: &DatasetName, spec: &SourceSpec) -> Result<Option<Schema>, String> {
+    fn source_schema(&self, name: &DatasetName, spec: &SourceSpec) -> Result<Schema, NoColumns> {
         let names: Vec<&str> = spec.slice.iter().map(|s| s.name.as_str()).collect();
         // Files that have to be read again say nothing about what they will be.
         let held = self.with(|state| {
@@ -103,42 +103,67 @@ impl Instance {
             stays.then(|| d.schema().cloned()).flatten()
         });
         if let Some(schema) = held {
-            return Ok(Some(schema));
+            return Ok(schema);
         }
         match &spec.columns {
-            Some(columns) => mainstay_ingest::check_slice(spec, columns).map(Some),
+            Some(columns) => mainstay_ingest::check_slice(spec, columns).map_err(NoColumns::Slice),
             None => self.first_file_schema(spec),
         }
     }
 
     /// Returns the columns of a source's first readable file, slice columns included.
-    fn first_file_schema(&self, spec: &SourceSpec) -> Result<Option<Schema>, String> {
-        let dir = self.project_dir().map_err(|e| e.to_string())?;
-        let words = |e: mainstay_storage::Error| e.to_string();
+    fn first_file_schema(&self, spec: &SourceSpec) -> Result<Schema, NoColumns> {
+        let unseen = |e: mainstay_storage::Error| NoColumns::Place(e.to_string());
+        let dir = self.project_dir().map_err(|e| NoColumns::Place(e.to_string()))?;
         let place = match Watch::open(spec, dir) {
             Ok(place) => place,
-            Err(e) if e.kind == mainstay_storage::Kind::NotFound => return Ok(None),
-            Err(e) => return Err(words(e)),
+            Err(e) if e.kind == mainstay_storage::Kind::NotFound => return Err(NoColumns::Nothing),
+            Err(e) => return Err(unseen(e)),
         };
         let found = self
             .runtime
             .block_on(place.observe(self.clock.as_ref()))
-            .map_err(words)?;
+            .map_err(unseen)?;
+        let mut first_bad = None;
         for file in &found {
             let arrival = self
                 .runtime
                 .block_on(place.fetch(file, &std::env::temp_dir()))
-                .map_err(words)?;
+                .map_err(unseen)?;
             let Arrival::Complete(content) = arrival else {
                 continue;
             };
-            // A bad file is found again, and set aside with its place, when it is delivered.
-            if let Ok(schema) = mainstay_ingest::infer(spec, &file.file, &content) {
-                return mainstay_ingest::check_slice(spec, &schema).map(Some);
+            match mainstay_ingest::infer(spec, &file.file, &content) {
+                Ok(schema) => {
+                    return mainstay_ingest::check_slice(spec, &schema).map_err(NoColumns::Slice);
+                }
+                // It is found again, and set aside with its place, when it is delivered.
+                Err(e) => {
+                    first_bad.get_or_insert((file.file.clone(), e));
+                }
             }
         }
-        Ok(None)
+        Err(match first_bad {
+            Some((file, mainstay_ingest::Error::File(e))) => NoColumns::File {
+                why: format!("{file}: {}", e.message),
+                help: e.help,
+            },
+            Some((file, e)) => NoColumns::Place(format!("{file}: {e}")),
+            None => NoColumns::Nothing,
+        })
     }
+}
+
+/// Why the columns of a source are not known.
+enum NoColumns {
+    /// No file is there.
+    Nothing,
+    /// Its place cannot be read.
+    Place(String),
+    /// No file that is there can be read.
+    File { why: String, help: Option<String> },
+    /// Its slice does not go with its columns.
+    Slice(String),
 }
 
 /// Makes a mistake of a problem with a query.
@@ -190,7 +215,7 @@ impl Compiler<'_> {
         let name = &source.dataset.value;
         let slice_columns: Vec<String> = source.spec.slice.iter().map(|s| s.name.clone()).collect();
         match self.instance.source_schema(name, &source.spec) {
-            Ok(Some(schema)) => {
+            Ok(schema) => {
                 self.tables.insert(
                     name.clone(),
                     InputTable {
@@ -199,20 +224,36 @@ impl Compiler<'_> {
                     },
                 );
             }
-            Ok(None) => self.say(
+            Err(NoColumns::Slice(message)) => {
+                let place = source.slice.first().map_or(&source.files, |s| &s.column.place);
+                self.say("MS0151", &place.clone(), message, "here", None);
+            }
+            Err(NoColumns::File { why, help }) => self.say(
+                "MS0150",
+                &source.files,
+                format!(
+                    "the columns of `{name}` are not known: no file can be read, and none are declared. {why}"
+                ),
+                "these files",
+                help,
+            ),
+            Err(NoColumns::Place(why)) => self.say(
+                "MS0150",
+                &source.files,
+                format!("the columns of `{name}` are not known: {why}"),
+                "this place",
+                Some(
+                    "make the files readable, or declare the columns: columns = { day = \"date\", … }"
+                        .to_owned(),
+                ),
+            ),
+            Err(NoColumns::Nothing) => self.say(
                 "MS0150",
                 &source.files,
                 format!("the columns of `{name}` are not known: no file is there and none are declared"),
                 "nothing here",
                 Some("deliver a file, or declare them: columns = { day = \"date\", … }".to_owned()),
             ),
-            Err(message) => {
-                let place = source.slice.first().map_or(&source.files, |s| {
-                    s.expression.as_ref().map_or(&s.column.place, |_| &s.column.place)
-                });
-                let place = place.clone();
-                self.say("MS0151", &place, message, "here", None);
-            }
         }
     }
 
@@ -322,20 +363,8 @@ impl Compiler<'_> {
             let (dataset, column) = &reference.value;
             match self.tables.get(dataset).cloned() {
                 Some(table) => self.check_column(dataset, &table.schema, column, &reference.place),
-                None if self.declared.may_have(dataset) => {}
-                None => {
-                    let known: Vec<String> = self.tables.keys().map(ToString::to_string).collect();
-                    let help =
-                        mainstay_base::text::nearest(&dataset.to_string(), known.iter().map(String::as_str))
-                            .map(|n| format!("did you mean `{n}`?"));
-                    self.say(
-                        "MS0153",
-                        &reference.place,
-                        format!("there is no dataset `{dataset}`"),
-                        "not declared",
-                        help,
-                    );
-                }
+                // One that is not declared was found when the files were read.
+                None => {}
             }
         }
         if let Some(sql) = &check.sql

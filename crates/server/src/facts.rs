@@ -11,6 +11,9 @@ use crate::error;
 use crate::instance::{Instance, Watch};
 use crate::ledger::KEY;
 
+/// The kind of facts that make rows visible.
+const PUBLISHED: &str = "dataset.published";
+
 /// Which facts.
 #[derive(Clone, Debug, Default)]
 pub struct JournalFilter {
@@ -64,9 +67,40 @@ impl Instance {
             ..Filter::default()
         };
         let mut facts = std::collections::VecDeque::new();
+        // What a run published is about its dataset, and stands right before its end.
+        let run = filter.on.as_deref().and_then(|on| on.strip_prefix("run/"));
+        let publish = |seq: u64| {
+            let of_run = Filter {
+                kind: Some(PUBLISHED.to_owned()),
+                actor: filter.who.clone(),
+                since: filter.since,
+                ..Filter::default()
+            };
+            let before = ledger
+                .journal()
+                .records(seq.saturating_sub(1).max(1), of_run)
+                .next()?;
+            let report = before.ok().map(|r| fact_report(&r))?;
+            (report.seq + 1 == seq && report.body.get("run").and_then(|r| r.as_str()) == run)
+                .then_some(report)
+        };
+        let wants_publish = filter.kind.as_deref().is_none_or(|k| k == PUBLISHED);
+        let wanted = match run.filter(|_| filter.kind.as_deref() == Some(PUBLISHED)) {
+            Some(_) => Filter {
+                kind: Some("run.finished".to_owned()),
+                ..wanted
+            },
+            None => wanted,
+        };
         for record in ledger.journal().records(filter.after + 1, wanted) {
-            facts.push_back(fact_report(&record.map_err(|e| error::journal(&e))?));
-            if filter.limit.is_some_and(|limit| facts.len() > limit) {
+            let fact = fact_report(&record.map_err(|e| error::journal(&e))?);
+            let published =
+                (run.is_some() && wants_publish && fact.kind == "run.finished").then(|| publish(fact.seq));
+            facts.extend(published.flatten());
+            if filter.kind.as_deref().is_none_or(|k| k == fact.kind) {
+                facts.push_back(fact);
+            }
+            while filter.limit.is_some_and(|limit| facts.len() > limit) {
                 facts.pop_front();
             }
         }

@@ -82,6 +82,8 @@ pub struct Shared {
     tables: Mutex<Option<Tables>>,
     /// Whether staged files were left that could not be removed.
     pub(crate) leavings: AtomicBool,
+    /// What opening found out and people should know.
+    notices: Mutex<Vec<String>>,
     pub(crate) runtime: tokio::runtime::Runtime,
 }
 
@@ -112,6 +114,7 @@ impl Instance {
             engine: OnceLock::new(),
             tables: Mutex::default(),
             leavings: AtomicBool::new(false),
+            notices: Mutex::default(),
             runtime,
         };
         let instance = Self {
@@ -152,8 +155,23 @@ impl Instance {
         Ok(())
     }
 
-    /// Returns what the opening had to cut off, in words; none after a clean end.
-    pub fn repaired(&self) -> Option<String> {
+    /// Returns what opening had to put in order, in words; none after a clean end.
+    pub fn notices(&self) -> Vec<String> {
+        let noticed = self.notices.lock().unwrap_or_else(PoisonError::into_inner);
+        self.repaired()
+            .into_iter()
+            .chain(noticed.iter().cloned())
+            .collect()
+    }
+
+    pub(crate) fn notice(&self, text: String) {
+        self.notices
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(text);
+    }
+
+    fn repaired(&self) -> Option<String> {
         let ledger = self.ledger();
         let r = ledger.repaired()?;
         Some(format!(
@@ -295,7 +313,7 @@ impl Instance {
         let usual = || Bytes(settings.memory.unwrap_or_else(memory_default));
         let config = EngineConfig {
             memory_limit: memory.unwrap_or_else(usual),
-            spill_dir: self.options.home.join("spill"),
+            spill_dir: self.options.home.join(crate::recover::SPILL),
             spill_limit: Bytes(settings.spill.unwrap_or(100_000_000_000)),
             threads: threads.max(1),
         };

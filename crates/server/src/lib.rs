@@ -41,6 +41,7 @@ pub use facts::JournalFilter;
 pub use instance::{Access, Instance, Options};
 pub use ledger::Context;
 pub use mainstay_engine::CancelToken;
+pub use plan::Unapplied;
 pub use query::{QueryOptions, QueryResult, When};
 pub use replay::ReplayRequest;
 pub use run::RunRequest;

@@ -22,6 +22,15 @@ use crate::ledger::Recorded;
 use crate::report;
 use crate::step;
 
+/// How a project's files differ from what is applied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unapplied {
+    /// Resources that would be created, changed or removed.
+    pub changes: u64,
+    /// Mistakes in the files; with any, the number of changes means nothing.
+    pub mistakes: u64,
+}
+
 impl Instance {
     /// Looks for mistakes in the project, and nothing else.
     ///
@@ -42,32 +51,45 @@ impl Instance {
     ///
     /// If the project cannot be read; mistakes in it are part of the answer.
     pub fn plan(&self) -> Result<PlanReport, Error> {
+        let (desired, mut report) = self.previewed()?;
+        if !report.changes.is_empty() {
+            report.plan = self.keep_plan(desired)?.map(|p| p.to_string());
+        }
+        Ok(report)
+    }
+
+    /// Says what applying the project would do, and keeps nothing.
+    ///
+    /// # Errors
+    ///
+    /// If the project cannot be read; mistakes in it are part of the answer.
+    pub fn plan_unrecorded(&self) -> Result<PlanReport, Error> {
+        self.previewed().map(|(_, report)| report)
+    }
+
+    fn previewed(&self) -> Result<(Vec<Resource>, PlanReport), Error> {
         let compiled = self.compile()?;
         if !compiled.mistakes.is_empty() {
-            let mistakes = report::mistakes(&compiled.mistakes);
-            return Ok(PlanReport {
+            let report = PlanReport {
                 plan: None,
                 changes: vec![],
                 stale: vec![],
                 estimate: no_estimate(),
-                mistakes,
-            });
+                mistakes: report::mistakes(&compiled.mistakes),
+            };
+            return Ok((Vec::new(), report));
         }
         let changes = self.with(|state| diff(state, &compiled.resources));
         let (mut stale, estimate) = self.with(|state| stale_after(state, &compiled.resources));
         self.say_what_is_gone(&compiled.resources, &mut stale);
-        let plan = if changes.is_empty() {
-            None
-        } else {
-            self.keep_plan(compiled.resources)?
-        };
-        Ok(PlanReport {
-            plan: plan.map(|p| p.to_string()),
+        let report = PlanReport {
+            plan: None,
             changes: changes.iter().map(change_report).collect(),
             stale,
             estimate,
             mistakes: Vec::new(),
-        })
+        };
+        Ok((compiled.resources, report))
     }
 
     /// Adds to what is said of sources which of the files that they have to read again are not there any more.
@@ -87,6 +109,19 @@ impl Instance {
                 );
             }
         }
+    }
+
+    /// Returns how many resources the project's files say otherwise than what is applied, or the number of their mistakes.
+    ///
+    /// # Errors
+    ///
+    /// If the project cannot be read.
+    pub fn unapplied(&self) -> Result<Unapplied, Error> {
+        let compiled = self.compile()?;
+        Ok(Unapplied {
+            changes: self.with(|state| diff(state, &compiled.resources).len() as u64),
+            mistakes: compiled.mistakes.len() as u64,
+        })
     }
 
     fn keep_plan(&self, desired: Vec<Resource>) -> Result<Option<PlanId>, Error> {

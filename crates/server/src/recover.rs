@@ -12,27 +12,39 @@ use mainstay_model::run::RunError;
 use mainstay_model::{DatasetName, RunId};
 
 use crate::error;
-use crate::instance::Instance;
+use crate::instance::{Access, Instance};
 
 /// The file that is there while a process writes.
 const MARKER: &str = "open";
+
+/// The folder for what does not fit into memory.
+pub(crate) const SPILL: &str = "spill";
 
 impl Instance {
     /// Finishes or undoes what the last writer left, if it did not end cleanly.
     pub(crate) fn recover(&self) -> Result<(), Error> {
         let marker = self.options.home.join(MARKER);
         let crashed = marker.exists();
+        let died = std::fs::read_to_string(&marker).ok();
+        let process = match died.as_deref().map(str::trim).filter(|p| !p.is_empty()) {
+            Some(pid) => format!("process {pid}"),
+            None => "its process".to_owned(),
+        };
         std::fs::write(&marker, std::process::id().to_string())
             .map_err(|e| error::file("write", &marker, &e))?;
         for run in self.with(unfinished) {
             let error = RunError {
                 code: "MS0504".to_owned(),
-                message: "the process ended while this run was going on; nothing of it was published"
-                    .to_owned(),
+                message: format!("{process} died while this run was going on; nothing of it was published"),
                 help: Some("mainstay run computes what is missing".to_owned()),
                 transient: false,
             };
             self.submit(Command::AbandonRun { run, error })?;
+            let job = self.with(|s| s.state.runs.get(&run).map(|r| r.pinned.job.to_string()));
+            self.notice(format!(
+                "{run} ({}) was going on when {process} died; it is ended, and nothing of it was published: mainstay run computes it again",
+                job.unwrap_or_default()
+            ));
         }
         self.end_lost_amendments()?;
         for name in self.with(unprojected) {
@@ -40,6 +52,10 @@ impl Instance {
         }
         if crashed {
             self.remove_leavings()?;
+            let spill = self.options.home.join(SPILL);
+            if spill.is_dir() {
+                mainstay_engine::remove_abandoned(&spill).map_err(|e| error::file("clean up", &spill, &e))?;
+            }
         }
         Ok(())
     }
@@ -75,6 +91,21 @@ impl Instance {
         if !removed {
             self.leavings.store(true, Ordering::Relaxed);
         }
+    }
+
+    /// Says whether the process that writes to the home, as its lock names it, is gone; one that never was is gone, too.
+    pub(crate) fn writer_is_gone(&self) -> bool {
+        if self.options.access == Access::Write {
+            return false;
+        }
+        let lock = self.options.home.join(mainstay_journal::store::sqlite::LOCK);
+        let text = std::fs::read_to_string(lock).unwrap_or_default();
+        let pid = text
+            .trim()
+            .parse::<i32>()
+            .ok()
+            .and_then(rustix::process::Pid::from_raw);
+        pid.is_none_or(|pid| rustix::process::test_kill_process(pid) == Err(rustix::io::Errno::SRCH))
     }
 
     /// Says that this process ends cleanly.

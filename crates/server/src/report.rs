@@ -117,6 +117,13 @@ fn saved(state: &Sight<'_>, run: &Run) -> Option<f64> {
     Some(seconds * share.min(1.0))
 }
 
+/// Says of a run that goes on by the journal that its process is gone.
+pub(crate) fn lose(run: &mut RunReport) {
+    if matches!(run.outcome.as_str(), "running" | "waiting") {
+        "lost".clone_into(&mut run.outcome);
+    }
+}
+
 pub(crate) fn run(state: &Sight<'_>, id: RunId, run: &Run, now: Timestamp) -> RunReport {
     let used = run.usage();
     let slices = if run.slices.is_empty() {

@@ -46,6 +46,7 @@ impl Instance {
         watch: Watch<'_>,
     ) -> Result<(DeliverReport, RunsReport), Error> {
         let (jobs, wanted) = self.jobs_for(request)?;
+        self.check_targets(request, &jobs)?;
         // What is delivered is delivered to the live side.
         let delivered = if request.without_deliveries || self.branch.is_some() {
             DeliverReport::default()
@@ -58,7 +59,10 @@ impl Instance {
                 None => delivered,
             }
         };
-        let runs = run_all(self, jobs, request, cancel, watch)?;
+        let runs = run_all(self, jobs.clone(), request, cancel, watch)?;
+        if runs.is_empty() {
+            self.check_slices(request, &jobs)?;
+        }
         let now = self.clock.now();
         let runs = self.with(|state| {
             let known = runs.iter().filter_map(|id| Some((id, state.state.runs.get(id)?)));
@@ -121,6 +125,63 @@ impl Instance {
         }
         let jobs = jobs.into_iter().filter(|j| wanted.contains(&j.dataset)).collect();
         Ok((jobs, wanted))
+    }
+
+    /// Refuses what makes no sense of a target: slices of what has none, and forcing a source.
+    fn check_targets(&self, request: &RunRequest, jobs: &[Job]) -> Result<(), Error> {
+        for (name, selection) in &request.targets {
+            let job = jobs.iter().find(|j| j.dataset == *name);
+            let sliced = job.is_none_or(|j| !j.slice_columns.is_empty());
+            let (message, help) = match (job, selection) {
+                (None, _) if request.force => (
+                    format!("{name} is a source: it is not computed, so there is nothing to force"),
+                    format!("mainstay deliver {name} takes in what is new"),
+                ),
+                (None, Selection::Value(_) | Selection::Range(..) | Selection::Columns(_)) => (
+                    format!("{name} is a source: what is new is taken in by file, not by slice"),
+                    format!("mainstay deliver {name}"),
+                ),
+                (Some(_), Selection::Range(..) | Selection::Columns(_)) if !sliced => {
+                    (format!("{name} has no slices"), format!("mainstay run {name}"))
+                }
+                (Some(_), Selection::Value(text)) if !sliced && text != "all" => {
+                    (format!("{name} has no slices"), format!("mainstay run {name}"))
+                }
+                _ => continue,
+            };
+            return Err(Error::new(ErrorKind::Invalid, "MS0007", message).help(help));
+        }
+        Ok(())
+    }
+
+    /// Refuses slices that a target does not have, nor anything that it reads.
+    fn check_slices(&self, request: &RunRequest, jobs: &[Job]) -> Result<(), Error> {
+        let targets = request.targets.iter().filter(|(_, s)| *s != Selection::All);
+        for (name, selection) in targets {
+            let Some(job) = jobs
+                .iter()
+                .find(|j| j.dataset == *name && !j.slice_columns.is_empty())
+            else {
+                continue;
+            };
+            let there = self.with(|sight| {
+                let datasets = std::iter::once(name)
+                    .chain(job.reads.keys())
+                    .filter_map(|n| sight.dataset(n));
+                let mut slices = datasets.flat_map(|d| d.newest().map(|(k, _)| k));
+                slices.any(|k| selection.matches(k, &job.slice_columns))
+            });
+            if !there {
+                let asked = mainstay_model::Address::Dataset(name.clone(), selection.clone());
+                return Err(Error::new(
+                    ErrorKind::NotFound,
+                    "MS0401",
+                    format!("there is no slice {asked}, and nothing that {name} reads has it"),
+                )
+                .help(format!("mainstay slices {name} shows those there are")));
+            }
+        }
+        Ok(())
     }
 
     fn sources_for(&self, wanted: &BTreeSet<DatasetName>) -> Vec<DatasetName> {

@@ -155,7 +155,16 @@ impl Instance {
         let found = match address {
             Address::Dataset(name, Selection::All) => return self.dataset(name).map(|d| to_value(&d)),
             Address::Dataset(name, selection) => return self.slices(name, selection).map(|s| to_value(&s)),
-            Address::Run(id) => self.with(|s| s.state.runs.get(id).map(|r| to_value(&report::run(s, *id, r, now)))),
+            Address::Run(id) => {
+                let gone = self.writer_is_gone();
+                self.with(|s| {
+                    let mut run = report::run(s, *id, s.state.runs.get(id)?, now);
+                    if gone {
+                        report::lose(&mut run);
+                    }
+                    Some(to_value(&run))
+                })
+            }
             Address::Plan(id) => self.with(|s| {
                 let p = s.state.plans.get(id)?;
                 Some(json!({ "plan": id.to_string(), "time": p.time, "base": p.base.map(|b| b.0),
@@ -307,14 +316,17 @@ impl Instance {
     /// Lists the runs that are known in the state, the oldest first.
     pub fn runs(&self) -> RunsReport {
         let now = self.clock.now();
-        self.with(|state| RunsReport {
+        let gone = self.writer_is_gone();
+        let mut report = self.with(|state| RunsReport {
             runs: state
                 .state
                 .runs
                 .iter()
                 .map(|(id, r)| report::run(state, *id, r, now))
                 .collect(),
-        })
+        });
+        report.runs.iter_mut().filter(|_| gone).for_each(report::lose);
+        report
     }
 }
 

@@ -176,7 +176,10 @@ impl Instance {
             };
             let rows = match table.name {
                 "facts" => self.fact_rows()?,
-                "runs" => self.with(run_rows),
+                "runs" => {
+                    let gone = self.writer_is_gone();
+                    self.with(|s| run_rows(s, gone))
+                }
                 "slices" => self.with(slice_rows),
                 "resources" => self.with(resource_rows),
                 "deliveries" => self.with(delivery_rows),
@@ -247,10 +250,13 @@ fn batches(schema: &SchemaRef, rows: &[Value]) -> Result<Vec<RecordBatch>, Error
     Ok(out)
 }
 
-fn run_rows(state: &Sight<'_>) -> Vec<Value> {
+fn run_rows(state: &Sight<'_>, gone: bool) -> Vec<Value> {
     let each = |(id, r): (&mainstay_model::RunId, &mainstay_control::Run)| {
         let used = r.usage();
-        let report = report::run(state, *id, r, r.ended.unwrap_or(r.recorded));
+        let mut report = report::run(state, *id, r, r.ended.unwrap_or(r.recorded));
+        if gone {
+            report::lose(&mut report);
+        }
         json!({ "run": report.id, "job": report.job, "outcome": report.outcome, "because": r.because, "actor": r.actor,
             "recorded": r.recorded, "ended": r.ended, "seconds": report.seconds, "attempts": r.attempts.len(),
             "slices": r.slices.len(), "rows": report.rows, "reused": r.reused_from.is_some(), "cpu_seconds": used.cpu.seconds(),

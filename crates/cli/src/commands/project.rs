@@ -41,20 +41,41 @@ fn show_mistakes(instance: &Instance, output: &Output) -> Result<(), Error> {
 }
 
 pub(super) fn plan(global: &Global, exit_code: bool, full: bool, output: &Output) -> Result<Done, Error> {
-    with(global, Access::Write, output, |instance| {
-        let report = instance.plan()?;
-        if output.is_json() {
-            output.document(&report);
-        } else if report.mistakes.is_empty() {
-            show_plan(&report, full || output.verbose, output);
-        } else {
-            show_mistakes(instance, output)?;
+    // Only what would change something is kept for review; all else is answered beside whoever writes.
+    let to_keep = with(global, Access::Read, output, |instance| {
+        let report = instance.plan_unrecorded()?;
+        if !report.changes.is_empty() {
+            return Ok(None);
         }
-        Ok(match (report.mistakes.is_empty(), report.changes.is_empty()) {
-            (false, _) => Done::Wrong,
-            (true, false) if exit_code => Done::Changes,
-            _ => Done::Well,
-        })
+        show(instance, &report, exit_code, full, output).map(Some)
+    })?;
+    match to_keep {
+        Some(done) => Ok(done),
+        None => with(global, Access::Write, output, |instance| {
+            let report = instance.plan()?;
+            show(instance, &report, exit_code, full, output)
+        }),
+    }
+}
+
+fn show(
+    instance: &Instance,
+    report: &PlanReport,
+    exit_code: bool,
+    full: bool,
+    output: &Output,
+) -> Result<Done, Error> {
+    if output.is_json() {
+        output.document(report);
+    } else if report.mistakes.is_empty() {
+        show_plan(report, full || output.verbose, output);
+    } else {
+        show_mistakes(instance, output)?;
+    }
+    Ok(match (report.mistakes.is_empty(), report.changes.is_empty()) {
+        (false, _) => Done::Wrong,
+        (true, false) if exit_code => Done::Changes,
+        _ => Done::Well,
     })
 }
 

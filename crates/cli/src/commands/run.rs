@@ -1,4 +1,4 @@
-//! `run`, `runs`, `logs`, `cancel`.
+//! `run`, `logs`, `cancel`.
 
 use std::time::{Duration, Instant};
 
@@ -8,11 +8,10 @@ use mainstay_model::{Address, RunId};
 use mainstay_server::{Access, Instance, JournalFilter, RunRequest};
 use serde_json::{Value, json};
 
-use super::{address, data, dataset, moment, slices, with};
+use super::{address, data, dataset, moment, with};
 use crate::args::Global;
 use crate::output::{Output, Style};
 use crate::progress::Shown;
-use crate::table::table;
 use crate::{Done, context};
 
 pub(super) fn run(
@@ -43,9 +42,26 @@ pub(super) fn run(
                 data::show_deliveries(&delivered, output);
             }
             show_outcome(&runs, output);
+            say_what_is_unapplied(instance, output);
         }
         Ok(done(&delivered, &runs, cancel.is_cancelled()))
     })
+}
+
+/// Says that files of the project are not what ran.
+fn say_what_is_unapplied(instance: &Instance, output: &Output) {
+    // A project that cannot be read now was not needed for the run, either.
+    let Ok(unapplied) = instance.unapplied() else {
+        return;
+    };
+    if unapplied.mistakes > 0 {
+        output.note("this ran what is applied; the project's files have mistakes: mainstay check");
+    } else if unapplied.changes > 0 {
+        output.note(&format!(
+            "this ran what is applied; the project's files differ in {}: mainstay plan",
+            text::count(unapplied.changes, "resource")
+        ));
+    }
 }
 
 fn done(delivered: &DeliverReport, runs: &RunsReport, interrupted: bool) -> Done {
@@ -59,7 +75,7 @@ fn done(delivered: &DeliverReport, runs: &RunsReport, interrupted: bool) -> Done
 }
 
 /// How a run ended, in a word.
-fn outcome(run: &RunReport) -> &str {
+pub(super) fn outcome(run: &RunReport) -> &str {
     if run.reused { "reused" } else { &run.outcome }
 }
 
@@ -130,49 +146,6 @@ fn plain(v: &Value) -> String {
     v.as_str().map_or_else(|| v.to_string(), str::to_owned)
 }
 
-pub(super) fn runs(global: &Global, job: Option<&str>, limit: usize, output: &Output) -> Result<Done, Error> {
-    with(global, Access::Read, output, |instance| {
-        let mut report = instance.runs();
-        if let Some(job) = job {
-            let (name, _) = dataset(job)?;
-            report.runs.retain(|r| r.job == name.to_string());
-        }
-        let skip = report.runs.len().saturating_sub(limit);
-        report.runs.drain(..skip);
-        if output.is_json() {
-            output.document(&report);
-            return Ok(Done::Well);
-        }
-        let any_reused = report.runs.iter().any(|r| r.reused);
-        let row = |r: &RunReport| {
-            let mut cells = vec![
-                r.id.clone(),
-                r.job.clone(),
-                outcome(r).to_owned(),
-                slices(&r.slices),
-                format!("{:.2}", r.seconds),
-                format!("{:.2}", r.usage.cpu_seconds),
-                moment(r.time),
-                r.because.clone(),
-            ];
-            if any_reused {
-                let saved = r.saved_seconds.map_or_else(String::new, |s| format!("{s:.2}"));
-                cells.splice(5..5, [saved, r.reused_from.clone().unwrap_or_default()]);
-            }
-            cells
-        };
-        let mut headings = vec![
-            "run", "job", "outcome", "slices", "seconds", "cpu s", "when", "because",
-        ];
-        if any_reused {
-            headings.splice(5..5, ["saved", "from"]);
-        }
-        let rows: Vec<Vec<String>> = report.runs.iter().map(row).collect();
-        output.raw(table(&headings, &rows).as_bytes());
-        Ok(Done::Well)
-    })
-}
-
 pub(super) fn run_id(text: &str) -> Result<RunId, Error> {
     match address(text)? {
         Address::Run(id) => Ok(id),
@@ -209,17 +182,29 @@ pub(super) fn logs(global: &Global, run: &str, output: &Output) -> Result<Done, 
 
 /// What a fact about a run says, in words.
 fn step(body: &Value) -> String {
-    let text = |pointer: &str| {
+    let said = |pointer: &str| {
         body.pointer(pointer)
             .and_then(Value::as_str)
             .unwrap_or_default()
             .to_owned()
     };
     if let Some(because) = body.get("because").and_then(Value::as_str) {
-        return format!("{}: {because}", text("/pinned/job"));
+        return format!("{}: {because}", said("/pinned/job"));
     }
     if let Some(message) = body.pointer("/error/message").and_then(Value::as_str) {
-        return format!("{} {message}", text("/outcome")).trim().to_owned();
+        return format!("{} {message}", said("/outcome")).trim().to_owned();
+    }
+    if let Some(list) = body.get("datasets").and_then(Value::as_array) {
+        let each = list.iter().map(|d| {
+            let slices = d.get("slices").and_then(Value::as_array).map_or(0, Vec::len);
+            let name = d.get("dataset").and_then(Value::as_str).unwrap_or_default();
+            let version = d.get("version").and_then(Value::as_u64).unwrap_or_default();
+            format!(
+                "{name} version {version}, {}",
+                text::count(slices as u64, "slice")
+            )
+        });
+        return each.collect::<Vec<_>>().join("; ");
     }
     match body.get("outcome").and_then(Value::as_str) {
         Some(outcome) => {
@@ -249,6 +234,14 @@ pub(super) fn cancel(global: &Global, run: &str, output: &Output) -> Result<Done
                 Error::new(ErrorKind::NotFound, "MS0401", format!("there is no run {id}"))
                     .help("mainstay runs"),
             );
+        }
+        Some(outcome) if outcome == "lost" => {
+            return Err(Error::new(
+                ErrorKind::Invalid,
+                "MS0402",
+                format!("run {id} is lost: the process that carried it out is gone"),
+            )
+            .help("the next command that writes ends it, for example mainstay run"));
         }
         Some(outcome) if outcome != "running" && outcome != "waiting" => {
             return Err(Error::new(

@@ -1,11 +1,12 @@
 //! `list`, `show`, `history`.
 
-use mainstay_api::{Error, ErrorKind};
+use mainstay_api::{Error, ErrorKind, RunReport};
 use mainstay_base::{Bytes, text};
 use mainstay_model::Address;
 use mainstay_server::Access;
 use serde_json::Value;
 
+use super::show_run::show_run;
 use super::{address, amend, branch, moment, with};
 use crate::Done;
 use crate::args::Global;
@@ -31,8 +32,7 @@ fn columns(kind: &str) -> &'static [(&'static str, &'static str)] {
             ("file", "/file"),
             ("outcome", "/outcome"),
             ("rows", "/rows"),
-            ("row", "/error/row"),
-            ("column", "/error/column"),
+            ("of before", "/earlier_rows"),
             ("reason", "/error/message"),
         ],
         "run" => &[
@@ -83,6 +83,7 @@ fn columns(kind: &str) -> &'static [(&'static str, &'static str)] {
 fn cell(path: &str, v: &Value) -> String {
     match v {
         Value::Null => String::new(),
+        Value::Number(n) if path == "/earlier_rows" && n.as_u64() == Some(0) => String::new(),
         Value::Number(n) if path == "/bytes" => Bytes(n.as_u64().unwrap_or_default()).to_string(),
         Value::Number(n) => n.as_u64().map_or_else(
             || format!("{:.2}", n.as_f64().unwrap_or_default()),
@@ -132,6 +133,10 @@ pub(super) fn show(global: &Global, thing: &str, output: &Output) -> Result<Done
         match address {
             Address::Amendment(_) => amend::show(&read(value)?, output),
             Address::Branch(_) => branch::show(&read(value)?, output),
+            Address::Run(_) => match serde_json::from_value::<RunReport>(value.clone()) {
+                Ok(run) => show_run(&run, output),
+                Err(_) => show_value("", &value, 0, output),
+            },
             _ => show_value("", &value, 0, output),
         }
         Ok(Done::Well)
@@ -189,7 +194,23 @@ fn show_value(name: &str, value: &Value, depth: usize, output: &Output) {
             output.line(format!("{indent}{name}"));
             s.lines().for_each(|l| output.line(format!("{indent}  {l}")));
         }
+        Value::String(s) if name == "published" || name == "time" => {
+            let text = s.parse().map_or_else(|_| s.clone(), moment);
+            output.line(format!("{indent}{name:<16} {text}"));
+        }
         Value::String(s) => output.line(format!("{indent}{name:<16} {s}")),
+        Value::Number(n) if name == "bytes" => {
+            output.line(format!(
+                "{indent}{name:<16} {}",
+                Bytes(n.as_u64().unwrap_or_default())
+            ));
+        }
+        Value::Number(n) if n.is_u64() => {
+            output.line(format!(
+                "{indent}{name:<16} {}",
+                text::thousands(n.as_u64().unwrap_or_default())
+            ));
+        }
         other => output.line(format!("{indent}{name:<16} {other}")),
     }
 }

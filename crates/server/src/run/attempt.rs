@@ -159,6 +159,7 @@ fn ended(instance: &Instance, work: &Work, watch: Watch<'_>) -> Option<RunOutcom
 
 fn summary(run: &Run) -> String {
     match (&run.error, run.reused_from) {
+        _ if run.status == RunStatus::Ended(RunOutcome::Cancelled) => "cancelled".to_owned(),
         (Some(e), _) => e.message.clone(),
         (None, Some(from)) => format!("as {from} computed it"),
         (None, None) => run

@@ -56,12 +56,18 @@ fn ctrl_c_stops_within_two_seconds() {
     run.interrupt();
     let out = ends_within(run, Duration::from_secs(3)).expect_status(130);
     assert!(out.stdout.contains("cancelled"), "{}", out.stdout);
-    assert_eq!(
-        s.run(["show", &format!("run/{id}"), "--json"])
-            .expect_status(0)
-            .json()["outcome"],
-        "cancelled"
+    assert!(
+        out.stderr.contains("cancelled") && !out.stderr.contains("0 rows"),
+        "{}",
+        out.stderr
     );
+    let shown = s
+        .run(["show", &format!("run/{id}"), "--json"])
+        .expect_status(0)
+        .json();
+    assert_eq!(shown["outcome"], "cancelled");
+    let cpu = shown["usage"]["cpu_seconds"].as_f64().unwrap_or_default();
+    assert!(cpu > 0.01, "what was spent is recorded: {shown}");
     leaves_nothing(&s);
 }
 
@@ -91,6 +97,8 @@ fn a_time_limit_ends_a_run() {
     let out = ends_within(s.start(["run", "shop.long", "--json"]), Duration::from_secs(6)).expect_status(1);
     let run = &out.json()["runs"][0];
     assert_eq!(run["outcome"], "failed");
+    let cpu = run["usage"]["cpu_seconds"].as_f64().unwrap_or_default();
+    assert!(cpu > 0.1, "what was spent is recorded: {run}");
     assert!(
         run["error"]["message"]
             .as_str()
@@ -98,4 +106,61 @@ fn a_time_limit_ends_a_run() {
         "{run}"
     );
     leaves_nothing(&s);
+}
+
+#[test]
+fn a_run_whose_process_was_killed_is_lost_and_the_next_command_says_so() {
+    let s = long_job("");
+    let run = s.start(["run", "shop.long"]);
+    let id = running(&s);
+    let pid = run.id();
+    let _ = run.kill();
+    let runs = s.run(["runs", "--json"]).expect_status(0).json();
+    let list = runs["runs"].as_array().cloned().unwrap_or_default();
+    assert!(
+        list.iter()
+            .any(|r| r["id"] == id.as_str() && r["outcome"] == "lost"),
+        "{runs}"
+    );
+    let refused = s.run(["cancel", &id]).expect_status(2);
+    assert!(refused.stderr.contains("lost"), "{}", refused.stderr);
+    let spilled = || {
+        let folder = std::fs::read_dir(s.path().join(".mainstay/spill"));
+        folder.map_or(0, Iterator::count)
+    };
+    assert_eq!(spilled(), 1, "the killed process left its folder");
+    let next = s.run(["apply"]).expect_status(0);
+    assert!(
+        next.stderr.contains(&format!("{id} (shop.long)"))
+            && next.stderr.contains(&format!("process {pid} died")),
+        "{}",
+        next.stderr
+    );
+    assert_eq!(spilled(), 0);
+    let ended = s
+        .run(["show", &format!("run/{id}"), "--json"])
+        .expect_status(0)
+        .json();
+    assert_eq!(ended["error"]["code"], "MS0504");
+    leaves_nothing(&s);
+}
+
+#[test]
+fn a_run_says_that_the_files_are_not_what_ran() {
+    let s = Sandbox::shop();
+    let _ = s.run(["apply"]).expect_status(0);
+    let same = s.run(["run"]).expect_status(0).stderr;
+    assert!(!same.contains("the project's files"), "{same}");
+    s.write("jobs/shop/more.sql", "SELECT count(*) AS n FROM shop.orders\n");
+    let other = s.run(["run"]).expect_status(0).stderr;
+    assert!(
+        other.contains("the project's files differ in 1 resource"),
+        "{other}"
+    );
+    let used = s.query("SELECT dataset FROM system.usage WHERE run = 'R-1' AND direction = 'read'");
+    assert_eq!(
+        used.to_string(),
+        r#"[{"dataset":"shop.orders"}]"#,
+        "no reading of its own output by checks"
+    );
 }

@@ -1,0 +1,92 @@
+//! A run, in words.
+
+use mainstay_api::RunReport;
+use mainstay_base::{Bytes, text};
+use mainstay_model::run::CheckOutcome;
+use mainstay_model::spec::Severity;
+
+use super::run::show_sample;
+use super::{moment, slices};
+use crate::output::{Output, Style};
+
+/// Shows what a run did, why, from what, and what it used.
+pub(super) fn show_run(run: &RunReport, output: &Output) {
+    let style = match run.outcome.as_str() {
+        "succeeded" => Style::Good,
+        "running" | "waiting" => Style::Dim,
+        _ => Style::Bad,
+    };
+    output.line(format!(
+        "run/{}  {}  {}",
+        run.id,
+        output.paint(Style::Bold, &run.job),
+        output.paint(style, &run.outcome)
+    ));
+    let say = |name: &str, what: &str| output.line(format!("  {name:<10} {what}"));
+    say("because", &run.because);
+    say(
+        "when",
+        &format!("{}, {:.2} s, by {}", moment(run.time), run.seconds, run.who),
+    );
+    let computed = match run.unchanged {
+        0 => slices(&run.slices),
+        n => format!(
+            "{}, {} came out as before",
+            slices(&run.slices),
+            text::count(n, "slice")
+        ),
+    };
+    say("slices", &computed);
+    if run.attempts > 1 {
+        say("attempts", &run.attempts.to_string());
+    }
+    if let Some(error) = &run.error {
+        say("error", &format!("{}: {}", error.code, error.message));
+        if let Some(help) = &error.help {
+            say("", &format!("help: {help}"));
+        }
+    }
+    for (name, amounts) in [("read", &run.usage.read), ("wrote", &run.usage.written)] {
+        for (dataset, (rows, bytes)) in amounts {
+            let version = run.version.filter(|_| name == "wrote");
+            let version = version.map(|v| format!(", now version {v}")).unwrap_or_default();
+            say(
+                name,
+                &format!(
+                    "{dataset}: {}, {}{version}",
+                    text::count(*rows, "row"),
+                    Bytes(*bytes)
+                ),
+            );
+        }
+    }
+    let spilled = match run.usage.spilled_bytes {
+        0 => String::new(),
+        n => format!(", {} spilled to disk", Bytes(n)),
+    };
+    say(
+        "used",
+        &format!(
+            "{:.2} CPU seconds, at most {} of memory{spilled}",
+            run.usage.cpu_seconds,
+            Bytes(run.usage.peak_memory_bytes)
+        ),
+    );
+    for check in &run.checks {
+        say("check", &checked(check, output));
+        show_sample(check, output);
+    }
+}
+
+fn checked(check: &CheckOutcome, output: &Output) -> String {
+    let (style, word) = match (check.violations, check.severity) {
+        (0, _) => (Style::Good, "passed"),
+        (_, Severity::Warn) => (Style::Warn, "warned"),
+        (_, Severity::Error) => (Style::Bad, "failed"),
+    };
+    let message = match check.message.as_str() {
+        "" => String::new(),
+        said => format!(": {said}"),
+    };
+    format!("{} {}{message}", check.check, output.paint(style, word))
+}

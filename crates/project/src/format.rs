@@ -120,6 +120,10 @@ pub struct Source {
     pub columns: Option<BTreeMap<Named, ColumnType>>,
     /// What is done with a file whose columns are others; `refuse` if left out.
     pub on_schema_change: Option<OnSchemaChange>,
+    /// What columns of the files are called in the dataset: `{ "Unit price" = "unit_price" }`. All else that the source says
+    /// uses the names of the dataset.
+    #[schemars(extend("minProperties" = 1))]
+    pub rename: Option<BTreeMap<Named, Named>>,
     /// What a CSV file writes for NULL, besides nothing.
     #[schemars(length(min = 1))]
     pub null: Option<Vec<String>>,

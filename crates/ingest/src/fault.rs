@@ -111,6 +111,37 @@ pub(crate) fn no_columns(why: &str) -> FileError {
     )
 }
 
+/// Column names with characters that a table's cannot have.
+pub(crate) fn odd_names(names: &[&str]) -> FileError {
+    let list: Vec<String> = names.iter().map(|n| format!("`{}`", shorten(n))).collect();
+    let renamed: Vec<String> = names
+        .iter()
+        .map(|n| format!("\"{}\" = \"{}\"", n.escape_debug(), plain_name(n)))
+        .collect();
+    let message = match list.as_slice() {
+        [one] => format!("a table cannot have a column {one}: spaces and ,;{{}}()= cannot be in its name"),
+        many => format!(
+            "a table cannot have columns {}: spaces and ,;{{}}()= cannot be in their names",
+            many.join(", ")
+        ),
+    };
+    let help = format!(
+        "give them other names in the source: rename = {{ {} }}",
+        renamed.join(", ")
+    );
+    fault("MS0258", message, help)
+}
+
+/// A name of letters, digits and underscores that is like another: `Unit price (EUR)` is `unit_price_eur`.
+fn plain_name(name: &str) -> String {
+    let words = name.split(|c: char| !c.is_alphanumeric() && c != '_');
+    let words: Vec<String> = words.filter(|w| !w.is_empty()).map(str::to_lowercase).collect();
+    match words.is_empty() {
+        true => "column".to_owned(),
+        false => words.join("_"),
+    }
+}
+
 /// Column names that a table cannot have.
 pub(crate) fn bad_header(why: String) -> FileError {
     fault(

@@ -33,6 +33,11 @@ pub fn infer(spec: &SourceSpec, file: &str, content: &Content) -> Result<Schema,
         Format::Csv => csv(spec, file, content, None).map_err(stopped)?,
         Format::Ndjson => ndjson::infer(content, file).map_err(stopped)?,
     };
+    if spec.format != Format::Csv {
+        for column in &mut schema.0 {
+            column.name = spec.column_of(&column.name).to_owned();
+        }
+    }
     check_names(schema.names())?;
     for column in &mut schema.0 {
         if let Some(declared) = spec.columns.as_ref().and_then(|d| d.column(&column.name)) {
@@ -81,17 +86,20 @@ pub(crate) fn csv(
 
 /// Refuses names that a table cannot have: none, those with spaces and brackets, and two that differ in case only.
 pub(crate) fn check_names<'a>(names: impl Iterator<Item = &'a str>) -> Result<(), Error> {
+    let names: Vec<&str> = names.collect();
+    let odd: Vec<&str> = names
+        .iter()
+        .copied()
+        .filter(|n| n.contains([' ', ',', ';', '{', '}', '(', ')', '\n', '\t', '=']))
+        .filter(|n| !n.trim().is_empty())
+        .collect();
+    if !odd.is_empty() {
+        return Err(fault::odd_names(&odd).into());
+    }
     let mut seen = BTreeSet::new();
-    for (i, name) in names.enumerate() {
+    for (i, name) in names.into_iter().enumerate() {
         if name.trim().is_empty() {
             return Err(fault::bad_header(format!("column {} has no name", i + 1)).into());
-        }
-        if name.contains([' ', ',', ';', '{', '}', '(', ')', '\n', '\t', '=']) {
-            let name = fault::shorten(name);
-            return Err(fault::bad_header(format!(
-                "column name `{name}`: spaces and ,;{{}}()= cannot be in it"
-            ))
-            .into());
         }
         if !seen.insert(name.to_lowercase()) {
             return Err(

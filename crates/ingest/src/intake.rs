@@ -107,13 +107,14 @@ impl Intake {
 
     fn take_parquet(&self, known: &Schema, taking: Taking<'_>) -> Result<Taken, Error> {
         let mut reader = ParquetReader::open(taking.content).map_err(stopped)?;
-        check_names(reader.schema().fields().iter().map(|f| f.name().as_str()))?;
+        let names = reader.schema().fields().iter();
+        check_names(names.map(|f| self.spec.column_of(f.name())))?;
         let columns = reader.schema().fields().iter().map(|f| {
             let kind = match arrow_types::column_type(f.data_type()) {
                 Ok(t) => Known::Typed(t),
                 Err(e) => Known::Odd(odd(&e)),
             };
-            (f.name().clone(), kind)
+            (self.spec.column_of(f.name()).to_owned(), kind)
         });
         let delivered = Delivered {
             columns: columns.collect(),
@@ -207,9 +208,9 @@ impl Intake {
                 continue;
             }
             // The reader has to know the shapes of the values, which are the dataset's where it has the column.
-            let shapes = seen.0.iter().map(|c| match fit.inputs.column(&c.name) {
-                Some(input) => input.clone(),
-                None => c.clone(),
+            let shapes = seen.0.iter().map(|c| mainstay_model::Column {
+                name: self.spec.delivered_as(&c.name).to_owned(),
+                ..fit.inputs.column(&c.name).unwrap_or(c).clone()
             });
             let shapes = Schema(shapes.collect());
             let reader = NdjsonReader::open(taking.content, taking.file, &shapes, strict);

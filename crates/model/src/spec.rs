@@ -84,6 +84,9 @@ pub struct SourceSpec {
     /// What stands between a CSV file's fields; a comma if left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delimiter: Option<char>,
+    /// By the name of a column in the files, what it is called in the dataset; the same if left out.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub rename: BTreeMap<String, String>,
     /// The columns as declared; inferred from the first delivery and then fixed if left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub columns: Option<Schema>,
@@ -157,7 +160,21 @@ impl SourceSpec {
         say(serde_json::to_vec(&self.delimiter.unwrap_or(',')));
         say(serde_json::to_vec(&self.columns));
         say(serde_json::to_vec(&self.slice));
+        if !self.rename.is_empty() {
+            say(serde_json::to_vec(&self.rename));
+        }
         hasher.finish()
+    }
+
+    /// Returns what a column of the files is called in the dataset.
+    pub fn column_of<'a>(&'a self, delivered: &'a str) -> &'a str {
+        self.rename.get(delivered).map_or(delivered, String::as_str)
+    }
+
+    /// Returns what a column of the dataset is called in the files.
+    pub fn delivered_as<'a>(&'a self, column: &'a str) -> &'a str {
+        let renamed = self.rename.iter().find(|(_, to)| *to == column);
+        renamed.map_or(column, |(from, _)| from)
     }
 }
 

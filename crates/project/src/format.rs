@@ -128,6 +128,10 @@ pub struct Source {
     /// What is to be done with a delivery after which amendments change other rows than before: `apply`, which is what holds if
     /// left out, or `ask`. It is kept with the source; deliveries do not ask yet, and amendments are applied either way.
     pub on_redelivery: Option<OnRedelivery>,
+    /// What columns of the files are called in the dataset: `{ "Unit price" = "unit_price" }`. All else that the source says
+    /// uses the names of the dataset.
+    #[schemars(extend("minProperties" = 1))]
+    pub rename: Option<BTreeMap<Named, Named>>,
     /// What a CSV file writes for NULL, besides nothing.
     #[schemars(length(min = 1))]
     pub null: Option<Vec<String>>,

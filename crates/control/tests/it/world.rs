@@ -163,6 +163,7 @@ pub(crate) fn source() -> Resource {
         files: "data/*.csv".into(),
         format: Format::Csv,
         null: vec![],
+        rename: BTreeMap::new(),
         delimiter: None,
         columns: None,
         slice: vec![],

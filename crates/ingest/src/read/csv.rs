@@ -3,6 +3,7 @@
 //! Owns fields, quotes, line endings and the byte order mark. A field with nothing in it, quoted or not, is NULL, and so is
 //! each of the source's null texts; empty lines are not rows. Every row has as many fields as the header.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, StringArray};
@@ -24,6 +25,7 @@ pub(crate) struct CsvReader {
     input: Unpacked,
     parser: Reader,
     nulls: Vec<String>,
+    rename: BTreeMap<String, String>,
     header: Vec<String>,
     rows: u64,
     /// The line on which the row that is being read begins.
@@ -54,6 +56,7 @@ impl CsvReader {
             input: content.unpack(name)?,
             parser,
             nulls: spec.null.clone(),
+            rename: spec.rename.clone(),
             header: Vec::new(),
             rows: 0,
             row_line: 1,
@@ -64,7 +67,7 @@ impl CsvReader {
         Ok(reader)
     }
 
-    /// Returns the names of the columns.
+    /// Returns the names of the columns, as the dataset calls them.
     pub(crate) fn header(&self) -> &[String] {
         &self.header
     }
@@ -79,6 +82,7 @@ impl CsvReader {
         for end in fields.ends.iter().take(fields.count) {
             let name = fields.text.get(start..*end).unwrap_or_default();
             let name = std::str::from_utf8(name).map_err(|_| fault::not_utf8(None, None))?;
+            let name = self.rename.get(name).map_or(name, String::as_str);
             self.header.push(name.to_owned());
             start = *end;
         }

@@ -18,6 +18,7 @@ pub(crate) fn spec(format: Format) -> SourceSpec {
         files: "in/*".to_owned(),
         format,
         null: Vec::new(),
+        rename: std::collections::BTreeMap::new(),
         delimiter: None,
         columns: None,
         slice: Vec::new(),

@@ -1,5 +1,7 @@
 //! A `[source."schema.dataset"]` table.
 
+use std::collections::BTreeMap;
+
 use mainstay_model::schema::{Column, ColumnType, Schema};
 use mainstay_model::spec::{Format, OnRedelivery, OnSchemaChange, SourceSpec};
 
@@ -12,7 +14,7 @@ use crate::place::Place;
 use mainstay_base::text::nearest;
 
 /// The fields of a source.
-pub(crate) const FIELDS: [&str; 13] = [
+pub(crate) const FIELDS: [&str; 14] = [
     "files",
     "format",
     "slice",
@@ -21,6 +23,7 @@ pub(crate) const FIELDS: [&str; 13] = [
     "on_redelivery",
     "approve",
     "retain",
+    "rename",
     "null",
     "delimiter",
     "description",
@@ -111,6 +114,7 @@ impl Reader<'_> {
             }
         }
         let null = fields.get("null").map(|v| self.nulls(v)).unwrap_or_default();
+        let rename = fields.get("rename").map(|v| self.renamed(v)).unwrap_or_default();
         let delimiter = fields.get("delimiter").and_then(|v| self.delimiter(v));
         for name in ["null", "delimiter"] {
             if let (Some(field), Some(Format::Parquet | Format::Ndjson)) = (fields.entry(name), format) {
@@ -150,6 +154,7 @@ impl Reader<'_> {
                 format: format?,
                 null,
                 delimiter,
+                rename,
                 columns,
                 slice,
                 on_schema_change: on_schema_change.unwrap_or_default(),
@@ -241,6 +246,31 @@ impl Reader<'_> {
             .filter_map(|v| self.string(Subject::Item("null"), v))
             .map(|s| s.value)
             .collect()
+    }
+
+    /// Reads what columns of the files are called in the dataset.
+    fn renamed(&mut self, value: &Value<'_>) -> BTreeMap<String, String> {
+        let mut renamed = BTreeMap::new();
+        let Some(fields) = self.open("rename", value) else {
+            return renamed;
+        };
+        for entry in fields.0 {
+            let Some(text) = self.string(entry.name, entry.value) else {
+                continue;
+            };
+            let odd = text
+                .value
+                .contains([' ', ',', ';', '{', '}', '(', ')', '\n', '\t', '=']);
+            if text.value.is_empty() || odd {
+                let message = format!("a column cannot be called {:?}", text.value);
+                let help = "a name without spaces and ,;{}()=, for example \"unit_price\"".to_owned();
+                let label = "not a name of a column";
+                self.report(code::CHOICE, entry.value.span(), message, label, Some(help));
+            } else {
+                renamed.insert(entry.name.to_owned(), text.value);
+            }
+        }
+        renamed
     }
 
     fn delimiter(&mut self, value: &Value<'_>) -> Option<char> {

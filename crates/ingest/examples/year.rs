@@ -63,7 +63,7 @@ fn main() -> Result<(), Any> {
         files: "in/*.parquet".to_owned(),
         format: Format::Parquet,
         null: Vec::new(),
-        rename: BTreeMap::new(),
+        rename: std::collections::BTreeMap::new(),
         delimiter: None,
         columns: None,
         slice: vec![SliceColumn {

@@ -18,6 +18,7 @@ use crate::amount::{DURATION_PATTERN, SIZE_PATTERN};
 const PROJECT_NAME: &str = "^[a-z_][a-z0-9_-]{0,99}$";
 const IDENTIFIER: &str = "^[a-z_][a-z0-9_]{0,99}$";
 const NOT_BLANK: &str = r"\S";
+const COLUMN_NAME: &str = r"^[^ ,;{}()\n\t=]+$";
 const REFERENCE: &str = r"^[a-z_][a-z0-9_]*\.[a-z_][a-z0-9_]*\..*\S.*$";
 const DELIMITER: &str = "^[\\t -!#-~]$";
 
@@ -131,7 +132,7 @@ pub struct Source {
     /// What columns of the files are called in the dataset: `{ "Unit price" = "unit_price" }`. All else that the source says
     /// uses the names of the dataset.
     #[schemars(extend("minProperties" = 1))]
-    pub rename: Option<BTreeMap<Named, Named>>,
+    pub rename: Option<BTreeMap<Named, ColumnName>>,
     /// What a CSV file writes for NULL, besides nothing.
     #[schemars(length(min = 1))]
     pub null: Option<Vec<String>>,
@@ -200,6 +201,11 @@ pub type Tags = BTreeMap<Named, String>;
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord, JsonSchema)]
 #[schemars(transparent)]
 pub struct Identifier(#[schemars(regex(pattern = IDENTIFIER))] pub String);
+
+/// The name of a column of a table.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord, JsonSchema)]
+#[schemars(transparent)]
+pub struct ColumnName(#[schemars(regex(pattern = COLUMN_NAME))] pub String);
 
 /// A text that is not blank.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord, JsonSchema)]

@@ -254,7 +254,29 @@ impl Reader<'_> {
         let Some(fields) = self.open("rename", value) else {
             return renamed;
         };
+        if fields.0.is_empty() {
+            let help = Some("leave it out: columns then keep the names of the files".to_owned());
+            self.report(
+                code::EMPTY,
+                value.span(),
+                "`rename` is empty",
+                "nothing is named here",
+                help,
+            );
+            return renamed;
+        }
         for entry in fields.0 {
+            if entry.name.trim().is_empty() {
+                let message = "a column has no name";
+                self.report(
+                    code::EMPTY,
+                    entry.key.clone(),
+                    message,
+                    "nothing is named here",
+                    None,
+                );
+                continue;
+            }
             let Some(text) = self.string(entry.name, entry.value) else {
                 continue;
             };

@@ -225,7 +225,8 @@ fn values() -> impl Strategy<Value = toml::Value> {
     })
 }
 
-const NAMES: [&str; 30] = [
+const NAMES: [&str; 31] = [
+    "rename",
     "name",
     "files",
     "format",

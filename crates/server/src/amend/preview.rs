@@ -219,6 +219,7 @@ impl Instance {
             format,
             null: Vec::new(),
             delimiter: None,
+            rename: std::collections::BTreeMap::new(),
             columns: Some(shape.schema.clone()),
             slice: slice.collect(),
             on_schema_change: OnSchemaChange::Refuse,

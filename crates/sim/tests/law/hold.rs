@@ -254,7 +254,13 @@ impl Holding<'_> {
         };
         self.delivered(&names);
         let expected = self.expected()?;
-        let runs = self.timed(|s| s.run(wanted))?;
+        let runs = match self.timed(|s| s.run(wanted)) {
+            // The slice that is asked for is not there: what is compared below says whether that is so.
+            Err(e) if e.code == "MS0401" && wanted.targets.iter().any(|(_, slice)| slice.is_some()) => {
+                Vec::new()
+            }
+            done => done?,
+        };
         self.seen.runs += runs.len() as u64;
         self.count(&runs, &expected);
         let failed = self.failures(&runs, &expected)?;

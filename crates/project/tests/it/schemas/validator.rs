@@ -145,6 +145,9 @@ fn matches(pattern: &str, text: &str) -> bool {
         "^[a-z_][a-z0-9_]*\\.[a-z_][a-z0-9_]*$" => text.parse::<DatasetName>().is_ok(),
         "^[a-z_][a-z0-9_]{0,99}$" => is_identifier(text),
         "^[a-z_][a-z0-9_-]{0,99}$" => !text.starts_with('-') && is_identifier(&text.replace('-', "_")),
+        r"^[^ ,;{}()\n\t=]+$" => {
+            !text.is_empty() && !text.contains([' ', ',', ';', '{', '}', '(', ')', '\n', '\t', '='])
+        }
         r"\S" => !text.trim().is_empty(),
         "^[\\t -!#-~]$" => {
             text.len() == 1 && text != "\"" && (text == "\t" || !text.contains(char::is_control))

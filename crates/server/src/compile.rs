@@ -361,10 +361,9 @@ impl Compiler<'_> {
         }
         for reference in &check.references {
             let (dataset, column) = &reference.value;
-            match self.tables.get(dataset).cloned() {
-                Some(table) => self.check_column(dataset, &table.schema, column, &reference.place),
-                // One that is not declared was found when the files were read.
-                None => {}
+            // One that is not declared was found when the files were read.
+            if let Some(table) = self.tables.get(dataset).cloned() {
+                self.check_column(dataset, &table.schema, column, &reference.place);
             }
         }
         if let Some(sql) = &check.sql

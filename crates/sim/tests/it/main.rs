@@ -9,6 +9,7 @@
 
 mod amend;
 mod bad_input;
+mod buckets;
 mod cancel;
 mod delta;
 mod journal;

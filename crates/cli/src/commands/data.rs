@@ -1,6 +1,6 @@
 //! `deliver`, `slices`, `deps`.
 
-use mainstay_api::{DeliverReport, Error};
+use mainstay_api::{DeliverReport, DependenciesReport, Error};
 use mainstay_base::{Bytes, text};
 use mainstay_model::DatasetName;
 use mainstay_server::Access;
@@ -139,26 +139,37 @@ pub(super) fn deps(global: &Global, thing: &str, output: &Output) -> Result<Done
             output.document(&report);
             return Ok(Done::Well);
         }
-        let mut rows = Vec::new();
-        for (slice, inputs) in &report.slices {
-            for (input, read) in inputs {
-                let read = match read {
-                    Value::Array(list) => {
-                        let texts: Vec<&str> = list.iter().filter_map(Value::as_str).collect();
-                        compact(&texts)
-                    }
-                    other => other.as_str().unwrap_or_default().to_owned(),
-                };
+        show_dependencies(&report, output);
+        Ok(Done::Well)
+    })
+}
+
+/// Shows the rules first: with many slices, those that read the same slice need no line each.
+fn show_dependencies(report: &DependenciesReport, output: &Output) {
+    for (input, rule) in &report.rules {
+        output.line(format!("reads of {input}: {rule}"));
+    }
+    for f in &report.fallbacks {
+        output.line(format!("{}: everything, because {}", f.input, f.message));
+    }
+    let many = report.slices.len() > 1;
+    let mut rows = Vec::new();
+    for (slice, inputs) in &report.slices {
+        for (input, read) in inputs {
+            let read = match read {
+                Value::Array(list) if list.is_empty() => "none".to_owned(),
+                Value::Array(list) => {
+                    let texts: Vec<&str> = list.iter().filter_map(Value::as_str).collect();
+                    compact(&texts)
+                }
+                other => other.as_str().unwrap_or_default().to_owned(),
+            };
+            if !(many && read == *slice) {
                 rows.push(vec![slice.clone(), input.clone(), read]);
             }
         }
+    }
+    if !rows.is_empty() {
         output.raw(table(&["slice", "reads", "slices"], &rows).as_bytes());
-        for (input, rule) in &report.rules {
-            output.line(format!("reads of {input}: {rule}"));
-        }
-        for f in &report.fallbacks {
-            output.line(format!("{}: everything, because {}", f.input, f.message));
-        }
-        Ok(Done::Well)
-    })
+    }
 }

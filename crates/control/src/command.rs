@@ -6,7 +6,7 @@ use mainstay_base::{Hash, Rows};
 use mainstay_model::amendment::{Consequences, Edit, Overlay};
 use mainstay_model::dataset::SliceVersion;
 use mainstay_model::delivery::{FileError, Observed};
-use mainstay_model::id::{AmendmentId, ApplyId, PlanId, RunId};
+use mainstay_model::id::{AmendmentId, ApplyId, FiringId, PlanId, RunId};
 use mainstay_model::resource::Resource;
 use mainstay_model::run::{CheckOutcome, Pinned, RunError, RunOutcome, Usage};
 use mainstay_model::schema::Schema;
@@ -177,6 +177,17 @@ pub enum Command {
     DropAmendment {
         /// Which.
         amendment: AmendmentId,
+    },
+    /// Set off the triggers whose clock times have come.
+    Tick,
+    /// Record that what a trigger wanted was done, or could not be.
+    FinishFirings {
+        /// The firings.
+        firings: Vec<FiringId>,
+        /// The runs that there were.
+        runs: Vec<RunId>,
+        /// Why it could not be done.
+        error: Option<RunError>,
     },
 }
 

@@ -6,10 +6,12 @@ mod branch;
 mod deliver;
 mod publish;
 mod run;
+mod trigger;
 mod vacuum;
 
 pub use deliver::base_after_delivery;
 pub use publish::base_after_run;
+pub use trigger::{Happening, next_tick, next_time, react};
 pub use vacuum::vacuum;
 
 use mainstay_base::Timestamp;
@@ -132,6 +134,8 @@ pub fn decide(
             runs,
         } => amend::fail(state, amendment, error, runs),
         Command::DropAmendment { amendment } => amend::drop(state, amendment),
+        Command::Tick => Ok(trigger::tick(state, now)),
+        Command::FinishFirings { firings, runs, error } => trigger::finish(state, firings, runs, error),
     }
 }
 

@@ -13,10 +13,13 @@ mod view;
 pub use command::{
     Command, DeliveredFile, Finish, Made, Overlaid, Refusal, RefusalKind, StagedDataset, StagedSlices, Taken,
 };
-pub use decide::{base_after_delivery, base_after_run, decide, vacuum};
+pub use decide::{
+    Happening, base_after_delivery, base_after_run, decide, next_tick, next_time, react, vacuum,
+};
 pub use diff::{diff, field_changes};
 pub use state::{
-    About, Amendment, AmendmentStatus, AppliedEntry, Attempt, Branch, BranchStatus, Content, Dataset,
-    Generation, Held, Line, PlanEntry, Run, RunStatus, Signed, SliceHistory, SourceFile, State, VersionEntry,
+    About, Amendment, AmendmentStatus, AppliedEntry, Attempt, Branch, BranchStatus, Content, Dataset, Firing,
+    FiringDone, Generation, Held, Line, PlanEntry, Run, RunStatus, Signed, SliceHistory, SourceFile, State,
+    Triggers, VersionEntry,
 };
 pub use view::{At, Sight, job_of};

@@ -20,12 +20,14 @@ mod line;
 mod pairs;
 mod run;
 mod stored;
+mod trigger;
 
 pub use amendment::{Amendment, AmendmentStatus, Signed};
 pub use branch::{About, Branch, BranchStatus};
 pub use dataset::{Content, Dataset, SliceHistory, VersionEntry};
 pub use line::{Generation, Held, Line};
 pub use run::{Attempt, Run, RunStatus};
+pub use trigger::{Done as FiringDone, Firing, Triggers};
 
 /// An apply that happened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -97,6 +99,8 @@ pub struct State {
     pub runs: BTreeMap<RunId, Run>,
     /// The amendments.
     pub amendments: BTreeMap<AmendmentId, Amendment>,
+    /// What set triggers off.
+    pub triggers: Triggers,
     /// The highest plan number given out.
     pub last_plan: u64,
     /// The highest delivery number given out.

@@ -16,6 +16,7 @@ use crate::name::DatasetName;
 use crate::run::{CheckOutcome, Pinned, RunError, RunOutcome, Usage};
 use crate::schema::Schema;
 use crate::slice::SliceKey;
+pub use crate::trigger::{TriggerDone, TriggerFired, TriggerMissed};
 
 /// A plan was made for review.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -421,4 +422,10 @@ facts! {
     Vacuumed = "data.vacuumed", 1, |f| f.dataset.to_string();
     /// See [`AmendmentDropped`].
     AmendmentDropped = "amendment.dropped", 1, |f| format!("amendment/{}", f.amendment);
+    /// See [`TriggerFired`].
+    TriggerFired = "trigger.fired", 1, |f| format!("trigger/{}", f.trigger);
+    /// See [`TriggerMissed`].
+    TriggerMissed = "trigger.missed", 1, |f| format!("trigger/{}", f.trigger);
+    /// See [`TriggerDone`].
+    TriggerDone = "trigger.done", 1, |f| format!("trigger/{}", f.trigger);
 }

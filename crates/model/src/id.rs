@@ -26,3 +26,8 @@ mainstay_base::id!(
     AmendmentId,
     "A-"
 );
+mainstay_base::id!(
+    /// One time that a trigger was set off: `F-3`.
+    FiringId,
+    "F-"
+);

@@ -18,6 +18,7 @@ pub mod run;
 pub mod schema;
 pub mod slice;
 pub mod spec;
+pub mod trigger;
 pub mod upcast;
 
 pub use address::{Address, Selection};
@@ -25,7 +26,7 @@ pub use amendment::{Edit, Overlay};
 pub use branch::BranchName;
 pub use dataset::{DataFile, SliceVersion};
 pub use fact::Fact;
-pub use id::{AmendmentId, ApplyId, DeliveryId, PlanId, RunId};
+pub use id::{AmendmentId, ApplyId, DeliveryId, FiringId, PlanId, RunId};
 pub use name::{DEFAULT_ACCOUNT, DatasetName};
 pub use resource::{Kind, Resource, ResourceKey};
 pub use schema::{Column, ColumnType, Schema};

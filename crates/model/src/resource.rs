@@ -7,6 +7,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::spec::{CheckSpec, JobSpec, ProjectSpec, SourceSpec};
+use crate::trigger::TriggerSpec;
 
 /// The kinds of resources.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -20,11 +21,13 @@ pub enum Kind {
     Job,
     /// A condition that a dataset must meet before it is published.
     Check,
+    /// Something that is run by itself.
+    Trigger,
 }
 
 impl Kind {
     /// All kinds, in the order in which people see them.
-    pub const ALL: [Self; 4] = [Self::Project, Self::Source, Self::Job, Self::Check];
+    pub const ALL: [Self; 5] = [Self::Project, Self::Source, Self::Job, Self::Check, Self::Trigger];
 }
 
 impl fmt::Display for Kind {
@@ -34,6 +37,7 @@ impl fmt::Display for Kind {
             Self::Source => "source",
             Self::Job => "job",
             Self::Check => "check",
+            Self::Trigger => "trigger",
         })
     }
 }
@@ -111,6 +115,8 @@ pub enum Spec {
     Job(Box<JobSpec>),
     /// See [`CheckSpec`].
     Check(CheckSpec),
+    /// See [`TriggerSpec`].
+    Trigger(TriggerSpec),
 }
 
 impl Spec {
@@ -121,6 +127,7 @@ impl Spec {
             Self::Source(_) => Kind::Source,
             Self::Job(_) => Kind::Job,
             Self::Check(_) => Kind::Check,
+            Self::Trigger(_) => Kind::Trigger,
         }
     }
 }

@@ -165,4 +165,24 @@ codes! {
         "A source that declares its columns has its slice columns among them, or says by which expression \
          they are made.",
         source "columns = { day = \"date\" }\nslice = \"dya\"\n";
+    ONE_CAUSE "MS0131" "A trigger without a cause, or with several",
+        "A trigger is set off by clock times (`cron`), by new content of datasets (`after`), or by any fact that is like a pattern \
+         (`on`): by one of them. What has several causes is several triggers.",
+        source "\n[trigger.nightly]\nrun = [\"air.flights\"]\n";
+    CLOCK_ONLY "MS0132" "A field for clock times only",
+        "`time_zone`, `skip` and `catch_up` say how clock times are meant; what happens has no time zone, and nothing that \
+         happens is missed.",
+        source "\n[trigger.follow]\nafter = [\"air.flights\"]\nrun = [\"air.flights\"]\ntime_zone = \"UTC\"\n";
+    BAD_CLOCK "MS0133" "Not a time of the clock",
+        "A cron expression has five fields: minute, hour, day of the month, month and day of the week, in the time zone that \
+         `time_zone` names (UTC if it is left out), without the days of `skip`.",
+        source "\n[trigger.nightly]\ncron = \"61 6 * * *\"\nrun = [\"air.flights\"]\n";
+    BAD_PATTERN "MS0134" "Not a pattern",
+        "A pattern has the shape of the fact that it matches, with a list for each field of which one entry has to fit: \
+         `on = { kind = [\"run.finished\"], body = { outcome = [\"failed\"] } }`. The language is that of Amazon EventBridge.",
+        source "\n[trigger.alarm]\non = { kind = \"run.finished\" }\nrun = [\"air.flights\"]\n";
+    TWO_TRIGGERS "MS0135" "Two triggers of one name",
+        "The triggers of a project have different names, so that one can be told from the others.",
+        source "\n[trigger.daily]\ncron = \"0 6 * * *\"\nrun = [\"air.flights\"]\n",
+        "more/mainstay.toml" "[trigger.daily]\ncron = \"0 7 * * *\"\nrun = [\"air.flights\"]\n";
 }

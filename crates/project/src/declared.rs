@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use mainstay_model::resource::Spec;
 use mainstay_model::spec::{CheckSpec, Compiled, JobSpec, Retain, Retries, SourceSpec};
+use mainstay_model::trigger::TriggerSpec;
 use mainstay_model::{DatasetName, Resource};
 
 use crate::place::{Place, Spanned, Text};
@@ -28,6 +29,8 @@ pub struct Declared {
     pub jobs: Vec<DeclaredJob>,
     /// The checks of all datasets.
     pub checks: Vec<DeclaredCheck>,
+    /// The triggers.
+    pub triggers: Vec<DeclaredTrigger>,
     /// Datasets that are declared, but with mistakes, and so are not above. Nothing should be said of what refers to them.
     pub broken: BTreeSet<DatasetName>,
     /// Whether all files could be read; if not, what seems to be missing may be declared in what could not.
@@ -123,6 +126,32 @@ impl DeclaredJob {
             name,
             tags: self.tags.clone(),
             spec: Spec::Job(Box::new(spec)),
+        }
+    }
+}
+
+/// A trigger and where its parts are written.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DeclaredTrigger {
+    /// Its name.
+    pub name: String,
+    /// Where it is named.
+    pub place: Place,
+    /// Its labels, the project's included.
+    pub tags: BTreeMap<String, String>,
+    /// What it says.
+    pub spec: TriggerSpec,
+    /// The datasets that it names, in the order of writing: what is run, and what sets it off.
+    pub datasets: Vec<Spanned<String>>,
+}
+
+impl DeclaredTrigger {
+    /// Returns it as a resource.
+    pub fn resource(&self) -> Resource {
+        Resource {
+            name: self.name.clone(),
+            tags: self.tags.clone(),
+            spec: Spec::Trigger(self.spec.clone()),
         }
     }
 }

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use mainstay_model::DatasetName;
 use mainstay_model::schema::ColumnType;
 use mainstay_model::spec::{Format, OnRedelivery, OnSchemaChange};
+use mainstay_model::trigger::CatchUp;
 use schemars::generate::SchemaSettings;
 use schemars::transform::RecursiveTransform;
 use schemars::{JsonSchema, Schema};
@@ -78,6 +79,8 @@ pub struct ProjectFile {
     pub job: Option<BTreeMap<DatasetName, Job>>,
     /// Checks that are written apart from their datasets, by name.
     pub check: Option<BTreeMap<Identifier, CheckApart>>,
+    /// What is run by itself, by name.
+    pub trigger: Option<BTreeMap<DashedIdentifier, Trigger>>,
 }
 
 /// What holds for a whole project.
@@ -103,6 +106,38 @@ pub struct Project {
     pub memory: Option<Size>,
     /// Disk that all runs together may use for spilling; 100 GB if left out.
     pub spill: Option<Size>,
+}
+
+/// Something that is run by itself: at clock times, after new content, or on anything that happens.
+#[derive(Debug, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct Trigger {
+    /// Clock times as cron(8) has them: minute, hour, day of the month, month, day of the week.
+    #[schemars(regex(pattern = NOT_BLANK))]
+    pub cron: Option<String>,
+    /// The time zone of `cron`, for example `Europe/Berlin`; UTC if left out.
+    #[schemars(regex(pattern = NOT_BLANK))]
+    pub time_zone: Option<String>,
+    /// Days on which `cron` does not fire, for example holidays: `["2026-12-25"]`.
+    #[schemars(length(min = 1))]
+    pub skip: Option<Vec<Named>>,
+    /// Datasets whose new content sets it off; `air.*` stands for all of `air`.
+    #[schemars(length(min = 1))]
+    pub after: Option<Vec<Named>>,
+    /// A pattern of facts that set it off, in the language of Amazon EventBridge: `{ kind = ["run.finished"] }`.
+    pub on: Option<BTreeMap<String, Value>>,
+    /// Datasets that are brought up to date, with all that they need; `air.*` stands for all of `air`.
+    #[schemars(length(min = 1))]
+    pub run: Vec<Named>,
+    /// What becomes of clock times at which nobody was there: `last`, all of them fire once together, which is what holds if left
+    /// out; `all`, each of them fires; `none`.
+    pub catch_up: Option<CatchUp>,
+    /// Whether it is to rest.
+    pub paused: Option<bool>,
+    /// What it is for, in a sentence.
+    pub description: Option<String>,
+    /// Labels.
+    pub tags: Option<Tags>,
 }
 
 /// A place where files are delivered; it fills the dataset of its name.
@@ -201,6 +236,11 @@ pub type Tags = BTreeMap<Named, String>;
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord, JsonSchema)]
 #[schemars(transparent)]
 pub struct Identifier(#[schemars(regex(pattern = IDENTIFIER))] pub String);
+
+/// A name of lower-case letters, digits, underscores and dashes.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord, JsonSchema)]
+#[schemars(transparent)]
+pub struct DashedIdentifier(#[schemars(regex(pattern = PROJECT_NAME))] pub String);
 
 /// The name of a column of a table.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord, JsonSchema)]

@@ -7,10 +7,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use mainstay_base::text::nearest;
 use mainstay_model::resource::Spec;
+use mainstay_model::trigger::is_among;
 use mainstay_model::{DatasetName, Resource};
 
 use crate::code;
-use crate::declared::{Declared, DeclaredCheck, DeclaredJob, DeclaredSource};
+use crate::declared::{Declared, DeclaredCheck, DeclaredJob, DeclaredSource, DeclaredTrigger};
 use crate::mistake::{Mistake, sort};
 use crate::place::{Lines, Place};
 use crate::read::check::WrittenCheck;
@@ -63,6 +64,7 @@ struct Found {
     sources: Vec<(DeclaredSource, Vec<WrittenCheck>)>,
     jobs: Vec<(DeclaredJob, Vec<WrittenCheck>)>,
     checks: Vec<WrittenCheck>,
+    triggers: Vec<DeclaredTrigger>,
     owners: BTreeMap<DatasetName, (&'static str, Place)>,
     broken: BTreeSet<DatasetName>,
     incomplete: bool,
@@ -130,6 +132,7 @@ impl Found {
             checks.push(check.declare(&dataset, labels.get(&dataset).unwrap_or(&tags)));
         }
         self.known(&checks);
+        let triggers = self.triggers(&tags);
         let mut checks = self.named_once(checks);
         sources.sort_by(|a, b| a.dataset.value.cmp(&b.dataset.value));
         jobs.sort_by(|a, b| a.dataset.value.cmp(&b.dataset.value));
@@ -147,6 +150,7 @@ impl Found {
             sources,
             jobs,
             checks,
+            triggers,
             broken: self.broken,
             complete: !self.incomplete,
         });
@@ -182,6 +186,58 @@ impl Found {
                     .push(Mistake::new(code::NO_DATASET, place, message, label, Some(help)));
             }
         }
+    }
+
+    /// Returns the triggers by name, with the project's labels, and reports what they name that is not there, and the second
+    /// ones of a name.
+    fn triggers(&mut self, tags: &Tags) -> Vec<DeclaredTrigger> {
+        let mut named: BTreeMap<String, DeclaredTrigger> = BTreeMap::new();
+        let names: Vec<String> = self
+            .owners
+            .keys()
+            .chain(&self.broken)
+            .map(ToString::to_string)
+            .collect();
+        for mut trigger in std::mem::take(&mut self.triggers) {
+            for wanted in &trigger.datasets {
+                let one = std::slice::from_ref(&wanted.value);
+                if self.incomplete || names.iter().any(|name| is_among(one, name)) {
+                    continue;
+                }
+                let help = match nearest(&wanted.value, names.iter().map(String::as_str)) {
+                    Some(meant) => format!("did you mean `{meant}`?"),
+                    None => "a source or a job must declare it; `air.*` stands for all of `air`".to_owned(),
+                };
+                let message = format!("there is no dataset `{}`", wanted.value);
+                let mistake = Mistake::new(
+                    code::NO_DATASET,
+                    &wanted.place,
+                    message,
+                    "no such dataset",
+                    Some(help),
+                );
+                self.mistakes.push(mistake);
+            }
+            if let Some(first) = named.get(&trigger.name) {
+                let message = format!("there are two triggers named `{}`", trigger.name);
+                let help = format!(
+                    "the first one is at {}: give one of them another name",
+                    first.place
+                );
+                let mistake = Mistake::new(
+                    code::TWO_TRIGGERS,
+                    &trigger.place,
+                    message,
+                    "the second one",
+                    Some(help),
+                );
+                self.mistakes.push(mistake);
+            } else {
+                trigger.tags = inherit(tags, &trigger.tags);
+                named.insert(trigger.name.clone(), trigger);
+            }
+        }
+        named.into_values().collect()
     }
 
     /// Keeps the first check of each name and reports the others.

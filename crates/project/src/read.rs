@@ -19,6 +19,7 @@ pub(crate) mod job;
 pub(crate) mod project;
 pub(crate) mod slice;
 pub(crate) mod source;
+pub(crate) mod trigger;
 pub(crate) mod value;
 
 /// Reads values of one document.

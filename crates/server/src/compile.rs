@@ -10,7 +10,7 @@ use mainstay_ingest::{Arrival, Watch};
 use mainstay_model::spec::{Compiled as JobCompiled, SourceSpec};
 use mainstay_model::{DatasetName, Resource, Schema};
 use mainstay_project::{
-    Declared, DeclaredCheck, DeclaredJob, DeclaredSource, Mistake, Place, SourceFile, Text,
+    Declared, DeclaredCheck, DeclaredJob, DeclaredSource, DeclaredTrigger, Mistake, Place, SourceFile, Text,
 };
 use mainstay_sql::{InputTable, Problem};
 
@@ -75,6 +75,7 @@ impl Instance {
             resources.extend(sources);
             resources.extend(jobs);
             resources.extend(declared.checks.iter().map(DeclaredCheck::resource));
+            resources.extend(declared.triggers.iter().map(DeclaredTrigger::resource));
         }
         mistakes.sort_by_key(|m| {
             (

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use mainstay_api::Error;
 use mainstay_base::Clock;
-use mainstay_control::{Command, State, decide};
+use mainstay_control::{Command, Happening, State, decide, react};
 use mainstay_journal::{Draft, Journal, OpenOptions, Repair, SigningKey, SqliteStore};
 use mainstay_model::BranchName;
 use mainstay_model::fact::Fact;
@@ -135,10 +135,17 @@ impl Ledger {
         command: Command,
     ) -> Result<Recorded, Error> {
         let now = self.clock.now();
-        let facts = decide(&self.state, side, command, now).map_err(error::refusal)?;
+        let mut facts = decide(&self.state, side, command, now).map_err(error::refusal)?;
         if facts.is_empty() {
             return Ok(Vec::new());
         }
+        let happening = Happening {
+            account: &context.account,
+            actor: &context.actor,
+            reason: context.reason.as_deref(),
+            time: now,
+        };
+        facts.extend(react(&self.state, &facts, happening));
         let draft = |fact: &Fact| {
             Ok(Draft {
                 time: now,

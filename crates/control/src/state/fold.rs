@@ -61,6 +61,9 @@ impl State {
             Fact::AmendmentApplied(f) => self.amendment_applied(&header, *f),
             Fact::AmendmentFailed(f) => self.amendment_failed(&header, *f),
             Fact::AmendmentDropped(f) => self.amendment_dropped(&header, f.amendment),
+            Fact::TriggerFired(f) => self.triggers.fired(seq, time, *f),
+            Fact::TriggerMissed(f) => self.triggers.missed(&f),
+            Fact::TriggerDone(f) => self.triggers.done(seq, time, &f),
         }
     }
 

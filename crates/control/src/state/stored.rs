@@ -13,6 +13,7 @@ use super::branch::{About, Branch};
 use super::dataset::Dataset;
 use super::line::{Held, Line};
 use super::run::Run;
+use super::trigger::Triggers;
 use super::{AppliedEntry, PlanEntry, SourceFile, State, pairs};
 
 /// Things of which several lines hold the same one, each written once and named by its place.
@@ -78,6 +79,8 @@ pub(super) struct Stored {
     runs: BTreeMap<RunId, Run>,
     #[serde(with = "pairs")]
     amendments: BTreeMap<AmendmentId, Amendment>,
+    #[serde(default)]
+    triggers: Triggers,
     last_plan: u64,
     last_delivery: u64,
     last_run: u64,
@@ -154,6 +157,7 @@ impl From<State> for Stored {
             sources: state.sources,
             runs: state.runs,
             amendments: state.amendments,
+            triggers: state.triggers,
             last_plan: state.last_plan,
             last_delivery: state.last_delivery,
             last_run: state.last_run,
@@ -186,6 +190,7 @@ impl From<Stored> for State {
             sources: stored.sources,
             runs: stored.runs,
             amendments: stored.amendments,
+            triggers: stored.triggers,
             last_plan: stored.last_plan,
             last_delivery: stored.last_delivery,
             last_run: stored.last_run,

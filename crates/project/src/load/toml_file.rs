@@ -10,7 +10,7 @@ use crate::place::Lines;
 use crate::read::{Entry, Fields, Reader, fields};
 
 /// The tables that there are, one for each kind of resource.
-pub(crate) const TABLES: [&str; 4] = ["project", "source", "job", "check"];
+pub(crate) const TABLES: [&str; 5] = ["project", "source", "job", "check", "trigger"];
 
 impl Found {
     /// Reads a TOML file. One that is not the main file and has none of our tables is somebody else's.
@@ -40,6 +40,7 @@ impl Found {
                 "source" => self.each(&mut reader, entry, Self::source),
                 "job" => self.each(&mut reader, entry, Self::job),
                 "check" => self.each(&mut reader, entry, Self::check),
+                "trigger" => self.each(&mut reader, entry, Self::trigger),
                 _ => {}
             }
         }
@@ -86,7 +87,7 @@ impl Found {
             return;
         };
         for entry in &entries {
-            let named = kind.name == "check" || entry.name.contains('.');
+            let named = matches!(kind.name, "check" | "trigger") || entry.name.contains('.');
             if let Some(inner) = unquoted(entry.value).filter(|_| !named) {
                 let name = format!("{}.{}", entry.name, inner.name);
                 let help = format!("put it in quotation marks: [{}.\"{name}\"]", kind.name);
@@ -133,6 +134,10 @@ impl Found {
 
     fn check(&mut self, reader: &mut Reader<'_>, entry: &Entry<'_>) {
         self.checks.extend(reader.check_apart(entry));
+    }
+
+    fn trigger(&mut self, reader: &mut Reader<'_>, entry: &Entry<'_>) {
+        self.triggers.extend(reader.trigger(entry));
     }
 }
 

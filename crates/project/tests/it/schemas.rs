@@ -225,7 +225,11 @@ fn values() -> impl Strategy<Value = toml::Value> {
     })
 }
 
-const NAMES: [&str; 31] = [
+const NAMES: [&str; 35] = [
+    "cron",
+    "after",
+    "on",
+    "run",
     "rename",
     "name",
     "files",

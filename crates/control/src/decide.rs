@@ -11,7 +11,7 @@ mod vacuum;
 
 pub use deliver::base_after_delivery;
 pub use publish::base_after_run;
-pub use trigger::{Happening, next_tick, next_time, react};
+pub use trigger::{Happening, next_tick, next_times, react};
 pub use vacuum::vacuum;
 
 use mainstay_base::Timestamp;

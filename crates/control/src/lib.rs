@@ -14,7 +14,7 @@ pub use command::{
     Command, DeliveredFile, Finish, Made, Overlaid, Refusal, RefusalKind, StagedDataset, StagedSlices, Taken,
 };
 pub use decide::{
-    Happening, base_after_delivery, base_after_run, decide, next_tick, next_time, react, vacuum,
+    Happening, base_after_delivery, base_after_run, decide, next_tick, next_times, react, vacuum,
 };
 pub use diff::{diff, field_changes};
 pub use state::{

@@ -30,6 +30,7 @@ mod run;
 mod show;
 pub mod step;
 mod system;
+mod trigger;
 mod vacuum;
 mod why;
 

@@ -16,9 +16,10 @@ use crate::deliver::read_otherwise;
 use crate::expressions::SliceColumns;
 use crate::instance::Instance;
 use crate::report;
+use crate::trigger;
 
 /// What can be listed.
-const LISTED: [&str; 11] = [
+const LISTED: [&str; 12] = [
     "amendment",
     "apply",
     "branch",
@@ -30,6 +31,7 @@ const LISTED: [&str; 11] = [
     "project",
     "run",
     "source",
+    "trigger",
 ];
 
 pub(crate) fn not_found(what: &str, known: &BTreeSet<String>) -> Error {
@@ -78,13 +80,18 @@ fn to_value<T: serde::Serialize>(item: &T) -> Value {
     serde_json::to_value(item).unwrap_or_default()
 }
 
-fn resource_value(key: &ResourceKey, generation: u64, r: &Resource) -> Value {
-    json!({ "kind": key.kind.to_string(), "name": r.name, "tags": r.tags, "generation": generation, "spec": to_value(&r.spec) })
+fn resource_value(sight: &Sight<'_>, key: &ResourceKey, generation: u64, r: &Resource) -> Value {
+    let mut value = json!({ "kind": key.kind.to_string(), "name": r.name, "tags": r.tags, "generation": generation,
+        "spec": to_value(&r.spec) });
+    if let (Some(status), Some(fields)) = (trigger::status(sight, r), value.as_object_mut()) {
+        fields.insert("status".to_owned(), status);
+    }
+    value
 }
 
 impl Instance {
     /// Lists the things of a kind: `dataset`, `source`, `job`, `check`, `project`, `delivery`, `run`, `plan`, `apply`,
-    /// `amendment`, `branch`.
+    /// `amendment`, `branch`, `trigger`.
     ///
     /// # Errors
     ///
@@ -135,7 +142,7 @@ impl Instance {
                 let wanted: Kind = kind.parse().map_err(|_: String| no_such_kind(given))?;
                 self.with(|state| {
                     let of_kind = state.declared().filter(|(k, ..)| k.kind == wanted);
-                    of_kind.map(|(k, g, r)| resource_value(k, g.number, r)).collect()
+                    of_kind.map(|(k, g, r)| resource_value(state, k, g.number, r)).collect()
                 })
             }
         };
@@ -190,7 +197,7 @@ impl Instance {
             }),
             Address::Resource(key) => self.with(|s| {
                 let generation = s.resources.get(key)?.newest()?;
-                Some(resource_value(key, generation.number, generation.resource.as_ref()?))
+                Some(resource_value(s, key, generation.number, generation.resource.as_ref()?))
             }),
         };
         found.ok_or_else(|| not_found(&address.to_string(), &self.with(things)))

@@ -72,6 +72,14 @@ fn columns(kind: &str) -> &'static [(&'static str, &'static str)] {
             ("who", "/who"),
             ("reason", "/reason"),
         ],
+        "trigger" => &[
+            ("trigger", "/name"),
+            ("state", "/status/state"),
+            ("set off", "/status/cause"),
+            ("runs", "/status/runs"),
+            ("next", "/status/next/0"),
+            ("last", "/status/last/time"),
+        ],
         _ => &[
             ("name", "/name"),
             ("generation", "/generation"),
@@ -89,7 +97,7 @@ fn cell(path: &str, v: &Value) -> String {
             || format!("{:.2}", n.as_f64().unwrap_or_default()),
             text::thousands,
         ),
-        Value::String(s) if matches!(path, "/time" | "/published") => {
+        Value::String(s) if matches!(path, "/time" | "/published" | "/status/last/time") => {
             s.parse().map_or_else(|_| s.clone(), moment)
         }
         Value::String(s) => s.clone(),

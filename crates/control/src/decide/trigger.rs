@@ -67,11 +67,15 @@ fn clock(
         .map(|clock| (clock, since))
 }
 
-/// Returns when a trigger fires next by its clock; none if it rests, or has no clock.
-pub fn next_time(state: &State, name: &str) -> Option<Timestamp> {
-    let (_, generation, spec) = active(state).find(|(n, ..)| *n == name)?;
-    let (clock, since) = clock(state, name, generation, spec)?;
-    clock.after(since)
+/// Returns when a trigger fires next by its clock, with what the clock shows then; nothing if it rests, or has no clock.
+pub fn next_times(state: &State, name: &str, most: usize) -> Vec<(Timestamp, String)> {
+    let found = active(state).find(|(n, ..)| *n == name);
+    let clock = found.and_then(|(_, generation, spec)| clock(state, name, generation, spec));
+    let Some((clock, since)) = clock else {
+        return Vec::new();
+    };
+    let times = std::iter::successors(clock.after(since), |at| clock.after(*at));
+    times.take(most).map(|at| (at, clock.shown(at))).collect()
 }
 
 /// Returns when the first of all triggers fires next by its clock.

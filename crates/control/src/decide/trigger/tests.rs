@@ -140,7 +140,12 @@ fn a_clock_fires_once_for_each_time_and_never_for_what_was_before_it() {
         home.tick("2026-01-05T07:00:00Z"),
         ["F-2 daily 2026-01-05T06:00:00.000000Z ×3"]
     );
-    assert_eq!(next_time(&home.0, "daily"), Some(at("2026-01-06T06:00:00Z")));
+    let next = next_times(&home.0, "daily", 2);
+    assert_eq!(
+        next[0],
+        (at("2026-01-06T06:00:00Z"), "2026-01-06 06:00 +00:00".to_owned())
+    );
+    assert_eq!(next[1].1, "2026-01-07 06:00 +00:00");
 }
 
 #[test]

@@ -129,11 +129,9 @@ impl FromStr for Address {
             "apply" => return rest.parse().map(Self::Apply).map_err(|_| bad()),
             "amendment" => return rest.parse().map(Self::Amendment).map_err(|_| bad()),
             "branch" => return rest.parse().map(Self::Branch).map_err(|_| bad()),
-            "project" | "source" | "job" | "check" => {
-                return s.parse().map(Self::Resource).map_err(|_| bad());
-            }
             "dataset" | "" => {}
-            _ => return Err(bad()),
+            // Every kind of resource is named by its kind.
+            _ => return s.parse().map(Self::Resource).map_err(|_| bad()),
         }
         if let Ok(id) = rest.parse() {
             return Ok(Self::Run(id));

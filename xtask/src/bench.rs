@@ -12,6 +12,7 @@ mod figure;
 mod journal;
 mod machine;
 mod page;
+mod slices;
 mod tpch;
 
 use std::path::PathBuf;
@@ -32,12 +33,13 @@ struct Bench {
     measure: fn(&Setting) -> Outcome<Vec<Figure>>,
 }
 
-const BENCHES: [Bench; 6] = [
+const BENCHES: [Bench; 7] = [
     journal::BENCH,
     exact::BENCH,
     tpch::BENCH,
     demo::BENCH,
     amend::BENCH,
+    slices::BENCH,
     build::BENCH,
 ];
 

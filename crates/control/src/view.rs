@@ -6,7 +6,7 @@ use std::ops::Deref;
 use mainstay_base::{Hash, MultisetHash};
 use mainstay_model::resource::{Kind, Resource, ResourceKey, Spec};
 use mainstay_model::{BranchName, DatasetName, SliceKey};
-use mainstay_planner::{Datasets, Job};
+use mainstay_planner::{Datasets, Job, Mark};
 
 use crate::state::{Dataset, Line, SliceHistory, State};
 
@@ -118,6 +118,11 @@ impl Datasets for At<'_> {
 
     fn whole(&self, name: &DatasetName) -> &[Hash] {
         self.dataset(name).map(|d| d.base().whole()).unwrap_or_default()
+    }
+
+    fn mark(&self, name: &DatasetName) -> Mark {
+        let content = self.line.datasets.get(name);
+        content.map_or_else(Mark::nothing, |c| Mark::of(c, self.version(name)))
     }
 }
 

@@ -1,13 +1,18 @@
 //! What the planner asks whoever knows SQL: the values of expressions over slices.
 
 use mainstay_model::relation::Values;
-use mainstay_model::{DatasetName, SliceKey};
+use mainstay_model::{Column, DatasetName, SliceKey};
 
 /// Evaluates expressions over the slice columns of datasets.
 pub trait Expressions {
     /// Prepares slices of a dataset for expressions over its slice columns; of none: one row without columns, for constants. None if
     /// the slices are not of the dataset's types.
     fn over(&self, dataset: Option<&DatasetName>, slices: &[&SliceKey]) -> Option<Box<dyn SliceValues + '_>>;
+
+    /// Returns the slice columns of a dataset: over the same slices, the values are the same while these are.
+    fn columns(&self, _dataset: &DatasetName) -> &[Column] {
+        &[]
+    }
 }
 
 /// Slices of a dataset, ready for expressions. An answer of none means that it is not known.

@@ -18,27 +18,44 @@ pub enum InputDigest {
     Some(Vec<MultisetHash>),
 }
 
-fn inputs_into(hasher: &mut Hasher, inputs: &[(DatasetName, InputDigest)]) {
-    for (name, digest) in inputs {
-        hasher.field(name.to_string().as_bytes());
-        match digest {
-            InputDigest::Slice(d) => hasher.field(b"slice").field(&d.to_bytes()),
-            InputDigest::Absent => hasher.field(b"absent").field(b""),
-            InputDigest::Everything(d) => hasher.field(b"everything").field(&d.to_bytes()),
-            InputDigest::Some(digests) => {
-                let bytes: Vec<u8> = digests.iter().flat_map(|d| d.to_bytes()).collect();
-                hasher.field(b"some").field(&bytes)
-            }
-        };
-    }
+fn input_into(hasher: &mut Hasher, name: &str, digest: &InputDigest) {
+    hasher.field(name.as_bytes());
+    match digest {
+        InputDigest::Slice(d) => hasher.field(b"slice").field(&d.to_bytes()),
+        InputDigest::Absent => hasher.field(b"absent").field(b""),
+        InputDigest::Everything(d) => hasher.field(b"everything").field(&d.to_bytes()),
+        InputDigest::Some(digests) => {
+            let bytes: Vec<u8> = digests.iter().flat_map(|d| d.to_bytes()).collect();
+            hasher.field(b"some").field(&bytes)
+        }
+    };
 }
 
 /// Hashes what one slice is computed from: the query, and what is read of each input (in the order of their names).
 pub fn slice_fingerprint(code: Hash, inputs: &[(DatasetName, InputDigest)]) -> Hash {
+    let mut hasher = slice_hasher(code);
+    for (name, digest) in inputs {
+        input_into(&mut hasher, &name.to_string(), digest);
+    }
+    hasher.finish()
+}
+
+/// Hashes as [`slice_fingerprint`] does, with the inputs' names as texts.
+pub(crate) fn slice_fingerprint_of<'n>(
+    code: Hash,
+    inputs: impl Iterator<Item = (&'n str, InputDigest)>,
+) -> Hash {
+    let mut hasher = slice_hasher(code);
+    for (name, digest) in inputs {
+        input_into(&mut hasher, name, &digest);
+    }
+    hasher.finish()
+}
+
+fn slice_hasher(code: Hash) -> Hasher {
     let mut hasher = Hasher::new("mainstay slice fingerprint 1");
     hasher.field(code.as_bytes());
-    inputs_into(&mut hasher, inputs);
-    hasher.finish()
+    hasher
 }
 
 /// Hashes what a whole dataset is computed from.
@@ -50,7 +67,9 @@ pub fn whole_fingerprint(
     let mut hasher = Hasher::new("mainstay whole fingerprint 1");
     hasher.field(code.as_bytes());
     hasher.field(slice_columns.join("\u{0}").as_bytes());
-    inputs_into(&mut hasher, inputs);
+    for (name, digest) in inputs {
+        input_into(&mut hasher, &name.to_string(), digest);
+    }
     hasher.finish()
 }
 

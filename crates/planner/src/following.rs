@@ -6,9 +6,10 @@ use mainstay_base::{Hash, MultisetHash};
 use mainstay_model::{DatasetName, SliceKey};
 
 use crate::candidates::Candidates;
+use crate::datasets::Datasets;
 use crate::expression::Expressions;
 use crate::resolve::Resolution;
-use crate::stale::{Datasets, Job, StaleSlices};
+use crate::stale::{Job, StaleSlices};
 
 /// Datasets with slices that may come to be.
 struct WithNew<'a> {

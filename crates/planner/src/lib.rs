@@ -8,16 +8,20 @@
 #[cfg(test)]
 mod arithmetic;
 mod candidates;
+mod datasets;
 mod expression;
 mod fingerprint;
 mod following;
+mod memory;
 mod order;
 mod resolve;
 mod stale;
 
+pub use datasets::{Datasets, Mark};
 pub use expression::{Expressions, NoExpressions, SliceValues};
 pub use fingerprint::{InputDigest, slice_fingerprint, whole_fingerprint};
 pub use following::following;
+pub use memory::Memory;
 pub use order::{Cycle, order};
 pub use resolve::{Read, Resolution};
-pub use stale::{Because, Datasets, Job, Stale, StaleSlices, all_slices, digest_of, fingerprints, stale};
+pub use stale::{Because, Job, Stale, StaleSlices, all_slices, digest_of, fingerprints, stale};

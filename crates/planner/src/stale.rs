@@ -7,25 +7,11 @@ use mainstay_model::relation::{Origin, Reads};
 use mainstay_model::{DatasetName, SliceKey};
 
 use crate::candidates::Candidates;
+use crate::datasets::Datasets;
 use crate::expression::Expressions;
 use crate::fingerprint::{InputDigest, slice_fingerprint, whole_fingerprint};
+use crate::memory::Memory;
 use crate::resolve::Resolution;
-
-/// What the planner knows of the datasets.
-pub trait Datasets {
-    /// Returns the slices of a dataset that have a content, in order, with its digest; none if nothing was published yet.
-    fn slices(&self, name: &DatasetName) -> Box<dyn Iterator<Item = (&SliceKey, MultisetHash)> + '_>;
-
-    /// Returns the digest of one slice, if it is there.
-    fn slice(&self, name: &DatasetName, slice: &SliceKey) -> Option<MultisetHash>;
-
-    /// Returns the slices of a dataset that were computed, in order, with what their content is known to come from; also those
-    /// that came out empty.
-    fn computed(&self, name: &DatasetName) -> Box<dyn Iterator<Item = (&SliceKey, &[Hash])> + '_>;
-
-    /// Returns what a dataset is known to come from, if it was computed whole.
-    fn whole(&self, name: &DatasetName) -> &[Hash];
-}
 
 /// What the planner needs to know of a job.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,68 +74,13 @@ pub fn digest_of(datasets: &dyn Datasets, name: &DatasetName) -> MultisetHash {
 
 /// Says what of a job's dataset has to be computed; none if it is as it should be.
 pub fn stale(job: &Job, datasets: &dyn Datasets, expressions: &dyn Expressions) -> Option<Stale> {
-    if job.by_slice()
-        && let Some(candidates) = Candidates::of(job, datasets, expressions)
-    {
-        stale_slices(job, datasets, expressions, &candidates)
-    } else {
-        stale_whole(job, datasets)
-    }
+    Memory::default().stale(job, datasets, expressions)
 }
 
 /// Returns the digests of all that a job's inputs hold.
 fn everything(job: &Job, datasets: &dyn Datasets) -> Vec<(DatasetName, InputDigest)> {
     let each = |name: &DatasetName| (name.clone(), InputDigest::Everything(digest_of(datasets, name)));
     job.reads.keys().map(each).collect()
-}
-
-/// Compares the fingerprint that a whole computation would have now.
-fn stale_whole(job: &Job, datasets: &dyn Datasets) -> Option<Stale> {
-    let wanted = whole_fingerprint(job.code, &job.slice_columns, &everything(job, datasets));
-    let held = datasets.whole(&job.dataset);
-    (!held.contains(&wanted)).then(|| Stale {
-        dataset: job.dataset.clone(),
-        slices: StaleSlices::Whole,
-        because: if held.is_empty() {
-            Because::New
-        } else {
-            Because::Changed
-        },
-    })
-}
-
-fn stale_slices(
-    job: &Job,
-    datasets: &dyn Datasets,
-    expressions: &dyn Expressions,
-    candidates: &Candidates<'_>,
-) -> Option<Stale> {
-    let outputs = candidates.slices();
-    let resolution = Resolution::new(&job.dataset, &job.reads, datasets, expressions, &outputs);
-    let mut slices: Vec<SliceKey> = Vec::new();
-    let mut changed = false;
-    let mut held = datasets.computed(&job.dataset).peekable();
-    for (i, slice) in outputs.iter().enumerate() {
-        while held.next_if(|(s, _)| s < slice).is_some() {}
-        let known = held
-            .next_if(|(s, _)| s == slice)
-            .map(|(_, fingerprints)| fingerprints);
-        let stale = match known {
-            Some(known) => !known.contains(&slice_fingerprint(job.code, &resolution.digests(i))),
-            // A slice that would be computed from nothing has nothing in it; one that is there nevertheless has to go.
-            None => candidates.is_held(i) || candidates.has_source(i, &resolution),
-        };
-        if stale {
-            changed |= candidates.is_held(i);
-            slices.push((*slice).clone());
-        }
-    }
-    changed |= candidates.strangers();
-    (!slices.is_empty() || candidates.strangers()).then(|| Stale {
-        dataset: job.dataset.clone(),
-        because: if changed { Because::Changed } else { Because::New },
-        slices: StaleSlices::Some(slices),
-    })
 }
 
 /// Returns all slices that a job computes or has computed; none if only computing it tells, and it is computed whole.
@@ -164,7 +95,8 @@ pub fn all_slices(
     let candidates = Candidates::of(job, datasets, expressions)?;
     let outputs = candidates.slices();
     let resolution = Resolution::new(&job.dataset, &job.reads, datasets, expressions, &outputs);
-    let own = |i: &usize| candidates.is_held(*i) || candidates.has_source(*i, &resolution);
+    let own =
+        |i: &usize| candidates.is_held(*i) || candidates.has_source(*i, |d| resolution.reads_any(*i, d));
     let kept = (0..outputs.len()).filter(own);
     Some(
         kept.filter_map(|i| outputs.get(i).map(|s| (*s).clone()))

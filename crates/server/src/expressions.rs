@@ -6,17 +6,17 @@ use std::collections::BTreeMap;
 
 use mainstay_control::Sight;
 use mainstay_model::relation::Values;
-use mainstay_model::resource::{Resource, Spec};
+use mainstay_model::resource::{Kind, Resource, ResourceKey, Spec};
 use mainstay_model::spec::JobSpec;
 use mainstay_model::{Column, DatasetName, Schema, SliceKey};
-use mainstay_planner::{Expressions, SliceValues};
+use mainstay_planner::{Expressions, Job, SliceValues};
 use mainstay_sql::SliceTable;
 
 use crate::mount::declared_columns;
 
 /// The slice columns of datasets, with their types.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct SliceColumns(BTreeMap<DatasetName, Vec<Column>>);
+pub struct SliceColumns(BTreeMap<DatasetName, Vec<Column>>);
 
 impl SliceColumns {
     /// Those of a state, with jobs as these resources declare them.
@@ -47,8 +47,31 @@ impl SliceColumns {
     }
 
     /// Those of a state.
-    pub(crate) fn now(state: &Sight<'_>) -> Self {
+    pub fn now(state: &Sight<'_>) -> Self {
         Self::of(state, state.declared().map(|(_, _, r)| r))
+    }
+
+    /// Those of a job as a state declares it, and of what it reads and comes from.
+    pub(crate) fn of_job(state: &Sight<'_>, job: &Job) -> Self {
+        let origins = job.origins.iter().flatten().filter_map(|o| o.dataset.as_ref());
+        let names = std::iter::once(&job.dataset)
+            .chain(job.reads.keys())
+            .chain(origins);
+        let one = |name: &DatasetName| {
+            let declared = state
+                .resource(&ResourceKey::new(Kind::Job, name))
+                .map(|r| &r.spec);
+            let published = state
+                .dataset(name)
+                .and_then(|d| Some((d.schema()?, &d.slice_columns)));
+            let found = match (declared, published) {
+                (Some(Spec::Job(job)), _) => columns(&job.compiled.columns, &job.slice),
+                (_, Some((schema, slice))) => columns(schema, slice),
+                _ => declared_columns(state, name).map(|(schema, slice)| columns(&schema, &slice))?,
+            };
+            Some((name.clone(), found))
+        };
+        Self(names.filter_map(one).collect())
     }
 
     /// Takes a job as a recorded spec declares it.
@@ -77,6 +100,10 @@ impl Expressions for SliceColumns {
             columns,
             table,
         }))
+    }
+
+    fn columns(&self, dataset: &DatasetName) -> &[Column] {
+        self.0.get(dataset).map(Vec::as_slice).unwrap_or_default()
     }
 }
 

@@ -19,6 +19,7 @@ use mainstay_storage::Store;
 
 use crate::error;
 use crate::ledger::{Context, Ledger, Recorded};
+use crate::planning::Planning;
 
 /// Whether an instance may change anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,6 +79,8 @@ pub struct Shared {
     pub(crate) options: Options,
     pub(crate) clock: Arc<dyn Clock>,
     ledger: Mutex<Ledger>,
+    /// Taken only while the ledger is.
+    planning: Mutex<Planning>,
     engine: OnceLock<Engine>,
     tables: Mutex<Option<Tables>>,
     /// Whether staged files were left that could not be removed.
@@ -111,6 +114,7 @@ impl Instance {
             options,
             clock,
             ledger: Mutex::new(ledger),
+            planning: Mutex::default(),
             engine: OnceLock::new(),
             tables: Mutex::default(),
             leavings: AtomicBool::new(false),
@@ -200,6 +204,14 @@ impl Instance {
         let state = ledger.state();
         let sight = Sight::of(state, self.branch.as_ref()).unwrap_or_else(|| Sight::live(state));
         look(&sight)
+    }
+
+    /// Looks at the state from this side as [`Instance::with`] does, with what is remembered of planning.
+    pub(crate) fn planning<T>(&self, look: impl FnOnce(&Sight<'_>, &mut Planning) -> T) -> T {
+        self.with(|sight| {
+            let mut planning = self.planning.lock().unwrap_or_else(PoisonError::into_inner);
+            look(sight, &mut planning)
+        })
     }
 
     pub(crate) fn submit(&self, command: Command) -> Result<Recorded, Error> {

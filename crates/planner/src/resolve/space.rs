@@ -39,6 +39,14 @@ impl Space {
         }
     }
 
+    /// Takes other contents of the same slices.
+    pub(super) fn take(&mut self, digests: &[MultisetHash]) {
+        *self = match self.order.take() {
+            None => Self::of_keys(digests),
+            Some(order) => Self::permuted(&order, digests),
+        };
+    }
+
     /// The digest of a range.
     pub(super) fn digest(&self, from: u32, to: u32) -> MultisetHash {
         let sum = |at: u32| self.sums.get(at as usize).copied().unwrap_or_default();

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use mainstay_base::Hash;
-use mainstay_model::relation::Comparison;
+use mainstay_model::relation::{Alternative, Comparator, Comparison};
 use proptest::prelude::*;
 
 use super::*;

@@ -11,7 +11,7 @@ use mainstay_model::fact::Fact;
 use mainstay_model::relation::Reads;
 use mainstay_model::run::{Input, Pinned, RunError, RunOutcome, Scope};
 use mainstay_model::{DatasetName, RunId, SliceKey};
-use mainstay_planner::{Job, StaleSlices, all_slices, stale};
+use mainstay_planner::{Job, StaleSlices, all_slices};
 
 use super::RunRequest;
 use super::attempt::{self, Work};
@@ -157,14 +157,13 @@ impl<'a> Schedule<'a> {
     fn wanted(&self, job: &Job) -> Option<StaleSlices> {
         let target = self.request.targets.iter().find(|(n, _)| *n == job.dataset);
         let is_target = self.request.targets.is_empty() || target.is_some();
-        let slices = self.instance.with(|state| {
-            let (now, columns) = (At::now(state), SliceColumns::now(state));
+        let slices = self.instance.planning(|state, planning| {
             if self.request.force && is_target {
-                let all = all_slices(job, &now, &columns);
+                let all = all_slices(job, &At::now(state), &SliceColumns::now(state));
                 Some(all.map_or(StaleSlices::Whole, StaleSlices::Some))
             } else {
                 let reshaped = || is_reshaped(state, job).then(|| StaleSlices::Some(Vec::new()));
-                stale(job, &now, &columns).map(|s| s.slices).or_else(reshaped)
+                planning.stale(state, job).map(|s| s.slices).or_else(reshaped)
             }
         })?;
         match (slices, target) {

@@ -68,6 +68,8 @@ pub fn decide(
             checks,
             reused,
             overlaid,
+            cross_check,
+            unread,
         } => {
             let ending = run::Ending {
                 finish,
@@ -75,6 +77,8 @@ pub fn decide(
                 checks,
                 reused,
                 overlaid,
+                cross_check,
+                unread,
             };
             run::finish(state, run, attempt, ending, now)
         }

@@ -17,6 +17,7 @@ pub use decide::{base_after_delivery, base_after_run, decide, vacuum};
 pub use diff::{diff, field_changes};
 pub use state::{
     About, Amendment, AmendmentStatus, AppliedEntry, Attempt, Branch, BranchStatus, Content, Dataset,
-    Generation, Held, Line, PlanEntry, Run, RunStatus, Signed, SliceHistory, SourceFile, State, VersionEntry,
+    Generation, Held, Line, PlanEntry, Run, RunStatus, Signed, SliceHistory, SourceFile, State, Trust,
+    VersionEntry,
 };
 pub use view::{At, Sight, job_of};

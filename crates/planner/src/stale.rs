@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use mainstay_base::hash::Hasher;
 use mainstay_base::{Hash, MultisetHash};
 use mainstay_model::relation::{Origin, Reads};
 use mainstay_model::{DatasetName, SliceKey};
@@ -40,9 +41,23 @@ pub struct Job {
     pub reads: BTreeMap<DatasetName, Reads>,
     /// Which slices it has; none if only computing it tells.
     pub origins: Option<Vec<Origin>>,
+    /// The engine's version, where a result of another one is not good enough; none where it does not matter.
+    pub engine: Option<String>,
 }
 
 impl Job {
+    /// What is computed, as fingerprints have it: the code, and the engine's version where that matters.
+    fn basis(&self) -> Hash {
+        match &self.engine {
+            None => self.code,
+            Some(engine) => {
+                let mut hasher = Hasher::new("mainstay code of an engine 1");
+                hasher.field(self.code.as_bytes()).field(engine.as_bytes());
+                hasher.finish()
+            }
+        }
+    }
+
     /// Says whether the job is computed slice by slice: it has slices, it is known which, and of at least one input they read
     /// less than everything.
     pub fn by_slice(&self) -> bool {
@@ -105,7 +120,7 @@ fn everything(job: &Job, datasets: &dyn Datasets) -> Vec<(DatasetName, InputDige
 
 /// Compares the fingerprint that a whole computation would have now.
 fn stale_whole(job: &Job, datasets: &dyn Datasets) -> Option<Stale> {
-    let wanted = whole_fingerprint(job.code, &job.slice_columns, &everything(job, datasets));
+    let wanted = whole_fingerprint(job.basis(), &job.slice_columns, &everything(job, datasets));
     let held = datasets.whole(&job.dataset);
     (!held.contains(&wanted)).then(|| Stale {
         dataset: job.dataset.clone(),
@@ -135,7 +150,7 @@ fn stale_slices(
             .next_if(|(s, _)| s == slice)
             .map(|(_, fingerprints)| fingerprints);
         let stale = match known {
-            Some(known) => !known.contains(&slice_fingerprint(job.code, &resolution.digests(i))),
+            Some(known) => !known.contains(&slice_fingerprint(job.basis(), &resolution.digests(i))),
             // A slice that would be computed from nothing has nothing in it; one that is there nevertheless has to go.
             None => candidates.is_held(i) || candidates.has_source(i, &resolution),
         };
@@ -182,14 +197,15 @@ pub fn fingerprints(
     match slices {
         StaleSlices::Whole => {
             let inputs = everything(job, datasets);
-            let whole = whole_fingerprint(job.code, &job.slice_columns, &inputs);
+            let whole = whole_fingerprint(job.basis(), &job.slice_columns, &inputs);
             (Some(whole), BTreeMap::new())
         }
         StaleSlices::Some(slices) => {
             let outputs: Vec<&SliceKey> = slices.iter().collect();
             let resolution = Resolution::new(&job.dataset, &job.reads, datasets, expressions, &outputs);
-            let each =
-                |(i, s): (usize, &SliceKey)| (s.clone(), slice_fingerprint(job.code, &resolution.digests(i)));
+            let each = |(i, s): (usize, &SliceKey)| {
+                (s.clone(), slice_fingerprint(job.basis(), &resolution.digests(i)))
+            };
             (None, slices.iter().enumerate().map(each).collect())
         }
     }

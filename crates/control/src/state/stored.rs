@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use mainstay_base::Hash;
 use mainstay_model::id::{AmendmentId, ApplyId, PlanId, RunId};
 use mainstay_model::resource::ResourceKey;
 use mainstay_model::{BranchName, DatasetName};
@@ -12,7 +13,7 @@ use super::amendment::Amendment;
 use super::branch::{About, Branch};
 use super::dataset::Dataset;
 use super::line::{Held, Line};
-use super::run::Run;
+use super::run::{Run, Trust};
 use super::{AppliedEntry, PlanEntry, SourceFile, State, pairs};
 
 /// Things of which several lines hold the same one, each written once and named by its place.
@@ -78,6 +79,8 @@ pub(super) struct Stored {
     runs: BTreeMap<RunId, Run>,
     #[serde(with = "pairs")]
     amendments: BTreeMap<AmendmentId, Amendment>,
+    #[serde(default)]
+    trust: BTreeMap<DatasetName, BTreeMap<Hash, Trust>>,
     last_plan: u64,
     last_delivery: u64,
     last_run: u64,
@@ -154,6 +157,7 @@ impl From<State> for Stored {
             sources: state.sources,
             runs: state.runs,
             amendments: state.amendments,
+            trust: state.trust,
             last_plan: state.last_plan,
             last_delivery: state.last_delivery,
             last_run: state.last_run,
@@ -186,6 +190,7 @@ impl From<Stored> for State {
             sources: stored.sources,
             runs: stored.runs,
             amendments: stored.amendments,
+            trust: stored.trust,
             last_plan: stored.last_plan,
             last_delivery: stored.last_delivery,
             last_run: stored.last_run,

@@ -26,6 +26,7 @@ mod origin;
 mod output;
 mod parse;
 mod plan;
+mod precedence;
 mod problem;
 mod session;
 mod time;

@@ -140,7 +140,7 @@ mod tests {
         );
         assert_eq!(
             queries("SELECT day FROM a.t WHERE n > 3 AND note <> 'x'"),
-            ["SELECT \"day\" FROM a.t WHERE (n > 3) AND (note <> 'x')"]
+            ["SELECT \"day\" FROM a.t WHERE (n > 3) AND (note != 'x')"]
         );
     }
 

@@ -61,6 +61,11 @@ pub fn set(rule: Option<Rule>) {
     BROKEN.set(rule);
 }
 
+/// Returns the rule that is broken on this thread, if one is.
+pub fn get() -> Option<Rule> {
+    BROKEN.get()
+}
+
 pub(super) fn is(rule: Rule) -> bool {
     BROKEN.get() == Some(rule)
 }
@@ -72,7 +77,12 @@ pub(super) fn ask(walk: &mut Walk<'_>, plan: &LogicalPlan, demand: &Demand, blam
     };
     match (broken, plan) {
         (Rule::Aggregate, LogicalPlan::Aggregate(a)) if !rule::aggregate::has_sets(a) => {
-            let exprs: Vec<Option<Expr>> = a.group_expr.iter().chain(&a.aggr_expr).map(|e| column(e, a)).collect();
+            let exprs: Vec<Option<Expr>> = a
+                .group_expr
+                .iter()
+                .chain(&a.aggr_expr)
+                .map(|e| column(e, a))
+                .collect();
             walk.ask(&a.input, substituted(demand, &exprs), blame);
         }
         (Rule::GroupingSets, LogicalPlan::Aggregate(a)) if rule::aggregate::has_sets(a) => {

@@ -9,8 +9,11 @@ use crate::cases::CASES;
 use crate::oracle::{asked, try_out};
 
 /// Queries of which one rule is what matters, beside the tricky ones; tried out before them.
-const TELLING: [(Rule, &str); 11] = [
-    (Rule::Aggregate, "SELECT cust, min(ds) AS ds FROM shop.orders GROUP BY cust"),
+const TELLING: [(Rule, &str); 10] = [
+    (
+        Rule::Aggregate,
+        "SELECT cust, min(ds) AS ds FROM shop.orders GROUP BY cust",
+    ),
     (
         Rule::GroupingSets,
         "SELECT ds, cust, sum(amount) AS a FROM shop.orders GROUP BY ROLLUP (ds, cust)",
@@ -20,10 +23,9 @@ const TELLING: [(Rule, &str); 11] = [
         "SELECT o.ds, sum(c.n) AS n FROM shop.orders o JOIN shop.clicks c ON c.ds < o.ds GROUP BY o.ds",
     ),
     (
-        Rule::Join,
-        "SELECT o.ds, o.id, c.n FROM shop.orders o LEFT JOIN shop.clicks c ON o.cust = c.cust",
+        Rule::Limit,
+        "SELECT ds, id FROM shop.orders ORDER BY amount DESC LIMIT 5",
     ),
-    (Rule::Limit, "SELECT ds, id FROM shop.orders ORDER BY amount DESC LIMIT 5"),
     (
         Rule::Projection,
         "SELECT ds + INTERVAL '1' DAY AS ds, id FROM shop.orders",
@@ -50,9 +52,9 @@ const TELLING: [(Rule, &str); 11] = [
     ),
 ];
 
-fn found(sql: &str) -> bool {
+fn found(sql: &str, seeds: u64) -> bool {
     let slice = ["ds".to_owned()];
-    catch_unwind(|| try_out("a broken rule", sql, &slice, &asked(), 0..4)).is_err()
+    catch_unwind(|| try_out("a broken rule", sql, &slice, &asked(), 0..seeds)).is_err()
 }
 
 #[test]
@@ -62,9 +64,9 @@ fn a_broken_rule_is_found() {
         let telling: Vec<&str> = telling.map(|(_, sql)| *sql).collect();
         assert!(!telling.is_empty(), "{name}");
         for sql in telling {
-            assert!(!found(sql), "{name} is wrong as it is: {sql}");
+            assert!(!found(sql, 4), "{name} is wrong as it is: {sql}");
             broken::set(Some(rule));
-            let seen = found(sql);
+            let seen = found(sql, 4);
             broken::set(None);
             assert!(seen, "{name} is broken, and nobody sees it: {sql}");
         }
@@ -75,9 +77,9 @@ fn a_broken_rule_is_found() {
 fn the_tricky_cases_find_every_broken_rule() {
     for (name, rule) in RULES {
         broken::set(Some(rule));
-        let tried = CASES.iter().filter(|c| !c.about.starts_with("46"));
-        let seen = tried.filter(|c| found(c.sql)).take(1).count();
+        let mut tried = CASES.iter().filter(|c| !c.about.starts_with("46"));
+        let seen = tried.any(|c| found(c.sql, 1));
         broken::set(None);
-        assert_eq!(seen, 1, "{name} is broken, and no tricky case sees it");
+        assert!(seen, "{name} is broken, and no tricky case sees it");
     }
 }

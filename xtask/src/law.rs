@@ -1,7 +1,8 @@
 //! Holds mainstay to its law: random projects and what happens to them, compared with a full recomputation by another engine.
 //!
 //! The suite is an ordinary test, `crates/sim/tests/law`, that runs with all others; this only sets how long it searches and where
-//! it begins: `MAINSTAY_LAW_SEED` and `MAINSTAY_LAW_CASES`.
+//! it begins: `MAINSTAY_LAW_SEED` and `MAINSTAY_LAW_CASES`. `--break RULE` breaks a rule of dependencies on purpose: the law is to
+//! find it.
 
 use crate::failure::{Failure, Outcome};
 use crate::options::Options;
@@ -27,6 +28,9 @@ pub(crate) fn main(arguments: &[String]) -> Outcome {
             return Err(Failure::usage(format!("`{option}` takes a number, not `{text}`")));
         }
         set.push((variable, text));
+    }
+    if let Some(rule) = options.value("--break")? {
+        set.push(("MAINSTAY_LAW_BREAK", rule));
     }
     let filter = options.plain()?;
     if !Workspace::read()?.has("mainstay-sim") {

@@ -26,5 +26,5 @@ pub use project::{
 pub use replay::{
     DiffReport, ReplayReport, ReplayedSlice, ReplaysReport, RowDifference, VacuumReport, VacuumedDataset,
 };
-pub use run::{Progress, RunReport, RunsReport, UsageReport};
+pub use run::{CrossCheckReport, Progress, RunReport, RunsReport, UsageReport};
 pub use why::{Cause, OriginReport, ProofReport, Proven, RowsReport, Trial, WhyReport};

@@ -63,6 +63,28 @@ pub struct RunReport {
     pub checks: Vec<CheckOutcome>,
     /// What it used.
     pub usage: UsageReport,
+    /// What came of computing some of its slices a second time; none if that was not done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cross_check: Option<CrossCheckReport>,
+    /// How many of its slices were taken as they are, because what changed of their inputs is not read.
+    #[serde(default)]
+    pub unread: u64,
+}
+
+/// Some slices of a run, computed a second time to see whether they read no more than they are said to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CrossCheckReport {
+    /// The slices.
+    pub slices: Vec<String>,
+    /// `everything`: from all that the inputs hold; `alone`: each from what it is said to read.
+    pub against: String,
+    /// Those that came out otherwise; what the run published is what comes of everything.
+    pub differing: Vec<String>,
+    /// Why it could not be carried to its end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed: Option<String>,
+    /// The processor seconds that it took, besides those of the run.
+    pub cpu_seconds: f64,
 }
 
 /// The answer of `run` and `runs`.

@@ -8,7 +8,7 @@ use mainstay_model::dataset::SliceVersion;
 use mainstay_model::delivery::{FileError, Observed};
 use mainstay_model::id::{AmendmentId, ApplyId, FiringId, PlanId, RunId};
 use mainstay_model::resource::Resource;
-use mainstay_model::run::{CheckOutcome, Pinned, RunError, RunOutcome, Usage};
+use mainstay_model::run::{CheckOutcome, CrossCheck, Pinned, RunError, RunOutcome, Usage};
 use mainstay_model::schema::Schema;
 use mainstay_model::{BranchName, DataFile, DatasetName, SliceKey};
 
@@ -76,6 +76,10 @@ pub enum Command {
         reused: BTreeMap<SliceKey, RunId>,
         /// What the dataset's amendments make of its output; none if it has none.
         overlaid: Option<Overlaid>,
+        /// What came of computing some of its slices a second time; none if that was not done.
+        cross_check: Option<CrossCheck>,
+        /// The slices that were taken as they are, because what changed of their inputs is not read.
+        unread: Vec<SliceKey>,
     },
     /// Record a run that is not tried, because something that it reads failed.
     SkipRun {

@@ -70,6 +70,8 @@ pub fn decide(
             checks,
             reused,
             overlaid,
+            cross_check,
+            unread,
         } => {
             let ending = run::Ending {
                 finish,
@@ -77,6 +79,8 @@ pub fn decide(
                 checks,
                 reused,
                 overlaid,
+                cross_check,
+                unread,
             };
             run::finish(state, run, attempt, ending, now)
         }

@@ -20,6 +20,6 @@ pub use diff::{diff, field_changes};
 pub use state::{
     About, Amendment, AmendmentStatus, AppliedEntry, Attempt, Branch, BranchStatus, Content, Dataset, Firing,
     FiringDone, Generation, Held, Line, PlanEntry, Run, RunStatus, Signed, SliceHistory, SourceFile, State,
-    Triggers, VersionEntry,
+    Triggers, Trust, VersionEntry,
 };
 pub use view::{At, Sight, job_of};

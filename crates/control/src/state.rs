@@ -26,7 +26,7 @@ pub use amendment::{Amendment, AmendmentStatus, Signed};
 pub use branch::{About, Branch, BranchStatus};
 pub use dataset::{Content, Dataset, SliceHistory, VersionEntry};
 pub use line::{Generation, Held, Line};
-pub use run::{Attempt, Run, RunStatus};
+pub use run::{Attempt, Run, RunStatus, Trust};
 pub use trigger::{Done as FiringDone, Firing, Triggers};
 
 /// An apply that happened.
@@ -101,6 +101,8 @@ pub struct State {
     pub amendments: BTreeMap<AmendmentId, Amendment>,
     /// What set triggers off.
     pub triggers: Triggers,
+    /// By job and its code, whether what its slices are said to read was found to be right.
+    pub trust: BTreeMap<DatasetName, BTreeMap<Hash, Trust>>,
     /// The highest plan number given out.
     pub last_plan: u64,
     /// The highest delivery number given out.
@@ -111,7 +113,7 @@ pub struct State {
 
 impl State {
     /// What a snapshot is marked with: a change of the fold or of this shape makes a new number, and old snapshots are not used.
-    pub const FOLD_VERSION: u32 = 4;
+    pub const FOLD_VERSION: u32 = 5;
 
     /// How many ended runs are kept in the state; older ones are in the journal.
     pub const RUNS_KEPT: usize = 10_000;
@@ -122,6 +124,11 @@ impl State {
     /// Returns the last apply, on whichever side.
     pub fn last_apply(&self) -> Option<ApplyId> {
         self.applies.keys().next_back().copied()
+    }
+
+    /// Returns what is known of the dependencies of a job's code; none if it was never checked.
+    pub fn trust(&self, job: &DatasetName, code: Hash) -> Option<&Trust> {
+        self.trust.get(job)?.get(&code)
     }
 
     /// Returns a side: the live one, or a branch that there is and that was not dropped.

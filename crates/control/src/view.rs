@@ -137,5 +137,6 @@ pub fn job_of(resource: &Resource) -> Option<Job> {
         slice_columns: spec.slice.clone(),
         reads: spec.compiled.reads.clone(),
         origins: spec.compiled.origins.clone(),
+        engine: None,
     })
 }

@@ -13,7 +13,7 @@ use crate::dataset::SliceVersion;
 use crate::delivery::Delivery;
 use crate::id::{AmendmentId, ApplyId, DeliveryId, PlanId, RunId};
 use crate::name::DatasetName;
-use crate::run::{CheckOutcome, Pinned, RunError, RunOutcome, Usage};
+use crate::run::{CheckOutcome, CrossCheck, Pinned, RunError, RunOutcome, Usage};
 use crate::schema::Schema;
 use crate::slice::SliceKey;
 pub use crate::trigger::{TriggerDone, TriggerFired, TriggerMissed};
@@ -206,6 +206,12 @@ pub struct RunFinished {
     /// The run whose result it took instead of computing it again; none if it computed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reused_from: Option<RunId>,
+    /// What came of computing some of its slices a second time; none if that was not done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cross_check: Option<CrossCheck>,
+    /// The slices that were taken as they are, because what changed of their inputs is not read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unread: Vec<SliceKey>,
 }
 
 /// Someone asked for a run to be stopped.

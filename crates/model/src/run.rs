@@ -127,3 +127,39 @@ pub struct CheckOutcome {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sample: Vec<serde_json::Map<String, serde_json::Value>>,
 }
+
+/// Against what some slices of a run were computed a second time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Against {
+    /// Everything that the inputs hold.
+    Everything,
+    /// Each only what it is said to read; the run itself had everything before it.
+    Alone,
+}
+
+/// What came of computing some slices of a run a second time, to see whether they read no more than they are said to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CrossCheck {
+    /// The slices.
+    pub slices: Vec<SliceKey>,
+    /// Against what.
+    pub against: Against,
+    /// Those of them that came out otherwise: what their job is said to read is wrong.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub differing: Vec<SliceKey>,
+    /// Why it could not be carried to its end, in words; none if it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed: Option<String>,
+    /// The processor time that it took; not part of what the attempt used.
+    pub cpu: CpuTime,
+    /// The elapsed time that it took, in microseconds.
+    pub wall_us: u64,
+}
+
+impl CrossCheck {
+    /// Says whether the run's slices were computed again from everything, and published so.
+    pub fn widened(&self) -> bool {
+        self.against == Against::Everything && !self.differing.is_empty()
+    }
+}

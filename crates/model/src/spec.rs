@@ -30,6 +30,18 @@ pub struct ProjectSpec {
     /// Disk that all runs together may use for spilling, in bytes; 100 GB if left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spill: Option<u64>,
+    /// What computing slices a second time, to check their dependencies, may cost, in percent of what computing costs; 5 if
+    /// left out, 0 is never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cross_check: Option<u32>,
+    /// Whether everything is computed again when the engine has another version.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub recompute_on_engine: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]
+const fn is_false(flag: &bool) -> bool {
+    !*flag
 }
 
 /// How a source's files are written.

@@ -136,7 +136,7 @@ fn stale_whole(job: &Job, datasets: &dyn Datasets, inputs: &Inputs) -> Option<St
         (name.clone(), InputDigest::Everything(total))
     };
     let read: Vec<_> = job.reads.keys().map(all).collect();
-    let wanted = whole_fingerprint(job.code, &job.slice_columns, &read);
+    let wanted = whole_fingerprint(job.basis(), &job.slice_columns, &read);
     let held = datasets.whole(&job.dataset);
     (!held.contains(&wanted)).then(|| Stale {
         dataset: job.dataset.clone(),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use mainstay_base::hash::Hasher;
 use mainstay_base::{Hash, MultisetHash};
 use mainstay_model::relation::{Origin, Reads};
 use mainstay_model::{DatasetName, SliceKey};
@@ -26,9 +27,23 @@ pub struct Job {
     pub reads: BTreeMap<DatasetName, Reads>,
     /// Which slices it has; none if only computing it tells.
     pub origins: Option<Vec<Origin>>,
+    /// The engine's version, where a result of another one is not good enough; none where it does not matter.
+    pub engine: Option<String>,
 }
 
 impl Job {
+    /// What is computed, as fingerprints have it: the code, and the engine's version where that matters.
+    pub(crate) fn basis(&self) -> Hash {
+        match &self.engine {
+            None => self.code,
+            Some(engine) => {
+                let mut hasher = Hasher::new("mainstay code of an engine 1");
+                hasher.field(self.code.as_bytes()).field(engine.as_bytes());
+                hasher.finish()
+            }
+        }
+    }
+
     /// Says whether the job is computed slice by slice: it has slices, it is known which, and of at least one input they read
     /// less than everything.
     pub fn by_slice(&self) -> bool {
@@ -114,14 +129,15 @@ pub fn fingerprints(
     match slices {
         StaleSlices::Whole => {
             let inputs = everything(job, datasets);
-            let whole = whole_fingerprint(job.code, &job.slice_columns, &inputs);
+            let whole = whole_fingerprint(job.basis(), &job.slice_columns, &inputs);
             (Some(whole), BTreeMap::new())
         }
         StaleSlices::Some(slices) => {
             let outputs: Vec<&SliceKey> = slices.iter().collect();
             let resolution = Resolution::new(&job.dataset, &job.reads, datasets, expressions, &outputs);
-            let each =
-                |(i, s): (usize, &SliceKey)| (s.clone(), slice_fingerprint(job.code, &resolution.digests(i)));
+            let each = |(i, s): (usize, &SliceKey)| {
+                (s.clone(), slice_fingerprint(job.basis(), &resolution.digests(i)))
+            };
             (None, slices.iter().enumerate().map(each).collect())
         }
     }

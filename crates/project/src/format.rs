@@ -106,6 +106,12 @@ pub struct Project {
     pub memory: Option<Size>,
     /// Disk that all runs together may use for spilling; 100 GB if left out.
     pub spill: Option<Size>,
+    /// What computing some slices a second time, to check what they are said to read, may cost, in percent of what computing
+    /// costs; 5 if left out, 0 is never.
+    #[schemars(range(min = 0, max = 10_000))]
+    pub cross_check: Option<u32>,
+    /// Whether everything is computed again when mainstay's engine has another version; `false` if left out.
+    pub recompute_on_engine: Option<bool>,
 }
 
 /// Something that is run by itself: at clock times, after new content, or on anything that happens.

@@ -301,6 +301,15 @@ impl<'a> Reader<'a> {
         None
     }
 
+    /// Reads a choice between yes and no.
+    pub(crate) fn flag(&mut self, name: &str, value: &Value<'_>) -> Option<bool> {
+        let flag = value.get_ref().as_bool();
+        if flag.is_none() {
+            self.wrong(name, "true or false", value, None);
+        }
+        flag
+    }
+
     /// Reads an integer within bounds.
     pub(crate) fn integer(&mut self, name: &str, value: &Value<'_>, least: u64, most: u64) -> Option<u64> {
         let Some(written) = value.get_ref().as_integer() else {

@@ -3,15 +3,16 @@
 use std::collections::BTreeMap;
 
 use mainstay_api::{DependenciesReport, Error, Fallback};
-use mainstay_control::{At, job_of};
+use mainstay_control::{At, Sight};
 use mainstay_model::address::Selection;
 use mainstay_model::resource::{Kind, ResourceKey, Spec};
 use mainstay_model::{DatasetName, SliceKey};
-use mainstay_planner::{Read, Resolution, all_slices};
+use mainstay_planner::{Job, Read, Resolution, all_slices};
 use serde_json::{Value, json};
 
 use crate::expressions::SliceColumns;
 use crate::instance::Instance;
+use crate::jobs;
 use crate::show::not_computed;
 
 impl Instance {
@@ -28,7 +29,7 @@ impl Instance {
         let found = self.with(|state| {
             let key = ResourceKey::new(Kind::Job, name);
             let resource = state.resources.get(&key)?.resource()?;
-            let (job, Spec::Job(spec)) = (job_of(resource)?, &resource.spec) else {
+            let (job, Spec::Job(spec)) = (jobs::declared(state, name)?, &resource.spec) else {
                 return None;
             };
             let (now, columns) = (At::now(state), SliceColumns::now(state));
@@ -77,6 +78,7 @@ impl Instance {
                 operator: w.operator.clone(),
                 message: w.message.clone(),
             });
+            let fallbacks = fallbacks.chain(distrusted(state, &job));
             let rules = job
                 .reads
                 .iter()
@@ -89,4 +91,19 @@ impl Instance {
         });
         found.ok_or_else(|| self.with(|sight| not_computed(sight, name)))
     }
+}
+
+/// What is read in full because less of it was found not to be enough.
+fn distrusted(sight: &Sight<'_>, job: &Job) -> Vec<Fallback> {
+    let Some(run) = jobs::broken(sight, job) else {
+        return Vec::new();
+    };
+    let each = |input: &DatasetName| Fallback {
+        input: input.to_string(),
+        operator: "cross-check".to_owned(),
+        message: format!(
+            "MS0506: in {run} a slice came out otherwise from everything; until the query changes, all of it is read"
+        ),
+    };
+    job.reads.keys().map(each).collect()
 }

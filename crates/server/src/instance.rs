@@ -226,13 +226,7 @@ impl Instance {
 
     /// Returns the project's settings as applied.
     pub(crate) fn settings(&self) -> ProjectSpec {
-        self.with(|state| {
-            let project = state.declared().find(|(k, ..)| k.kind == Kind::Project);
-            match project.map(|(_, _, r)| &r.spec) {
-                Some(Spec::Project(spec)) => spec.clone(),
-                _ => ProjectSpec::default(),
-            }
-        })
+        self.with(settings)
     }
 
     pub(crate) fn account(&self) -> &str {
@@ -330,6 +324,15 @@ impl Instance {
             threads: threads.max(1),
         };
         Engine::new(config).map_err(|e| error::defect("start the engine", &e))
+    }
+}
+
+/// Returns the project's settings as one side has them.
+pub(crate) fn settings(state: &Sight<'_>) -> ProjectSpec {
+    let project = state.declared().find(|(k, ..)| k.kind == Kind::Project);
+    match project.map(|(_, _, r)| &r.spec) {
+        Some(Spec::Project(spec)) => spec.clone(),
+        _ => ProjectSpec::default(),
     }
 }
 

@@ -16,6 +16,7 @@ mod error;
 mod expressions;
 mod facts;
 mod instance;
+mod jobs;
 mod ledger;
 mod mount;
 mod plan;

@@ -6,7 +6,7 @@ use mainstay_api::{
     ApplyReport, ChangeReport, CheckReport, Error, ErrorKind, Estimate, PlanReport, StaleReport,
 };
 use mainstay_base::text;
-use mainstay_control::{At, Command, Sight, diff, job_of};
+use mainstay_control::{At, Command, Sight, diff};
 use mainstay_model::change::Change;
 use mainstay_model::fact::{Applied, Fact};
 use mainstay_model::id::{ApplyId, PlanId};
@@ -218,22 +218,6 @@ const fn no_estimate() -> Estimate {
     }
 }
 
-/// Returns the jobs among resources, each after those that it reads.
-pub(crate) fn jobs_in_order(resources: &[Resource]) -> Vec<Job> {
-    let jobs: BTreeMap<DatasetName, Job> = resources
-        .iter()
-        .filter_map(job_of)
-        .map(|j| (j.dataset.clone(), j))
-        .collect();
-    let reads: BTreeMap<DatasetName, BTreeSet<DatasetName>> = jobs
-        .iter()
-        .map(|(name, j)| (name.clone(), j.reads.keys().cloned().collect()))
-        .collect();
-    // Circles are mistakes and never applied; by name is then as good as any order.
-    let order = mainstay_planner::order(&reads).unwrap_or_else(|_| jobs.keys().cloned().collect());
-    order.iter().filter_map(|name| jobs.get(name).cloned()).collect()
-}
-
 /// Says what would have to be computed if these were the resources, and what that costs by the last runs.
 pub(crate) fn stale_after(state: &Sight<'_>, resources: &[Resource]) -> (Vec<StaleReport>, Estimate) {
     let (now, columns) = (At::now(state), SliceColumns::of(state, resources));
@@ -253,7 +237,7 @@ pub(crate) fn stale_after(state: &Sight<'_>, resources: &[Resource]) -> (Vec<Sta
             known.insert(name, StaleSlices::Whole);
         }
     }
-    for job in jobs_in_order(resources) {
+    for job in crate::jobs::in_order(state, resources) {
         let held = state.dataset(&job.dataset).filter(|d| !d.versions.is_empty());
         let reshaped = held.is_some_and(|d| d.slice_columns != job.slice_columns);
         let own = stale(&job, &now, &columns).map(|s| match s.slices {

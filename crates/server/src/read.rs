@@ -9,7 +9,7 @@ use mainstay_base::{Hash, MultisetHash};
 use mainstay_control::{Run, Sight};
 use mainstay_model::relation::Reads;
 use mainstay_model::resource::{Kind, ResourceKey, Spec};
-use mainstay_model::run::{Pinned, Scope};
+use mainstay_model::run::{CrossCheck, Pinned, Scope};
 use mainstay_model::spec::JobSpec;
 use mainstay_model::{DatasetName, SliceKey};
 use mainstay_planner::{Datasets, Read, Resolution};
@@ -72,6 +72,9 @@ pub(crate) fn read_by(sight: &Sight<'_>, run: &Run, slices: Option<&[SliceKey]>)
     let Ok(line) = crate::replay::side(sight, run) else {
         return ReadBy::default();
     };
+    if is_widened(run) {
+        return ReadBy::default();
+    }
     let on_line = Sight {
         state: sight.state,
         line,
@@ -84,6 +87,11 @@ pub(crate) fn read_by(sight: &Sight<'_>, run: &Run, slices: Option<&[SliceKey]>)
         Some(Spec::Job(spec)) => ReadBy::of(&on_line, spec, &run.pinned, slices),
         _ => ReadBy::default(),
     }
+}
+
+/// Says whether a run was computed from everything, because a cross-check found that what its slices are said to read is not enough.
+pub(crate) fn is_widened(run: &Run) -> bool {
+    run.cross_check.as_ref().is_some_and(CrossCheck::widened)
 }
 
 /// All slices that an input ever had at the pinned version, whether their content is still there or not.

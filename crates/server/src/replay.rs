@@ -13,7 +13,7 @@ use mainstay_model::{DatasetName, RunId, Schema, SliceKey, SliceVersion};
 use crate::diff::Sides;
 use crate::instance::{Instance, Watch};
 use crate::mount::{Part, schema_at};
-use crate::read::{ReadBy, computed};
+use crate::read::{ReadBy, computed, is_widened};
 use crate::run::checks_of;
 
 /// How many rows are shown of a difference.
@@ -393,7 +393,11 @@ pub(crate) fn recorded(
         line,
         branch: run.pinned.branch.as_ref(),
     };
-    let read = ReadBy::of(&on_line, spec, &run.pinned, computed(&run.pinned.scope));
+    let read = if is_widened(run) {
+        ReadBy::default()
+    } else {
+        ReadBy::of(&on_line, spec, &run.pinned, computed(&run.pinned.scope))
+    };
     let mut inputs = Vec::new();
     for input in &run.pinned.inputs {
         let part = read.part(&input.dataset);

@@ -2,12 +2,12 @@
 
 mod amend;
 
-use mainstay_api::{DeliveryReport, Mistake, RunReport, UsageReport};
+use mainstay_api::{CrossCheckReport, DeliveryReport, Mistake, RunReport, UsageReport};
 use mainstay_base::Timestamp;
 use mainstay_control::{Run, RunStatus, Sight, SourceFile};
 use mainstay_model::delivery::{Delivery, Outcome};
 use mainstay_model::id::RunId;
-use mainstay_model::run::{RunOutcome, Scope, Usage};
+use mainstay_model::run::{Against, RunOutcome, Scope, Usage};
 use mainstay_model::{DatasetName, SliceKey};
 
 pub(crate) use amend::{amendment, branch, edit, effort, reach};
@@ -172,5 +172,17 @@ pub(crate) fn run(state: &Sight<'_>, id: RunId, run: &Run, now: Timestamp) -> Ru
         rows: used.written.values().map(|a| a.rows.0).sum(),
         checks: run.checks.clone(),
         usage: usage(&used),
+        cross_check: run.cross_check.as_ref().map(|c| CrossCheckReport {
+            slices: slice_texts(state, &run.pinned.job, &c.slices),
+            against: match c.against {
+                Against::Everything => "everything",
+                Against::Alone => "alone",
+            }
+            .to_owned(),
+            differing: slice_texts(state, &run.pinned.job, &c.differing),
+            failed: c.failed.clone(),
+            cpu_seconds: c.cpu.seconds(),
+        }),
+        unread: run.unread.len() as u64,
     }
 }

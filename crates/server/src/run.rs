@@ -4,8 +4,12 @@
 //! job when everything that it reads is done, so that a job whose inputs came out as they were is not run.
 
 mod attempt;
+mod crosscheck;
 mod reuse;
 mod schedule;
+#[cfg(test)]
+mod shop;
+mod unread;
 
 pub(crate) use attempt::{check_inputs, check_names, checks_of, read_by_checks};
 pub(crate) use schedule::run_all;
@@ -85,7 +89,7 @@ impl Instance {
             )
             .help("mainstay plan shows what the project declares, mainstay apply does it"));
         }
-        let jobs = crate::plan::jobs_in_order(&resources);
+        let jobs = self.with(|s| crate::jobs::in_order(s, &resources));
         let by_name: BTreeMap<&DatasetName, &Job> = jobs.iter().map(|j| (&j.dataset, j)).collect();
         let sources: BTreeSet<DatasetName> = resources
             .iter()

@@ -5,7 +5,7 @@ mod history;
 use std::collections::{BTreeMap, BTreeSet};
 
 use mainstay_api::{DatasetReport, Error, ErrorKind, ListReport, RunsReport, SliceReport, SlicesReport};
-use mainstay_control::{At, Dataset, Sight, job_of};
+use mainstay_control::{At, Dataset, Sight};
 use mainstay_model::address::Selection;
 use mainstay_model::resource::{Kind, Resource, ResourceKey, Spec};
 use mainstay_model::{Address, DatasetName, SliceKey};
@@ -356,12 +356,7 @@ pub(crate) fn things(state: &Sight<'_>) -> BTreeSet<String> {
 
 /// Says which slices of a job's dataset are stale, with its slice columns; none for sources.
 pub(crate) fn stale_slices(state: &Sight<'_>, name: &DatasetName) -> (Vec<String>, Option<StaleSlices>) {
-    let job = state
-        .resources
-        .get(&ResourceKey::new(Kind::Job, name))
-        .and_then(|h| h.resource())
-        .and_then(job_of);
-    match job {
+    match crate::jobs::declared(state, name) {
         Some(job) => (
             job.slice_columns.clone(),
             stale(&job, &At::now(state), &SliceColumns::now(state)).map(|s| s.slices),
@@ -381,11 +376,7 @@ pub(crate) fn fresh(state: &Sight<'_>, name: &DatasetName) -> bool {
         if stale_slices(state, &name).1.is_some() || is_read_otherwise(state, &name) {
             return false;
         }
-        let job = state
-            .resources
-            .get(&ResourceKey::new(Kind::Job, &name))
-            .and_then(|h| h.resource())
-            .and_then(job_of);
+        let job = crate::jobs::declared(state, &name);
         left.extend(job.into_iter().flat_map(|j| j.reads.into_keys()));
     }
     true

@@ -73,6 +73,10 @@ const TABLES: [Table; 7] = [
             ("version", Long),
             ("error_code", Text),
             ("error", Text),
+            ("unread", Long),
+            ("cross_checked", Long),
+            ("cross_check_differing", Long),
+            ("cross_check_cpu_seconds", Double),
             ("seq", Long),
         ],
     },
@@ -257,12 +261,15 @@ fn run_rows(state: &Sight<'_>, gone: bool) -> Vec<Value> {
         if gone {
             report::lose(&mut report);
         }
+        let checked = r.cross_check.as_ref();
         json!({ "run": report.id, "job": report.job, "outcome": report.outcome, "because": r.because, "actor": r.actor,
             "recorded": r.recorded, "ended": r.ended, "seconds": report.seconds, "attempts": r.attempts.len(),
             "slices": r.slices.len(), "rows": report.rows, "reused": r.reused_from.is_some(), "cpu_seconds": used.cpu.seconds(),
             "peak_memory_bytes": used.peak_memory.0, "spilled_bytes": used.spilled.0, "code": r.pinned.code,
             "engine": r.pinned.engine, "version": r.published, "error_code": r.error.as_ref().map(|e| &e.code),
-            "error": r.error.as_ref().map(|e| &e.message), "seq": r.seq })
+            "error": r.error.as_ref().map(|e| &e.message), "unread": r.unread.len(), "cross_checked": checked.map_or(0, |c| c.slices.len()),
+            "cross_check_differing": checked.map_or(0, |c| c.differing.len()),
+            "cross_check_cpu_seconds": checked.map_or(0.0, |c| c.cpu.seconds()), "seq": r.seq })
     };
     state.state.runs.iter().map(each).collect()
 }
@@ -340,6 +347,7 @@ fn amendment_rows(sight: &Sight<'_>) -> Vec<Value> {
 fn usage_rows(state: &Sight<'_>) -> Vec<Value> {
     let mut rows = Vec::new();
     for (id, run) in &state.state.runs {
+        let last = run.attempts.last().map(|a| a.number);
         for a in &run.attempts {
             let u = &a.usage;
             rows.push(
@@ -347,6 +355,10 @@ fn usage_rows(state: &Sight<'_>) -> Vec<Value> {
                 "cpu_seconds": u.cpu.seconds(), "wall_seconds": u.wall_us as f64 / 1e6,
                 "peak_memory_bytes": u.peak_memory.0, "spilled_bytes": u.spilled.0, "started": a.started }),
             );
+            if let Some(c) = run.cross_check.as_ref().filter(|_| Some(a.number) == last) {
+                rows.push(json!({ "run": id, "job": run.pinned.job, "attempt": a.number, "direction": "cross-check",
+                    "cpu_seconds": c.cpu.seconds(), "wall_seconds": c.wall_us as f64 / 1e6, "started": a.started }));
+            }
             for (direction, amounts) in [("read", &u.read), ("write", &u.written)] {
                 for (dataset, amount) in amounts {
                     rows.push(json!({ "run": id, "job": run.pinned.job, "attempt": a.number, "dataset": dataset,

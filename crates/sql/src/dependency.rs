@@ -6,6 +6,8 @@
 //! the relation; it holds for every slice, NULL included. Whatever is in doubt, an error included, is [`Reads::All`].
 
 mod atom;
+#[cfg(debug_assertions)]
+pub mod broken;
 mod closure;
 mod demand;
 mod env;
@@ -204,8 +206,14 @@ fn widened(scan: &Asked, table: &InputTable) -> Option<Widened> {
     })
 }
 
+/// A condition over a table's columns as text; none if its value does not follow from them alone, or it cannot be written.
+pub(crate) fn condition_text(condition: &Expr) -> Option<String> {
+    let text = env::plain(condition).then(|| text::text(condition, &|c| Some(c.name.clone())));
+    text.flatten()
+}
+
 /// Runs the complete list of logical rules. The present is not bound: what is true of a plan is true at any time.
-fn optimised(plan: LogicalPlan) -> Result<LogicalPlan> {
+pub(crate) fn optimised(plan: LogicalPlan) -> Result<LogicalPlan> {
     let state = session::state();
     state.optimizer().optimize(plan::coerce(plan)?, state, |_, _| {})
 }

@@ -26,11 +26,15 @@ mod origin;
 mod output;
 mod parse;
 mod plan;
+mod precedence;
 mod problem;
 mod session;
 mod time;
+mod yields;
 
 pub use analyse::{Analysed, analyse, problems};
+#[cfg(debug_assertions)]
+pub use dependency::broken;
 pub use dependency::{Dependency, column_text, dependency};
 pub use deterministic::deterministic;
 pub use evaluate::SliceTable;
@@ -43,3 +47,4 @@ pub use plan::{Tables, plan};
 pub use problem::{Location, Problem, Span};
 pub use session::{session_config, state_builder};
 pub use time::bind_time;
+pub use yields::{Yield, yields};

@@ -9,6 +9,7 @@ use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
 use mainstay_model::{DEFAULT_ACCOUNT, DatasetName};
 
 use crate::ast;
+use crate::precedence;
 use crate::problem::{
     Location, NOT_A_QUERY, NOT_SUPPORTED, Problem, SYNTAX, Span, UNKNOWN_DATASET, in_order,
 };
@@ -39,7 +40,10 @@ pub(crate) fn parse(sql: &str) -> Result<Query, Vec<Problem>> {
         statements.pop()
     };
     let query = match first {
-        Some(Statement::Query(query)) => *query,
+        Some(Statement::Query(mut query)) => {
+            precedence::mend(&mut query);
+            *query
+        }
         Some(other) => return Err(vec![not_a_query(&other).at(first_word(sql))]),
         None if statements.is_empty() => {
             return Err(vec![

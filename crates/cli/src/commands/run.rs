@@ -123,6 +123,19 @@ fn show_failure(run: &RunReport, output: &Output) {
             output.line(format!("    help: {help}"));
         }
     }
+    if let Some(checked) = run.cross_check.as_ref().filter(|c| !c.differing.is_empty()) {
+        output.line(output.paint(
+            Style::Warn,
+            &format!(
+                "    warning[MS0506]: {} came out otherwise when computed from more than it is said to read",
+                text::count(checked.differing.len() as u64, "slice")
+            ),
+        ));
+        output.line(format!(
+            "    help: what is published is right; {} reads everything until its query changes: mainstay deps {}",
+            run.job, run.job
+        ));
+    }
     for check in run.checks.iter().filter(|c| c.violations > 0) {
         let severity = if check.severity == mainstay_model::spec::Severity::Warn {
             "warning"

@@ -1,6 +1,6 @@
 //! A run, in words.
 
-use mainstay_api::RunReport;
+use mainstay_api::{CrossCheckReport, RunReport};
 use mainstay_base::{Bytes, text};
 use mainstay_model::run::CheckOutcome;
 use mainstay_model::spec::Severity;
@@ -37,6 +37,13 @@ pub(super) fn show_run(run: &RunReport, output: &Output) {
         ),
     };
     say("slices", &computed);
+    if run.unread > 0 {
+        let taken = text::count(run.unread, "slice");
+        say(
+            "not read",
+            &format!("{taken} taken as they were: nothing that changed of their inputs is read"),
+        );
+    }
     if run.attempts > 1 {
         say("attempts", &run.attempts.to_string());
     }
@@ -72,6 +79,9 @@ pub(super) fn show_run(run: &RunReport, output: &Output) {
             Bytes(run.usage.peak_memory_bytes)
         ),
     );
+    if let Some(checked) = &run.cross_check {
+        say("verified", &cross_checked(checked, output));
+    }
     for check in &run.checks {
         say("check", &checked(check, output));
         show_sample(check, output);
@@ -89,4 +99,21 @@ fn checked(check: &CheckOutcome, output: &Output) -> String {
         said => format!(": {said}"),
     };
     format!("{} {}{message}", check.check, output.paint(style, word))
+}
+
+fn cross_checked(checked: &CrossCheckReport, output: &Output) -> String {
+    let from = match checked.against.as_str() {
+        "alone" => "from only what they are said to read",
+        _ => "from everything",
+    };
+    let came = match (checked.differing.as_slice(), &checked.failed) {
+        ([], None) => output.paint(Style::Good, "the same"),
+        ([], Some(failed)) => output.paint(Style::Warn, &format!("not comparable ({failed})")),
+        (differing, _) => output.paint(Style::Bad, &format!("MS0506, {} otherwise", slices(differing))),
+    };
+    format!(
+        "{} computed a second time {from}: {came}, {:.2} CPU seconds",
+        slices(&checked.slices),
+        checked.cpu_seconds
+    )
 }

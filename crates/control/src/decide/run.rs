@@ -6,7 +6,7 @@ use mainstay_base::Timestamp;
 use mainstay_model::fact::{AttemptFailed, AttemptStarted, Fact, Published, RunFinished, RunRecorded};
 use mainstay_model::id::RunId;
 use mainstay_model::resource::{Kind, ResourceKey, Spec};
-use mainstay_model::run::{CheckOutcome, Pinned, RunError, RunOutcome, Usage};
+use mainstay_model::run::{CheckOutcome, CrossCheck, Pinned, RunError, RunOutcome, Usage};
 use mainstay_model::spec::{Retries, Severity};
 use mainstay_model::{DatasetName, SliceKey};
 
@@ -37,6 +37,8 @@ pub(super) fn skip(state: &State, pinned: Pinned, error: RunError) -> Vec<Fact> 
         usage: Usage::default(),
         checks: Vec::new(),
         reused_from: None,
+        cross_check: None,
+        unread: Vec::new(),
     };
     vec![RunRecorded { run, pinned, because }.into(), finished.into()]
 }
@@ -62,6 +64,8 @@ pub(super) fn abandon(state: &State, run: RunId, error: RunError) -> Result<Vec<
         usage: Usage::default(),
         checks: Vec::new(),
         reused_from: None,
+        cross_check: None,
+        unread: Vec::new(),
     };
     Ok(vec![finished.into()])
 }
@@ -96,6 +100,8 @@ pub(super) struct Ending {
     pub(super) checks: Vec<CheckOutcome>,
     pub(super) reused: BTreeMap<SliceKey, RunId>,
     pub(super) overlaid: Option<Overlaid>,
+    pub(super) cross_check: Option<CrossCheck>,
+    pub(super) unread: Vec<SliceKey>,
 }
 
 pub(super) fn finish(
@@ -111,6 +117,8 @@ pub(super) fn finish(
         checks,
         reused,
         overlaid,
+        cross_check,
+        unread,
     } = ending;
     let mut reused_from = None;
     let held = state
@@ -182,6 +190,8 @@ pub(super) fn finish(
             usage,
             checks,
             reused_from,
+            cross_check,
+            unread,
         }
         .into(),
     );

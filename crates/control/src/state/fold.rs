@@ -170,6 +170,8 @@ impl State {
             cancel: false,
             slices: Vec::new(),
             published: None,
+            cross_check: None,
+            unread: Vec::new(),
         };
         self.runs.insert(f.run, run);
         if self.runs.len() > Self::RUNS_KEPT {
@@ -217,6 +219,16 @@ impl State {
         run.error.clone_from(&f.error);
         run.checks = f.checks;
         run.reused_from = f.reused_from;
+        if let Some(checked) = &f.cross_check {
+            let codes = self.trust.entry(run.pinned.job.clone()).or_default();
+            let trust = codes.entry(run.pinned.code).or_default();
+            trust.checked += 1;
+            if trust.broken.is_none() && !checked.differing.is_empty() {
+                trust.broken = Some(f.run);
+            }
+        }
+        run.cross_check = f.cross_check;
+        run.unread = f.unread;
         if let Some(a) = run.attempts.last_mut().filter(|a| a.ended.is_none()) {
             a.error = f.error;
             a.ended = Some(header.time);

@@ -3,7 +3,7 @@
 use mainstay_base::Timestamp;
 use mainstay_model::SliceKey;
 use mainstay_model::id::RunId;
-use mainstay_model::run::{CheckOutcome, Pinned, RunError, RunOutcome, Usage};
+use mainstay_model::run::{CheckOutcome, CrossCheck, Pinned, RunError, RunOutcome, Usage};
 use serde::{Deserialize, Serialize};
 
 /// An attempt of a run.
@@ -67,6 +67,22 @@ pub struct Run {
     pub slices: Vec<SliceKey>,
     /// The version of its dataset that it made.
     pub published: Option<u64>,
+    /// What came of computing some of its slices a second time; none if that was not done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cross_check: Option<CrossCheck>,
+    /// The slices that were taken as they are, because what changed of their inputs is not read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unread: Vec<SliceKey>,
+}
+
+/// What is known of whether the dependencies of a job's code are right.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trust {
+    /// How many runs of this code were checked.
+    pub checked: u64,
+    /// The first run in which a slice came out otherwise from everything; from then on everything is read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub broken: Option<RunId>,
 }
 
 impl Run {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use mainstay_base::Hash;
 use mainstay_model::id::{AmendmentId, ApplyId, PlanId, RunId};
 use mainstay_model::resource::ResourceKey;
 use mainstay_model::{BranchName, DatasetName};
@@ -12,7 +13,7 @@ use super::amendment::Amendment;
 use super::branch::{About, Branch};
 use super::dataset::Dataset;
 use super::line::{Held, Line};
-use super::run::Run;
+use super::run::{Run, Trust};
 use super::trigger::Triggers;
 use super::{AppliedEntry, PlanEntry, SourceFile, State, pairs};
 
@@ -81,6 +82,8 @@ pub(super) struct Stored {
     amendments: BTreeMap<AmendmentId, Amendment>,
     #[serde(default)]
     triggers: Triggers,
+    #[serde(default)]
+    trust: BTreeMap<DatasetName, BTreeMap<Hash, Trust>>,
     last_plan: u64,
     last_delivery: u64,
     last_run: u64,
@@ -158,6 +161,7 @@ impl From<State> for Stored {
             runs: state.runs,
             amendments: state.amendments,
             triggers: state.triggers,
+            trust: state.trust,
             last_plan: state.last_plan,
             last_delivery: state.last_delivery,
             last_run: state.last_run,
@@ -191,6 +195,7 @@ impl From<Stored> for State {
             runs: stored.runs,
             amendments: stored.amendments,
             triggers: stored.triggers,
+            trust: stored.trust,
             last_plan: stored.last_plan,
             last_delivery: stored.last_delivery,
             last_run: stored.last_run,

@@ -60,6 +60,8 @@ fn finish(w: &mut World, attempt: u32, finish: Finish, checks: Vec<CheckOutcome>
         checks,
         reused: std::collections::BTreeMap::new(),
         overlaid: None,
+        cross_check: None,
+        unread: Vec::new(),
     })
     .expect("accepted")
 }
@@ -167,6 +169,8 @@ fn a_result_of_another_attempt_is_not_accepted() {
         checks: vec![],
         reused: std::collections::BTreeMap::new(),
         overlaid: None,
+        cross_check: None,
+        unread: Vec::new(),
     };
     assert_eq!(w.submit(late).expect_err("stale").kind, RefusalKind::OutOfDate);
     w.submit(Command::AbandonRun {
@@ -187,6 +191,8 @@ fn a_result_of_another_attempt_is_not_accepted() {
         checks: vec![],
         reused: std::collections::BTreeMap::new(),
         overlaid: None,
+        cross_check: None,
+        unread: Vec::new(),
     };
     assert_eq!(w.submit(late).expect_err("stale").kind, RefusalKind::OutOfDate);
     assert!(w.slices("air.daily").is_empty());

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use datafusion::common::tree_node::Transformed;
+use datafusion::common::ScalarValue;
+use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::error::Result;
+use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::{Expr, LogicalPlan};
 use datafusion::optimizer::optimizer::{ApplyOrder, Optimizer};
 use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
@@ -13,7 +15,7 @@ type Rule = Arc<dyn OptimizerRule + Send + Sync>;
 /// The rule that groups by a distinct argument first and aggregates the groups then.
 const SINGLE_DISTINCT: &str = "single_distinct_aggregation_to_group_by";
 
-/// Returns the rules in DataFusion's order.
+/// Returns the rules in DataFusion's order, and after them our own.
 pub(super) fn optimizer() -> Vec<Rule> {
     let rules = Optimizer::default().rules.into_iter();
     let kept = |rule: Rule| -> Rule {
@@ -22,7 +24,8 @@ pub(super) fn optimizer() -> Vec<Rule> {
             _ => rule,
         }
     };
-    rules.map(kept).collect()
+    let last: Rule = Arc::new(BothZeros);
+    rules.map(kept).chain([last]).collect()
 }
 
 /// The rule for one distinct argument, but not where something is summed beside it: sums of sums are rounded twice, and
@@ -48,4 +51,53 @@ impl OptimizerRule for WithoutSums {
             _ => self.0.rewrite(plan, config),
         }
     }
+}
+
+/// A list of floats that has a zero has both, 0.0 and -0.0: the engine looks constants of a list up by their bits, while `=`
+/// takes the two for equal.
+#[derive(Debug)]
+struct BothZeros;
+
+impl OptimizerRule for BothZeros {
+    fn name(&self) -> &'static str {
+        "both_zeros_in_lists"
+    }
+
+    fn apply_order(&self) -> Option<ApplyOrder> {
+        Some(ApplyOrder::BottomUp)
+    }
+
+    fn rewrite(&self, plan: LogicalPlan, _: &dyn OptimizerConfig) -> Result<Transformed<LogicalPlan>> {
+        let names = NamePreserver::new(&plan);
+        plan.map_expressions(|expr| {
+            let name = names.save(&expr);
+            let changed = expr.transform_up(|e| {
+                Ok(match e {
+                    Expr::InList(mut list) => {
+                        let missing: Vec<Expr> = list.list.iter().filter_map(other_zero).collect();
+                        let missing: Vec<Expr> =
+                            missing.into_iter().filter(|z| !list.list.contains(z)).collect();
+                        let changes = !missing.is_empty();
+                        list.list.extend(missing);
+                        Transformed::new_transformed(Expr::InList(list), changes)
+                    }
+                    other => Transformed::no(other),
+                })
+            })?;
+            Ok(changed.update_data(|e| name.restore(e)))
+        })
+    }
+}
+
+/// The other zero of a literal that is one.
+fn other_zero(e: &Expr) -> Option<Expr> {
+    let Expr::Literal(value, metadata) = e else {
+        return None;
+    };
+    let other = match value {
+        ScalarValue::Float64(Some(x)) if *x == 0.0 => ScalarValue::Float64(Some(-x)),
+        ScalarValue::Float32(Some(x)) if *x == 0.0 => ScalarValue::Float32(Some(-x)),
+        _ => return None,
+    };
+    Some(Expr::Literal(other, metadata.clone()))
 }

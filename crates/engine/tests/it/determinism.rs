@@ -255,6 +255,34 @@ fn nothing_found_so_far_hides_nan_or_a_zero() {
     }
 }
 
+/// `x IN (0.0, …)` finds what `x = 0.0` finds, however long the list is and whichever zero stands in it.
+#[test]
+fn a_list_with_a_zero_has_both() {
+    let lake = lake();
+    let table = of_doubles(&lake, "air.n", &[&[-0.0, 0.0, 1.0, 2.0, 7.0]]);
+    let count = |condition: &str| {
+        let query = format!("SELECT count(*) AS n FROM air.n WHERE {condition}");
+        let rows = ask(&lake.engine(2, 100 << 20), std::slice::from_ref(&table), &query);
+        rows.expect(condition).join(" ")
+    };
+    for zero in ["0.0", "-0.0", "0", "CAST('-0' AS DOUBLE)"] {
+        for more in ["1.0", "1.0, 5.0", "1.0, 5.0, 6.0", "1.0, 5.0, 6.0, 8.0, 9.0"] {
+            assert_eq!(
+                count(&format!("x IN ({zero}, {more})")),
+                r#"{"n":3}"#,
+                "{zero}, {more}"
+            );
+            assert_eq!(
+                count(&format!("x NOT IN ({zero}, {more})")),
+                r#"{"n":2}"#,
+                "{zero}, {more}"
+            );
+        }
+        let either = format!("x = {zero} OR x = 5.0 OR x = 6.0 OR x = 8.0 OR x = 1.0");
+        assert_eq!(count(&either), r#"{"n":3}"#, "{either}");
+    }
+}
+
 /// With a distinct argument beside it, a sum of doubles is rounded once as well.
 #[test]
 fn a_sum_beside_a_distinct_count_is_rounded_once() {

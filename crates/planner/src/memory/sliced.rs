@@ -98,7 +98,7 @@ impl Sliced {
             })
         };
         let mut sliced = Self {
-            code: job.code,
+            code: job.basis(),
             inputs: job.reads.iter().filter_map(input).collect(),
             names: names(job, datasets, inputs),
             outputs: outputs.len(),

@@ -70,6 +70,7 @@ fn job(reads: &[(&str, Reads)]) -> Job {
             dataset: reads.first().map(|(n, _)| dataset(n)),
             values: vec!["day".into()],
         }]),
+        engine: None,
     }
 }
 
@@ -191,4 +192,20 @@ fn what_is_filtered_out_is_never_a_slice() {
     assert_eq!(slices(stale(&job, &w, &Arithmetic)), ["3", "4"]);
     let all = all_slices(&job, &w, &Arithmetic).expect("known");
     assert_eq!(all, [SliceKey::of("3"), SliceKey::of("4")]);
+}
+
+#[test]
+fn the_engine_makes_nothing_stale_unless_it_matters() {
+    let mut job = job(&[("a.facts", Reads::Same)]);
+    let mut w = World::default();
+    w.put("a.facts", "1", 1);
+    w.compute(&job);
+    assert_eq!(slices(stale(&job, &w, &Arithmetic)), [""; 0]);
+    // It did not matter what computed it, and now does.
+    job.engine = Some("engine 1".into());
+    assert_eq!(slices(stale(&job, &w, &Arithmetic)), ["1"]);
+    w.compute(&job);
+    assert_eq!(slices(stale(&job, &w, &Arithmetic)), [""; 0]);
+    job.engine = Some("engine 2".into());
+    assert_eq!(slices(stale(&job, &w, &Arithmetic)), ["1"]);
 }

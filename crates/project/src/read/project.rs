@@ -11,7 +11,7 @@ use crate::document::Value;
 use crate::place::Place;
 
 /// The fields of a project.
-pub(crate) const FIELDS: [&str; 8] = [
+pub(crate) const FIELDS: [&str; 10] = [
     "name",
     "account",
     "description",
@@ -20,6 +20,8 @@ pub(crate) const FIELDS: [&str; 8] = [
     "parallel",
     "memory",
     "spill",
+    "cross_check",
+    "recompute_on_engine",
 ];
 
 /// A project as written.
@@ -66,6 +68,14 @@ impl Reader<'_> {
                 .and_then(|n| u32::try_from(n).ok()),
             memory: fields.get("memory").and_then(|v| self.size("memory", v)),
             spill: fields.get("spill").and_then(|v| self.size("spill", v)),
+            cross_check: fields
+                .get("cross_check")
+                .and_then(|v| self.integer("cross_check", v, 0, 10_000))
+                .and_then(|n| u32::try_from(n).ok()),
+            recompute_on_engine: fields
+                .get("recompute_on_engine")
+                .and_then(|v| self.flag("recompute_on_engine", v))
+                .unwrap_or(false),
         };
         let name = name?;
         let account = account.map_or_else(|| DEFAULT_ACCOUNT.to_owned(), |a| a.value);

@@ -47,10 +47,13 @@ impl From<Error> for Unmade {
 impl Instance {
     /// Returns the jobs that read a dataset, directly or not, in the order of the data.
     pub(crate) fn downstream(&self, root: &DatasetName) -> Vec<Job> {
-        let resources: Vec<Resource> = self.with(|s| s.declared().map(|(_, _, r)| r.clone()).collect());
+        let jobs = self.with(|s| {
+            let resources: Vec<Resource> = s.declared().map(|(_, _, r)| r.clone()).collect();
+            crate::jobs::in_order(s, &resources)
+        });
         let mut reached: BTreeSet<DatasetName> = BTreeSet::from([root.clone()]);
         let mut out = Vec::new();
-        for job in crate::plan::jobs_in_order(&resources) {
+        for job in jobs {
             if job.reads.keys().any(|n| reached.contains(n)) {
                 reached.insert(job.dataset.clone());
                 out.push(job);
@@ -331,7 +334,7 @@ fn consequences(
     };
     // In the order of the data, not in that in which runs happened to begin.
     let resources: Vec<Resource> = sight.declared().map(|(_, _, r)| r.clone()).collect();
-    let jobs = crate::plan::jobs_in_order(&resources);
+    let jobs = crate::jobs::in_order(sight, &resources);
     let order = jobs
         .iter()
         .map(|j| &j.dataset)

@@ -7,9 +7,9 @@ use mainstay_api::{Error, Progress};
 use mainstay_control::{
     At, Command, Finish, Run, RunStatus, Sight, StagedDataset, StagedSlices, base_after_run,
 };
-use mainstay_engine::{Assignment, CancelToken, Finished, Mounted, Output};
+use mainstay_engine::{Assignment, CancelToken, Engine, Finished, Mounted, Output};
 use mainstay_model::resource::{Kind, ResourceKey, Spec};
-use mainstay_model::run::{RunError, RunOutcome, Scope, Usage};
+use mainstay_model::run::{CrossCheck, RunError, RunOutcome, Scope, Usage};
 use mainstay_model::spec::{CheckSpec, JobSpec, Rule};
 use mainstay_model::{DatasetName, RunId, SliceKey, SliceVersion};
 use mainstay_planner::{Job, StaleSlices, fingerprints};
@@ -17,10 +17,12 @@ use mainstay_storage::Store;
 
 use crate::amend::{Ground, Laid};
 use crate::expressions::SliceColumns;
-use crate::instance::{Instance, Watch};
+use crate::instance::{Instance, Watch, settings};
 use crate::mount::Part;
 use crate::read::{ReadBy, computed};
+use crate::run::crosscheck::{self, Chosen};
 use crate::run::reuse::{self, Known};
+use crate::run::unread::{self, Prospect, Unread};
 use crate::step;
 
 /// How long an attempt may take if its job does not say.
@@ -51,8 +53,10 @@ pub(super) fn carry_out(
             usage,
             checks,
             reused,
+            cross_check,
+            unread,
         } = attempt(instance, work, cancel, watch)?;
-        let mut files = staged_files(&finish, &format!("r{}-{number}/", work.run.0));
+        let mut files = staged_files(&finish, &format!("r{}-{number}", work.run.0));
         let mut overlaid = None;
         match lay(instance, work, number, &finish, cancel) {
             Ok(Some(laid)) => {
@@ -74,6 +78,8 @@ pub(super) fn carry_out(
             checks,
             reused,
             overlaid,
+            cross_check,
+            unread,
         };
         let recorded = instance.submit(command)?;
         step::at("publish.recorded");
@@ -109,7 +115,8 @@ fn lay(
     ground.map(|g| instance.lay(&g, &prefix, cancel)).transpose()
 }
 
-/// Returns the paths of the files that an attempt staged, relative to its table.
+/// Returns the paths of the files that an attempt staged, relative to its table; `prefix` is what the names of its folders begin
+/// with.
 fn staged_files(finish: &Finish, prefix: &str) -> Vec<String> {
     let Finish::Computed(staged) = finish else {
         return Vec::new();
@@ -121,7 +128,10 @@ fn staged_files(finish: &Finish, prefix: &str) -> Vec<String> {
     contents
         .iter()
         .flat_map(|c| c.files.iter().map(|f| f.path.clone()))
-        .filter(|path| path.starts_with(prefix))
+        .filter(|path| {
+            path.strip_prefix(prefix)
+                .is_some_and(|p| p.starts_with(['/', '-']))
+        })
         .collect()
 }
 
@@ -196,6 +206,8 @@ struct Ended {
     usage: Usage,
     checks: Vec<mainstay_model::run::CheckOutcome>,
     reused: BTreeMap<SliceKey, RunId>,
+    cross_check: Option<CrossCheck>,
+    unread: Vec<SliceKey>,
 }
 
 impl Ended {
@@ -206,13 +218,27 @@ impl Ended {
             usage,
             checks: Vec::new(),
             reused: BTreeMap::new(),
+            cross_check: None,
+            unread: Vec::new(),
         }
     }
 }
 
 fn attempt(instance: &Instance, work: &Work, cancel: &CancelToken, watch: Watch<'_>) -> Result<Ended, Error> {
     let store = instance.store()?;
-    let prepared = instance.with(|state| Prepared::new(instance, state, &store, work));
+    let prepare =
+        |unread: &Unread| instance.with(|state| Prepared::new(instance, state, &store, work, unread));
+    let mut unread = Unread::default();
+    let mut prepared = prepare(&unread);
+    let prospect = prepared
+        .as_ref()
+        .and_then(|p| instance.with(|state| prospect(state, &store, work, &p.assignment)));
+    if let Some(prospect) = prospect {
+        unread = prospect.unread(instance, cancel);
+        if unread.whole || !unread.slices.is_empty() {
+            prepared = prepare(&unread);
+        }
+    }
     let Some(prepared) = prepared else {
         let error = RunError {
             code: "MS0503".to_owned(),
@@ -228,6 +254,8 @@ fn attempt(instance: &Instance, work: &Work, cancel: &CancelToken, watch: Watch<
         fingerprint,
         known,
     } = prepared;
+    let chosen = instance.with(|state| chosen(instance, state, &store, work, &assignment));
+    let unread: Vec<SliceKey> = unread.slices.into_keys().collect();
     let (schema, slice_columns) = (
         assignment.output.schema.clone(),
         assignment.output.slice_columns.clone(),
@@ -250,6 +278,7 @@ fn attempt(instance: &Instance, work: &Work, cancel: &CancelToken, watch: Watch<
     if matches!(&assignment.scope, Scope::Slices(none) if none.is_empty()) {
         return Ok(Ended {
             reused,
+            unread,
             ..Ended::new(number, complete(Vec::new()), Usage::default())
         });
     }
@@ -260,14 +289,26 @@ fn attempt(instance: &Instance, work: &Work, cancel: &CancelToken, watch: Watch<
             done: p.slices,
         })
     };
-    match instance.engine()?.run(assignment, cancel, &progress) {
-        Ok(Finished {
-            slices,
-            checks,
-            usage,
-        }) => Ok(Ended {
+    let engine = instance.engine()?;
+    let computed = engine
+        .run(assignment, cancel, &progress)
+        .and_then(|done| match &chosen {
+            Some(chosen) => cross_checked(instance, engine, chosen, done, cancel),
+            None => Ok((done, None)),
+        });
+    match computed {
+        Ok((
+            Finished {
+                slices,
+                checks,
+                usage,
+            },
+            cross_check,
+        )) => Ok(Ended {
             checks,
             reused,
+            cross_check,
+            unread,
             ..Ended::new(number, complete(slices), usage)
         }),
         Err(e) if e.kind == mainstay_engine::Kind::Cancelled => {
@@ -283,6 +324,32 @@ fn attempt(instance: &Instance, work: &Work, cancel: &CancelToken, watch: Watch<
             Ok(Ended::new(number, Finish::Failed(error), *e.usage))
         }
     }
+}
+
+/// Computes some slices of a run a second time. If they come out otherwise, all of it is computed from everything, and that is
+/// what counts.
+fn cross_checked(
+    instance: &Instance,
+    engine: &Engine,
+    chosen: &Chosen,
+    done: Finished,
+    cancel: &CancelToken,
+) -> Result<(Finished, Option<CrossCheck>), mainstay_engine::Error> {
+    let found = match chosen.carry_out(instance, engine, &done.slices, cancel) {
+        Ok(found) => found,
+        Err(e) => {
+            chosen.discard(instance);
+            return Err(e);
+        }
+    };
+    let done = match chosen.widened().filter(|_| found.widened()) {
+        Some(everything) => {
+            chosen.discard(instance);
+            engine.run(everything.clone(), cancel, &|_| {})?
+        }
+        None => done,
+    };
+    Ok((done, Some(found)))
 }
 
 /// What an attempt's output was computed from.
@@ -319,9 +386,51 @@ struct Prepared {
     known: BTreeMap<SliceKey, Known>,
 }
 
+/// Returns what a run is about to compute that may not have to be.
+fn prospect(sight: &Sight<'_>, store: &Store, work: &Work, left: &Assignment) -> Option<Prospect> {
+    let is_nothing = matches!(&left.scope, Scope::Slices(none) if none.is_empty());
+    if work.anew || is_nothing {
+        return None;
+    }
+    Prospect::of(&unread::About {
+        sight,
+        store,
+        spec: job_spec(sight, &work.job.dataset)?,
+        pinned: &sight.state.runs.get(&work.run)?.pinned,
+        scope: &left.scope,
+        engine_matters: work.job.engine.is_some(),
+    })
+}
+
+/// Chooses what is computed a second time.
+fn chosen(
+    instance: &Instance,
+    sight: &Sight<'_>,
+    store: &Store,
+    work: &Work,
+    assignment: &Assignment,
+) -> Option<Chosen> {
+    let run = crosscheck::Run {
+        instance,
+        sight,
+        store,
+        number: work.run.0,
+        spec: job_spec(sight, &work.job.dataset)?,
+        pinned: &sight.state.runs.get(&work.run)?.pinned,
+        assignment,
+    };
+    Chosen::of(&run, settings(sight).cross_check)
+}
+
 impl Prepared {
     /// Mounts exactly what the run's record pins; none if the job is not declared any more.
-    fn new(instance: &Instance, state: &Sight<'_>, store: &Store, work: &Work) -> Option<Self> {
+    fn new(
+        instance: &Instance,
+        state: &Sight<'_>,
+        store: &Store,
+        work: &Work,
+        unread: &Unread,
+    ) -> Option<Self> {
         let run = state.state.runs.get(&work.run)?;
         let number = run.attempts.last()?.number;
         let spec = job_spec(state, &work.job.dataset)?;
@@ -329,7 +438,7 @@ impl Prepared {
         let versions = pinned.inputs.iter().map(|i| (&i.dataset, i.version));
         let (at, columns) = (At::pinned(state, versions), SliceColumns::now(state));
         let fingerprint = fingerprints(&work.job, &at, &columns, &work.slices);
-        let (known, scope) = known(state, work, &fingerprint, &pinned.scope);
+        let (known, scope) = known(state, work, (&fingerprint, unread), &pinned.scope);
         let read = ReadBy::of(state, spec, pinned, computed(&scope));
         let mount = |i: &mainstay_model::run::Input| {
             instance.mount(state, store, &i.dataset, i.version, read.part(&i.dataset))
@@ -369,7 +478,7 @@ impl Prepared {
 fn known(
     sight: &Sight<'_>,
     work: &Work,
-    fingerprint: &Fingerprint,
+    (fingerprint, unread): (&Fingerprint, &Unread),
     scope: &Scope,
 ) -> (BTreeMap<SliceKey, Known>, Scope) {
     let name = &work.job.dataset;
@@ -377,10 +486,12 @@ fn known(
         _ if work.anew => (BTreeMap::new(), scope.clone()),
         (Scope::Whole, Some(wanted)) => match reuse::whole(sight, name, wanted) {
             Some(known) => (known, Scope::Slices(Vec::new())),
+            None if unread.whole => (unread.slices.clone(), Scope::Slices(Vec::new())),
             None => (BTreeMap::new(), Scope::Whole),
         },
         (Scope::Slices(list), _) => {
-            let known = reuse::slices(sight, name, &fingerprint.1);
+            let mut known = unread.slices.clone();
+            known.extend(reuse::slices(sight, name, &fingerprint.1));
             let left = list.iter().filter(|s| !known.contains_key(*s)).cloned();
             let left = Scope::Slices(left.collect());
             (known, left)

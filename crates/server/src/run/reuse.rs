@@ -16,7 +16,7 @@ pub(super) struct Known {
 }
 
 impl Known {
-    fn of(content: &Content) -> Self {
+    pub(super) fn of(content: &Content) -> Self {
         Self {
             content: content.files.as_deref().cloned().unwrap_or_default(),
             run: content.run,

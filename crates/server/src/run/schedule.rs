@@ -82,6 +82,10 @@ impl<'a> Schedule<'a> {
             match results.recv_timeout(LOOK) {
                 Ok((run, job, result)) => {
                     self.running.remove(&run);
+                    if self.is_found_wrong(run) {
+                        self.again(&job);
+                        continue;
+                    }
                     match result {
                         Ok(RunOutcome::Succeeded) => self.ended.insert(job, End::Fresh),
                         Ok(_) => self.ended.insert(job, End::Bad),
@@ -99,6 +103,26 @@ impl<'a> Schedule<'a> {
             Some(e) => Err(e),
             None => Ok(self.runs),
         }
+    }
+
+    /// Says whether a run showed that its slices read more than they are said to.
+    fn is_found_wrong(&self, run: RunId) -> bool {
+        self.instance.with(|s| {
+            let found = s.state.runs.get(&run).and_then(|r| r.cross_check.as_ref());
+            found.is_some_and(|c| !c.differing.is_empty())
+        })
+    }
+
+    /// Puts a job back in line: it reads everything now, and what was computed before counts no more.
+    fn again(&mut self, name: &DatasetName) {
+        let job = self.instance.with(|s| crate::jobs::declared(s, name));
+        let what = name.to_string();
+        (self.watch)(Progress::Ended {
+            what,
+            ok: true,
+            message: "MS0506: it reads more than was known, and is computed again from everything".to_owned(),
+        });
+        self.waiting.splice(0..0, job);
     }
 
     /// Stops what someone asked to be stopped: everything, or single runs.

@@ -5,7 +5,7 @@ use mainstay_control::{Amendment, AmendmentStatus, BranchStatus, Run, RunStatus}
 use mainstay_model::amendment::Edit;
 use mainstay_model::id::{AmendmentId, ApplyId, RunId};
 use mainstay_model::resource::{Kind, ResourceKey, Spec};
-use mainstay_model::run::{RunOutcome, Scope};
+use mainstay_model::run::{Against, CrossCheck, RunOutcome, Scope};
 use mainstay_model::spec::Severity;
 use mainstay_model::{Address, BranchName, Selection, SliceKey};
 
@@ -79,6 +79,12 @@ pub(super) fn of_run<'a>(
         }
         trace.add(None, changing(by.cause("check", what), change));
     }
+    if let Some(checked) = &run.cross_check {
+        let (what, change) = cross_check(look, run, checked);
+        let mut by = By::from(run);
+        by.when = run.ended.or(by.when);
+        trace.add(None, changing(by.cause("cross-check", what), change));
+    }
     let before = trace.run(None, run, slices, true);
     let versus = before.good.map(|g| g.to_string());
     let summary = summary(look, id, run, versus.as_deref());
@@ -100,6 +106,28 @@ pub(super) fn of_run<'a>(
     }
     next.extend(first.map(|f| format!("mainstay show {f}")));
     answered.next(next)
+}
+
+/// Says what was computed a second time, and what came of it.
+fn cross_check(look: &Look<'_>, run: &Run, checked: &CrossCheck) -> (String, String) {
+    let texts = |slices: &[SliceKey]| report::slice_texts(&look.sight, &run.pinned.job, slices).join(", ");
+    let from = match checked.against {
+        Against::Everything => "from everything",
+        Against::Alone => "alone",
+    };
+    let what = format!(
+        "{} computed a second time, {from}",
+        count(checked.slices.len() as u64, "slice")
+    );
+    let change = match (&checked.failed, checked.differing.as_slice()) {
+        (_, [_, ..]) => format!(
+            "MS0506: {} came out otherwise, so that it reads more than was known; everything is read until its query changes",
+            texts(&checked.differing)
+        ),
+        (Some(failed), _) => format!("{} could not be compared: {failed}", texts(&checked.slices)),
+        (None, []) => format!("{} came out the same", texts(&checked.slices)),
+    };
+    (what, change)
 }
 
 const fn state_word(run: &Run) -> &'static str {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use mainstay_api::Error;
 use mainstay_base::text::count;
-use mainstay_control::{At, Dataset, Run, RunStatus, VersionEntry, job_of};
+use mainstay_control::{At, Dataset, Run, RunStatus, VersionEntry};
 use mainstay_model::delivery::Outcome;
 use mainstay_model::id::RunId;
 use mainstay_model::resource::{Kind, ResourceKey};
@@ -34,10 +34,7 @@ pub(super) fn why(
     if !known {
         return Ok(None);
     }
-    let job = look
-        .sight
-        .resource(&ResourceKey::new(Kind::Job, name))
-        .and_then(job_of);
+    let job = crate::jobs::declared(&look.sight, name);
     let answered = match (job, selection) {
         (Some(job), Selection::All) => of_job(look, thing, &job),
         (_, Selection::All) => of_source(look, thing, name),
@@ -111,8 +108,7 @@ fn stale_inputs(look: &Look<'_>, job: &Job) -> Vec<DatasetName> {
         if !seen.insert(name.clone()) {
             continue;
         }
-        let resource = look.sight.resource(&ResourceKey::new(Kind::Job, &name));
-        if let Some(job) = resource.and_then(job_of) {
+        if let Some(job) = crate::jobs::declared(&look.sight, &name) {
             if stale(&job, &At::now(look.sight.line), &columns).is_some() {
                 found.push(name);
             }

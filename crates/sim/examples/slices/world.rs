@@ -237,6 +237,8 @@ impl World {
             },
             checks: Vec::new(),
             reused_from: None,
+            cross_check: None,
+            unread: Vec::new(),
         });
     }
 

@@ -30,6 +30,10 @@ pub(crate) struct Seen {
     pub(crate) recomputed: u64,
     /// Those of them whose rows were then others.
     pub(crate) changed: u64,
+    /// Slices that were taken as they are, because what changed of their inputs is not read.
+    pub(crate) unread: u64,
+    /// Slices that were computed a second time to check their dependencies.
+    pub(crate) cross_checked: u64,
     pub(crate) compared: u64,
     pub(crate) in_mainstay: Duration,
     pub(crate) in_oracle: Duration,
@@ -46,6 +50,8 @@ impl Seen {
         }
         self.recomputed += other.recomputed;
         self.changed += other.changed;
+        self.unread += other.unread;
+        self.cross_checked += other.cross_checked;
         self.compared += other.compared;
         self.in_mainstay += other.in_mainstay;
         self.in_oracle += other.in_oracle;
@@ -263,6 +269,7 @@ impl Holding<'_> {
         };
         self.seen.runs += runs.len() as u64;
         self.count(&runs, &expected);
+        self.cross_checks(&runs)?;
         let failed = self.failures(&runs, &expected)?;
         for name in &names {
             self.compare(name, wanted, &expected, &failed)?;
@@ -282,6 +289,24 @@ impl Holding<'_> {
                     run.because
                 );
                 return Err(End::broken("again", what));
+            }
+        }
+        Ok(())
+    }
+
+    /// What is computed a second time must come out the same.
+    fn cross_checks(&mut self, runs: &[RunReport]) -> Result<(), End> {
+        for run in runs {
+            self.seen.unread += run.unread;
+            let Some(checked) = &run.cross_check else { continue };
+            self.seen.cross_checked += checked.slices.len() as u64;
+            if !checked.differing.is_empty() {
+                let slices = checked.differing.join(", ");
+                let what = format!(
+                    "{} of {} came out otherwise from {}",
+                    slices, run.job, checked.against
+                );
+                return Err(End::broken("cross-check", what));
             }
         }
         Ok(())

@@ -15,6 +15,7 @@
 
 mod amendment;
 mod binary;
+mod breaking;
 mod case;
 mod choices;
 mod compare;
@@ -82,6 +83,7 @@ fn the_law_holds() {
         for _ in 0..threads {
             scope.spawn(|| {
                 let mut oracle = Oracle::start(&python);
+                breaking::set();
                 loop {
                     let at = next.fetch_add(1, Ordering::SeqCst);
                     let late = limited && began.elapsed() > TIME;
@@ -103,6 +105,7 @@ fn the_law_holds() {
     say(&seen, seed, began.elapsed().as_secs_f64());
     let found = found.into_inner().expect("a lock");
     if let Some((of_case, broken)) = found.first() {
+        breaking::set();
         panic!("{}", smallest(&python, *of_case, broken));
     }
     let refused: u64 = seen.refused.values().sum();
@@ -175,8 +178,8 @@ fn say(seen: &Seen, seed: u64, seconds: f64) {
         seen.in_oracle.as_secs_f64(),
     );
     eprintln!(
-        "slices computed again: {}, changed by it: {}; too large: {}; refused: {:?}",
-        seen.recomputed, seen.changed, seen.too_large, seen.refused
+        "slices computed again: {}, changed by it: {}; not read of a change: {}; cross-checked: {}; too large: {}; refused: {:?}",
+        seen.recomputed, seen.changed, seen.unread, seen.cross_checked, seen.too_large, seen.refused
     );
 }
 

@@ -478,3 +478,6 @@ fn is_null(e: &Expr) -> bool {
         _ => false,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -83,6 +83,10 @@ impl<'a> Walk<'a> {
             return;
         }
         self.subqueries(plan, &demand);
+        #[cfg(debug_assertions)]
+        if super::broken::ask(self, plan, &demand, blame) {
+            return;
+        }
         match plan {
             LogicalPlan::TableScan(scan) => self.scan(scan, plan, demand, blame),
             LogicalPlan::Projection(p) => self.projection(p, &demand, blame),
@@ -131,6 +135,10 @@ impl<'a> Walk<'a> {
 
     /// The subqueries that stand in a node's expressions are asked for everything.
     fn subqueries(&mut self, plan: &LogicalPlan, demand: &Demand) {
+        #[cfg(debug_assertions)]
+        if super::broken::is(super::broken::Rule::Subquery) {
+            return;
+        }
         let mut found: Vec<LogicalPlan> = Vec::new();
         // The closure never fails, so neither does the walk.
         let _ = plan.apply_expressions(|expr| {

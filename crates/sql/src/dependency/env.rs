@@ -160,7 +160,7 @@ fn positional_over(expr: &Expr, place: &dyn Fn(&Column) -> Option<Expr>) -> Opti
 }
 
 /// Says whether an expression's value follows from its columns.
-fn plain(expr: &Expr) -> bool {
+pub(crate) fn plain(expr: &Expr) -> bool {
     let mut plain = true;
     // The closure never fails, so neither does the walk.
     let _ = expr.apply(|e| {

@@ -1,6 +1,7 @@
 //! Queries of a small shop, from text to problems, plans and dependencies.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
+mod broken;
 mod cases;
 mod dependency;
 mod deterministic;

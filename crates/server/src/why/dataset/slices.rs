@@ -3,8 +3,7 @@
 use std::collections::BTreeSet;
 
 use mainstay_api::{Error, ErrorKind};
-use mainstay_control::{Dataset, job_of};
-use mainstay_model::resource::{Kind, ResourceKey};
+use mainstay_control::Dataset;
 use mainstay_model::run::Scope;
 use mainstay_model::{Address, DatasetName, Selection, SliceKey};
 use mainstay_planner::StaleSlices;
@@ -66,10 +65,8 @@ pub(super) fn of_slices(
         );
         return Ok(answered);
     }
-    if let (Some(resource), true) = (
-        look.sight.resource(&ResourceKey::new(Kind::Job, name)),
-        chosen.iter().any(is_stale),
-    ) && let Some(job) = job_of(resource)
+    if chosen.iter().any(is_stale)
+        && let Some(job) = crate::jobs::declared(&look.sight, name)
     {
         let these: Vec<SliceKey> = chosen.iter().filter(|k| is_stale(k)).cloned().collect();
         let slices = match &stale_now {

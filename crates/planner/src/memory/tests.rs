@@ -122,6 +122,7 @@ fn job() -> impl Strategy<Value = Job> {
             .map(|(n, r)| (dataset(n), r))
             .collect(),
         origins,
+        engine: None,
     })
 }
 
@@ -287,6 +288,7 @@ fn what_did_not_change_is_not_looked_at() {
             dataset: Some(dataset("a.facts")),
             values: vec!["day".into()],
         }]),
+        engine: None,
     };
     let mut world = World::default();
     world.change("a.facts").data.insert(SliceKey::of("1"), digest(1));

@@ -8,8 +8,8 @@ mod publish;
 mod run;
 mod vacuum;
 
-pub use deliver::base_after_delivery;
-pub use publish::base_after_run;
+pub use deliver::{base_after_delivery, is_held};
+pub use publish::{base_after_run, shown_under};
 pub use vacuum::vacuum;
 
 use mainstay_base::Timestamp;
@@ -44,6 +44,7 @@ pub fn decide(
             let planned = Planned {
                 plan: PlanId(state.last_plan + 1),
                 base: line.last_apply,
+                branch: side.cloned(),
                 changes: diff(line, &desired),
             };
             Ok(vec![planned.into()])
@@ -58,6 +59,7 @@ pub fn decide(
             files,
             overlaid,
         } => deliver::deliver(&sight, &source, schema, slice_columns, files, overlaid),
+        Command::AnswerDelivery { delivery, accepted } => deliver::answer(state, delivery, accepted),
         Command::RecordRun { pinned, because } => Ok(vec![run::record(state, pinned, because)]),
         Command::StartAttempt { run } => run::start(state, run),
         Command::FinishAttempt {
@@ -109,7 +111,7 @@ pub fn decide(
             ])
         }
         Command::CreateBranch { branch } => branch::create(state, branch),
-        Command::RebaseBranch { branch } => branch::rebase(state, branch),
+        Command::RebaseBranch { branch, amended } => branch::rebase(state, branch, amended),
         Command::PromoteBranch { branch, amendment } => branch::promote(state, branch, amendment),
         Command::DropBranch { branch } => branch::drop(state, branch),
         Command::ProposeAmendment {

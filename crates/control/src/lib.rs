@@ -11,12 +11,14 @@ mod state;
 mod view;
 
 pub use command::{
-    Command, DeliveredFile, Finish, Made, Overlaid, Refusal, RefusalKind, StagedDataset, StagedSlices, Taken,
+    Command, DeliveredFile, Finish, Made, Overlaid, Rebased, Refusal, RefusalKind, StagedDataset,
+    StagedSlices, Taken,
 };
-pub use decide::{base_after_delivery, base_after_run, decide, vacuum};
+pub use decide::{base_after_delivery, base_after_run, decide, is_held, shown_under, vacuum};
 pub use diff::{diff, field_changes};
 pub use state::{
     About, Amendment, AmendmentStatus, AppliedEntry, Attempt, Branch, BranchStatus, Content, Dataset,
-    Generation, Held, Line, PlanEntry, Run, RunStatus, Signed, SliceHistory, SourceFile, State, VersionEntry,
+    Generation, Held, Line, PlanEntry, Redelivered, Run, RunStatus, Signed, SliceHistory, SourceFile, State,
+    VersionEntry,
 };
 pub use view::{At, Sight, job_of};

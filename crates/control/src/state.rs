@@ -21,7 +21,7 @@ mod pairs;
 mod run;
 mod stored;
 
-pub use amendment::{Amendment, AmendmentStatus, Signed};
+pub use amendment::{Amendment, AmendmentStatus, Redelivered, Signed};
 pub use branch::{About, Branch, BranchStatus};
 pub use dataset::{Content, Dataset, SliceHistory, VersionEntry};
 pub use line::{Generation, Held, Line};
@@ -55,6 +55,9 @@ pub struct AppliedEntry {
 pub struct PlanEntry {
     /// The last apply when it was made.
     pub base: Option<ApplyId>,
+    /// The branch for which it was made; none is the live side.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub branch: Option<BranchName>,
     /// When.
     pub time: Timestamp,
     /// What it would change.
@@ -75,6 +78,9 @@ pub struct SourceFile {
     /// How those rows were read; none if there are none, or if that was not recorded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reading: Option<Hash>,
+    /// What was said about the newest delivery, if it is held back: whether it is to be taken in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer: Option<bool>,
 }
 
 /// Everything that is known.
@@ -107,7 +113,7 @@ pub struct State {
 
 impl State {
     /// What a snapshot is marked with: a change of the fold or of this shape makes a new number, and old snapshots are not used.
-    pub const FOLD_VERSION: u32 = 4;
+    pub const FOLD_VERSION: u32 = 5;
 
     /// How many ended runs are kept in the state; older ones are in the journal.
     pub const RUNS_KEPT: usize = 10_000;

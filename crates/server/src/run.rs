@@ -4,10 +4,11 @@
 //! job when everything that it reads is done, so that a job whose inputs came out as they were is not run.
 
 mod attempt;
+mod checks;
 mod reuse;
 mod schedule;
 
-pub(crate) use attempt::{check_inputs, check_names, checks_of, read_by_checks};
+pub(crate) use checks::{check_inputs, check_names, checks_of, judged, read_by_checks};
 pub(crate) use schedule::run_all;
 
 use std::collections::{BTreeMap, BTreeSet};

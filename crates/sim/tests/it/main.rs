@@ -9,12 +9,14 @@
 
 mod amend;
 mod bad_input;
+mod branches;
 mod cancel;
 mod delta;
 mod journal;
 mod projects;
 mod prove;
 mod queries;
+mod redelivery;
 mod rereading;
 mod shop;
 mod slices;

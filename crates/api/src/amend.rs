@@ -95,6 +95,26 @@ pub struct AmendReport {
     pub runs: Vec<String>,
     /// Why it could not be made.
     pub error: Option<RunError>,
+    /// The newest deliveries after which it changed other rows than before, and those that are held back because it would.
+    #[serde(default)]
+    pub redelivered: Vec<RedeliveredReport>,
+}
+
+/// A delivery after which an amendment changes other rows than before.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RedeliveredReport {
+    /// The delivery.
+    pub delivery: String,
+    /// Its file.
+    pub file: String,
+    /// When.
+    pub time: Timestamp,
+    /// Whether it is held back.
+    pub held: bool,
+    /// Rows that it does not change any more.
+    pub gone: u64,
+    /// Rows that it did not change before.
+    pub new: u64,
 }
 
 /// A branch.

@@ -20,20 +20,34 @@ pub struct DeliveryReport {
     pub source: String,
     /// The file.
     pub file: String,
-    /// `taken`, `duplicate` or `set_aside`.
+    /// `taken`, `duplicate`, `set_aside`, `held` (it waits for a yes), or `dropped` (it waited, and was given up).
     pub outcome: String,
     /// Its rows; 0 if it was not taken.
     pub rows: u64,
-    /// For a file that was set aside, the rows of an earlier delivery of it that are still in the dataset.
+    /// For a file that was set aside or held back, the rows of an earlier delivery of it that are still in the dataset.
     pub earlier_rows: u64,
     /// The slices that its rows are in.
     pub slices: Vec<String>,
     /// The delivery whose rows it replaced, or whose content it repeats.
     pub other: Option<String>,
-    /// Why it was set aside.
+    /// Why it was set aside or held back.
     pub error: Option<FileError>,
+    /// The amendments that change other rows after it than before; of a file that is held, those that would.
+    #[serde(default)]
+    pub reapplied: Vec<ReappliedReport>,
     /// When it was recorded.
     pub time: Timestamp,
+}
+
+/// An amendment that changes other rows after a delivery than before.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReappliedReport {
+    /// The amendment.
+    pub amendment: String,
+    /// Rows that it does not change any more.
+    pub gone: u64,
+    /// Rows that it did not change before.
+    pub new: u64,
 }
 
 /// A source whose files could not be taken in.

@@ -12,10 +12,12 @@ mod replay;
 mod run;
 mod why;
 
-pub use amend::{AmendReport, BranchDataset, BranchReport, EffortReport, ReachReport, Row, RowChange};
+pub use amend::{
+    AmendReport, BranchDataset, BranchReport, EffortReport, ReachReport, RedeliveredReport, Row, RowChange,
+};
 pub use data::{
-    DatasetReport, DeliverReport, DeliveryReport, DependenciesReport, Fallback, ListReport, SliceReport,
-    SlicesReport, SourceRefusal, SourceWarning,
+    DatasetReport, DeliverReport, DeliveryReport, DependenciesReport, Fallback, ListReport, ReappliedReport,
+    SliceReport, SlicesReport, SourceRefusal, SourceWarning,
 };
 pub use error::{Error, ErrorKind};
 pub use journal::{FactReport, JournalReport, ProofCheckReport, VerifyReport};

@@ -214,9 +214,9 @@ pub(crate) enum Command {
         #[arg(long)]
         dry_run: bool,
     },
-    /// Release what waits for a second person
+    /// Release what waits for a second person, or for a yes
     Approve {
-        /// The amendment
+        /// The amendment, or a delivery that is held back
         thing: String,
     },
     /// Try an amendment again that failed
@@ -224,9 +224,9 @@ pub(crate) enum Command {
         /// The amendment
         thing: String,
     },
-    /// Give an amendment up that does not hold
+    /// Give an amendment up that does not hold, or a delivery that is held back
     Drop {
-        /// The amendment
+        /// The amendment, or the delivery
         thing: String,
     },
     /// Show why something is as it is: what set it off, and what differed from the last good run

@@ -33,6 +33,8 @@ pub(crate) enum Done {
     Wrong,
     /// There are changes, and the user wanted to know.
     Changes,
+    /// Something waits for a yes, and that was said.
+    Unconfirmed,
     /// What is stored does not verify, and that was said.
     Unverified,
     /// It was stopped.
@@ -46,6 +48,7 @@ impl Done {
             Self::Failed => 1,
             Self::Wrong => 2,
             Self::Changes => 3,
+            Self::Unconfirmed => 4,
             Self::Unverified => 7,
             Self::Interrupted => 130,
         }

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use mainstay_base::{Hash, Rows};
 use mainstay_model::amendment::{Consequences, Edit, Overlay};
 use mainstay_model::dataset::SliceVersion;
-use mainstay_model::delivery::{FileError, Observed};
-use mainstay_model::id::{AmendmentId, ApplyId, FiringId, PlanId, RunId};
+use mainstay_model::delivery::{FileError, Observed, Reapplied};
+use mainstay_model::id::{AmendmentId, ApplyId, DeliveryId, FiringId, PlanId, RunId};
 use mainstay_model::resource::Resource;
 use mainstay_model::run::{CheckOutcome, CrossCheck, Pinned, RunError, RunOutcome, Usage};
 use mainstay_model::schema::Schema;
@@ -47,6 +47,13 @@ pub enum Command {
         files: Vec<DeliveredFile>,
         /// What the dataset's amendments make of it; none if it has none.
         overlaid: Option<Overlaid>,
+    },
+    /// Say what is to become of a file that was held back.
+    AnswerDelivery {
+        /// The delivery.
+        delivery: DeliveryId,
+        /// Whether it is to be taken in; if not, it is given up.
+        accepted: bool,
     },
     /// Record runs before they start.
     RecordRun {
@@ -118,6 +125,8 @@ pub enum Command {
     RebaseBranch {
         /// Its name.
         branch: BranchName,
+        /// The datasets that were amended in it, under the live side's amendments and its own.
+        amended: Vec<Rebased>,
     },
     /// Make a branch the live side.
     PromoteBranch {
@@ -206,6 +215,19 @@ pub struct Made {
     pub runs: Vec<RunId>,
 }
 
+/// A dataset that was amended in a branch, laid anew over what the live side holds.
+#[derive(Clone, Debug)]
+pub struct Rebased {
+    /// The dataset.
+    pub dataset: DatasetName,
+    /// The live side's versions of it, shown and below amendments, that were laid over.
+    pub over: (u64, u64),
+    /// The last of the branch's amendments of it.
+    pub amendment: AmendmentId,
+    /// What the amendments make of it.
+    pub overlaid: Overlaid,
+}
+
 /// What amendments make of a dataset's base.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Overlaid {
@@ -228,6 +250,10 @@ pub struct DeliveredFile {
     pub reading: Hash,
     /// Its rows, staged; or why it could not be read. None if its content was seen to be there already and it was not read.
     pub result: Option<Result<Taken, FileError>>,
+    /// The amendments that change other rows after this file than before.
+    pub reapplied: Vec<Reapplied>,
+    /// The hash of what holding it back rests on.
+    pub grounds: Hash,
 }
 
 /// The staged rows of a delivered file.

@@ -9,8 +9,8 @@ mod run;
 mod trigger;
 mod vacuum;
 
-pub use deliver::base_after_delivery;
-pub use publish::base_after_run;
+pub use deliver::{base_after_delivery, is_held};
+pub use publish::{base_after_run, shown_under};
 pub use trigger::{Happening, next_tick, next_times, react};
 pub use vacuum::vacuum;
 
@@ -46,6 +46,7 @@ pub fn decide(
             let planned = Planned {
                 plan: PlanId(state.last_plan + 1),
                 base: line.last_apply,
+                branch: side.cloned(),
                 changes: diff(line, &desired),
             };
             Ok(vec![planned.into()])
@@ -60,6 +61,7 @@ pub fn decide(
             files,
             overlaid,
         } => deliver::deliver(&sight, &source, schema, slice_columns, files, overlaid),
+        Command::AnswerDelivery { delivery, accepted } => deliver::answer(state, delivery, accepted),
         Command::RecordRun { pinned, because } => Ok(vec![run::record(state, pinned, because)]),
         Command::StartAttempt { run } => run::start(state, run),
         Command::FinishAttempt {
@@ -115,7 +117,7 @@ pub fn decide(
             ])
         }
         Command::CreateBranch { branch } => branch::create(state, branch),
-        Command::RebaseBranch { branch } => branch::rebase(state, branch),
+        Command::RebaseBranch { branch, amended } => branch::rebase(state, branch, amended),
         Command::PromoteBranch { branch, amendment } => branch::promote(state, branch, amendment),
         Command::DropBranch { branch } => branch::drop(state, branch),
         Command::ProposeAmendment {

@@ -11,15 +11,17 @@ mod state;
 mod view;
 
 pub use command::{
-    Command, DeliveredFile, Finish, Made, Overlaid, Refusal, RefusalKind, StagedDataset, StagedSlices, Taken,
+    Command, DeliveredFile, Finish, Made, Overlaid, Rebased, Refusal, RefusalKind, StagedDataset,
+    StagedSlices, Taken,
 };
 pub use decide::{
-    Happening, base_after_delivery, base_after_run, decide, next_tick, next_times, react, vacuum,
+    Happening, base_after_delivery, base_after_run, decide, is_held, next_tick, next_times, react,
+    shown_under, vacuum,
 };
 pub use diff::{diff, field_changes};
 pub use state::{
     About, Amendment, AmendmentStatus, AppliedEntry, Attempt, Branch, BranchStatus, Content, Dataset, Firing,
-    FiringDone, Generation, Held, Line, PlanEntry, Run, RunStatus, Signed, SliceHistory, SourceFile, State,
-    Triggers, Trust, VersionEntry,
+    FiringDone, Generation, Held, Line, PlanEntry, Redelivered, Run, RunStatus, Signed, SliceHistory,
+    SourceFile, State, Triggers, Trust, VersionEntry,
 };
 pub use view::{At, Sight, job_of};

@@ -22,7 +22,7 @@ mod run;
 mod stored;
 mod trigger;
 
-pub use amendment::{Amendment, AmendmentStatus, Signed};
+pub use amendment::{Amendment, AmendmentStatus, Redelivered, Signed};
 pub use branch::{About, Branch, BranchStatus};
 pub use dataset::{Content, Dataset, SliceHistory, VersionEntry};
 pub use line::{Generation, Held, Line};
@@ -57,6 +57,9 @@ pub struct AppliedEntry {
 pub struct PlanEntry {
     /// The last apply when it was made.
     pub base: Option<ApplyId>,
+    /// The branch for which it was made; none is the live side.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub branch: Option<BranchName>,
     /// When.
     pub time: Timestamp,
     /// What it would change.
@@ -77,6 +80,9 @@ pub struct SourceFile {
     /// How those rows were read; none if there are none, or if that was not recorded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reading: Option<Hash>,
+    /// What was said about the newest delivery, if it is held back: whether it is to be taken in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer: Option<bool>,
 }
 
 /// Everything that is known.

@@ -1,9 +1,9 @@
-//! Deliveries: files that were taken in or set aside.
+//! Deliveries: files that were taken in, set aside, or held back.
 
 use mainstay_base::{Bytes, Hash, Rows, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::id::DeliveryId;
+use crate::id::{AmendmentId, DeliveryId};
 use crate::name::DatasetName;
 use crate::slice::SliceKey;
 
@@ -43,6 +43,27 @@ pub enum Outcome {
         /// Why, and where in the file.
         error: FileError,
     },
+    /// It waits for a yes, because amendments would change other rows after it than before; the others went on.
+    Held {
+        /// Its rows.
+        rows: Rows,
+        /// The slices that they are in.
+        slices: Vec<SliceKey>,
+        /// The hash of what that rests on besides the file: how it is read, checks, amendments. Where it is another one now, the
+        /// file is tried again.
+        grounds: Hash,
+    },
+}
+
+/// An amendment that changes other rows after a delivery than it did before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reapplied {
+    /// Which.
+    pub amendment: AmendmentId,
+    /// Rows that it changed before, and that are not there any more, or are right without it now.
+    pub gone: u64,
+    /// Rows that it changes now, and that it did not before.
+    pub new: u64,
 }
 
 /// Why a file was set aside.
@@ -82,4 +103,7 @@ pub struct Delivery {
     /// on. Where it is another one now, the file is read again. Facts of before it was recorded have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reading: Option<Hash>,
+    /// The amendments that change other rows after it than before; of a file that is held, those that would.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reapplied: Vec<Reapplied>,
 }

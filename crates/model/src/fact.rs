@@ -25,6 +25,9 @@ pub struct Planned {
     pub plan: PlanId,
     /// The last apply when it was made.
     pub base: Option<ApplyId>,
+    /// The branch for which it was made; none is the live side.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub branch: Option<BranchName>,
     /// What it would change.
     pub changes: Vec<Change>,
 }
@@ -50,11 +53,22 @@ pub struct Applied {
     pub changes: Vec<Change>,
 }
 
-/// A delivered file was taken in, found to be there already, or set aside.
+/// A delivered file was taken in, found to be there already, set aside, or held back.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Delivered {
     /// The delivery.
     pub delivery: Delivery,
+}
+
+/// Somebody said what is to become of a delivered file that was held back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeliveryAnswered {
+    /// The delivery.
+    pub delivery: DeliveryId,
+    /// Its source.
+    pub source: DatasetName,
+    /// Whether it is to be taken in; if not, it is given up.
+    pub accepted: bool,
 }
 
 /// One slice in a publish.
@@ -386,7 +400,9 @@ facts! {
     /// See [`Applied`].
     Applied = "project.applied", 1, |f| format!("apply/{}", f.apply);
     /// See [`Delivered`].
-    Delivered = "delivery.recorded", 1, |f| f.delivery.source.to_string();
+    Delivered = "delivery.recorded", 2, |f| f.delivery.source.to_string();
+    /// See [`DeliveryAnswered`].
+    DeliveryAnswered = "delivery.answered", 1, |f| format!("delivery/{}", f.delivery);
     /// See [`Published`].
     Published = "dataset.published", 1, |f| match f.datasets.as_slice() {
         [first, rest @ ..] if rest.iter().all(|d| d.dataset == first.dataset) => first.dataset.to_string(),

@@ -6,9 +6,10 @@ use mainstay_base::{Bytes, CpuTime, Hash, Rows, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::branch::BranchName;
+use crate::id::AmendmentId;
 use crate::name::DatasetName;
 use crate::slice::SliceKey;
-use crate::spec::{Reads, Severity};
+use crate::spec::{CheckSpec, Reads, Severity};
 
 /// What a run computes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,6 +55,25 @@ pub struct Pinned {
     /// The engine's settings that may matter.
     #[serde(default)]
     pub settings: BTreeMap<String, String>,
+    /// What its output is judged by; not known of runs of before it was recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub judged: Option<Judged>,
+}
+
+/// What a run's output is judged by, pinned.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Judged {
+    /// The checks, with their names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub checks: Vec<(String, CheckSpec)>,
+    /// The versions of the other datasets that they read; 0 is "nothing was published yet".
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub beside: BTreeMap<DatasetName, u64>,
+    /// The version of the output, below its amendments, whose other slices stay.
+    pub stays: u64,
+    /// The amendments under which the output is shown.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub amendments: Vec<AmendmentId>,
 }
 
 /// How a run or an attempt ended.

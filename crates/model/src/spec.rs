@@ -126,7 +126,7 @@ pub enum OnRedelivery {
     /// The amendments are applied, and it is said.
     #[default]
     Apply,
-    /// The files are set aside until somebody agrees.
+    /// The files are held back until somebody says yes.
     Ask,
 }
 

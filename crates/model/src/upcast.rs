@@ -43,6 +43,12 @@ const STEPS: &[Step] = &[
         from: 1,
         cast: |body| without(body, "reused"),
     },
+    // Version 2 knows of files that are held back; before, there were none.
+    Step {
+        kind: "delivery.recorded",
+        from: 1,
+        cast: |body| body,
+    },
 ];
 
 fn without(mut body: Value, field: &str) -> Value {

@@ -167,8 +167,8 @@ pub struct Source {
     pub approve: Option<u32>,
     /// Which versions are kept, `{ versions = 10, age = "30 days" }`: those that any of the two keeps; all if left out.
     pub retain: Option<Retain>,
-    /// What is to be done with a delivery after which amendments change other rows than before: `apply`, which is what holds if
-    /// left out, or `ask`. It is kept with the source; deliveries do not ask yet, and amendments are applied either way.
+    /// What is to be done with a delivered file after which amendments would change other rows than before: `apply` takes it in
+    /// and says so, which is what holds if left out; `ask` holds it back until somebody says yes.
     pub on_redelivery: Option<OnRedelivery>,
     /// What columns of the files are called in the dataset: `{ "Unit price" = "unit_price" }`. All else that the source says
     /// uses the names of the dataset.

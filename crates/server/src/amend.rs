@@ -8,6 +8,7 @@ mod make;
 mod overlay;
 mod preview;
 mod reach;
+mod redelivered;
 mod rule;
 
 use std::path::PathBuf;

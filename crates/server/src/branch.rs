@@ -1,10 +1,15 @@
 //! `branch`: sides beside the live one.
 
-use mainstay_api::{BranchReport, Error, ErrorKind};
-use mainstay_control::Command;
-use mainstay_model::BranchName;
-use mainstay_model::fact::Fact;
+use std::collections::BTreeMap;
 
+use mainstay_api::{BranchReport, Error, ErrorKind};
+use mainstay_control::{Amendment, AmendmentStatus, Command, Rebased};
+use mainstay_engine::CancelToken;
+use mainstay_model::fact::Fact;
+use mainstay_model::id::AmendmentId;
+use mainstay_model::{BranchName, DatasetName};
+
+use crate::amend::Ground;
 use crate::instance::Instance;
 use crate::ledger::Recorded;
 use crate::report;
@@ -20,14 +25,61 @@ impl Instance {
         self.branch_report(name)
     }
 
-    /// Begins a branch anew as the live side is now; what it declares stays.
+    /// Begins a branch anew as the live side is now; what it declares stays, and so do the amendments that were made in it.
     ///
     /// # Errors
     ///
     /// `NotFound` if there is no such branch, `Invalid` if it ended.
     pub fn rebase_branch(&self, name: &BranchName) -> Result<BranchReport, Error> {
-        self.submit(Command::RebaseBranch { branch: name.clone() })?;
+        let amended = self.amended_in(name)?;
+        self.submit(Command::RebaseBranch {
+            branch: name.clone(),
+            amended,
+        })?;
         self.branch_report(name)
+    }
+
+    /// Lays the amendments that were made in a branch over what the live side holds now, after the live side's own.
+    fn amended_in(&self, name: &BranchName) -> Result<Vec<Rebased>, Error> {
+        let live = self.on(None);
+        let mut own: BTreeMap<DatasetName, Vec<AmendmentId>> = BTreeMap::new();
+        live.with(|s| {
+            let made =
+                |a: &Amendment| matches!(a.status, AmendmentStatus::Applied | AmendmentStatus::Reverted);
+            for (id, a) in &s.state.amendments {
+                if a.branch.as_ref() == Some(name) && made(a) {
+                    own.entry(a.dataset.clone()).or_default().push(*id);
+                }
+            }
+        });
+        let mut out = Vec::new();
+        for (dataset, ids) in own {
+            let ground = live.with(|s| {
+                let held = s.dataset(&dataset)?;
+                let mut list = held.overlay.amendments.clone();
+                for id in &ids {
+                    list = s.state.amended(&list, *id, true);
+                }
+                let base = held.base();
+                let about = (base.schema()?, base.slice_columns.as_slice());
+                let contents = base.newest().map(|(k, v)| (k.clone(), v.clone())).collect();
+                let over = (held.version(), base.version());
+                Some((over, Ground::new(s, &dataset, about, contents, &list)))
+            });
+            let (Some((over, ground)), Some(amendment)) = (ground, ids.last()) else {
+                continue;
+            };
+            let prefix = format!("a{}-{}", amendment.0, self.clock.now().as_micros());
+            let laid = live.lay(&ground, &prefix, &CancelToken::new())?;
+            live.persist(&dataset, &laid.files())?;
+            out.push(Rebased {
+                dataset,
+                over,
+                amendment: *amendment,
+                overlaid: laid.overlaid,
+            });
+        }
+        Ok(out)
     }
 
     /// Makes a branch the live side, in one step.

@@ -4,7 +4,7 @@ mod again;
 mod judge;
 mod round;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use mainstay_api::{DeliverReport, DeliveryReport, Error, ErrorKind, Progress, SourceRefusal, SourceWarning};
@@ -13,9 +13,10 @@ use mainstay_control::{Command, DeliveredFile, base_after_delivery};
 use mainstay_engine::CancelToken;
 use mainstay_ingest::Watch;
 use mainstay_model::fact::Fact;
+use mainstay_model::id::DeliveryId;
 use mainstay_model::resource::{Kind, ResourceKey, Spec};
 use mainstay_model::spec::SourceSpec;
-use mainstay_model::{DatasetName, Schema};
+use mainstay_model::{DatasetName, Schema, SliceKey, SliceVersion};
 
 use crate::amend::{Ground, Laid};
 use crate::error;
@@ -25,7 +26,7 @@ use crate::report;
 use crate::step;
 
 pub(crate) use again::read_otherwise;
-use judge::Judged;
+use judge::{Judged, Judging};
 use round::Round;
 
 impl Instance {
@@ -68,6 +69,37 @@ impl Instance {
             sources.retain(|s| names.contains(s));
         }
         self.deliver_to(&sources, watch)
+    }
+
+    /// Takes in a file that was held back, or gives it up; what the place holds now is what counts.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound` for a delivery that another one of its file has followed, `Invalid` for one that is not held back.
+    pub fn answer_delivery(
+        &self,
+        delivery: DeliveryId,
+        accepted: bool,
+        watch: Watcher<'_>,
+    ) -> Result<DeliverReport, Error> {
+        self.submit(Command::AnswerDelivery { delivery, accepted })?;
+        let source = self.with(|sight| {
+            let mut files = sight.state.sources.values().flat_map(BTreeMap::values);
+            files
+                .find(|f| f.last.id == delivery)
+                .map(|f| f.last.source.clone())
+        });
+        let Some(source) = source.filter(|_| accepted) else {
+            return Ok(DeliverReport {
+                deliveries: self.with(|sight| {
+                    let files = sight.state.sources.values().flat_map(BTreeMap::values);
+                    let file = files.filter(|f| f.last.id == delivery);
+                    file.map(|f| report::source_file(sight, f)).collect()
+                }),
+                ..DeliverReport::default()
+            });
+        };
+        self.deliver_to(&[source], watch)
     }
 
     pub(crate) fn deliver_to(
@@ -153,8 +185,13 @@ impl Instance {
         let prefix = round.prefix().to_owned();
         let judged = round.take_all(&sorted.read, watch).and_then(|read| {
             let moving = read.moving.clone();
-            let judged = self.judge_files(name, &slice_columns, &sorted.grounds, read)?;
-            Ok((judged, moving))
+            let about = Judging {
+                name,
+                slice_columns: &slice_columns,
+                grounds: &sorted.grounds,
+                prefix: &prefix,
+            };
+            Ok((self.judge_files(&about, read)?, moving))
         });
         let (judged, moving) = judged.inspect_err(|_| self.clean(name))?;
         let why = in_the_way(&sorted.again, &judged.files, &moving);
@@ -173,6 +210,7 @@ impl Instance {
         let Judged {
             schema,
             files,
+            laid,
             checks,
         } = judged;
         let taken = files.iter().filter_map(|f| f.result.as_ref()?.as_ref().ok());
@@ -180,8 +218,10 @@ impl Instance {
             .flat_map(|t| t.files.iter().map(|(_, f)| f.path.clone()))
             .collect();
         self.persist(name, &staged)?;
+        if let Some(laid) = &laid {
+            self.persist(name, &laid.files())?;
+        }
         step::at("deliver.staged");
-        let laid = self.lay_over_delivery(name, (&schema, &slice_columns), &files, &prefix)?;
         let recorded = self.submit(Command::Deliver {
             source: name.clone(),
             schema,
@@ -196,10 +236,13 @@ impl Instance {
         if fresh.iter().any(|d| d.outcome != "taken") {
             self.clean(name);
         }
-        let aside = fresh.iter().filter(|d| d.error.is_some()).count() as u64;
+        let of = |outcome: &str| fresh.iter().filter(|d| d.outcome == outcome).count() as u64;
+        let (aside, held) = (of("set_aside"), of("held"));
         let mut message = text::count(fresh.iter().map(|d| d.rows).sum(), "row");
-        if aside > 0 {
-            message = format!("{message}, {} set aside", text::count(aside, "file"));
+        for (n, what) in [(aside, "set aside"), (held, "held back")] {
+            if n > 0 {
+                message = format!("{message}, {} {what}", text::count(n, "file"));
+            }
         }
         let warned = checks.into_iter().filter(|c| c.violations > 0);
         report.warnings.extend(warned.map(|outcome| SourceWarning {
@@ -209,13 +252,14 @@ impl Instance {
         report.deliveries.extend(fresh);
         watch(Progress::Ended {
             what: name.to_string(),
-            ok: aside == 0,
+            ok: aside + held == 0,
             message,
         });
         Ok(())
     }
 
-    /// Lays the amendments of a source over what it holds with newly delivered files; none if it has none.
+    /// Lays the amendments of a source over what it holds with newly delivered files; none if it has none, or if they change
+    /// nothing.
     fn lay_over_delivery(
         &self,
         name: &DatasetName,
@@ -226,14 +270,35 @@ impl Instance {
         let ground = self.with(|sight| {
             let held = sight.dataset(name).filter(|d| !d.overlay.amendments.is_empty())?;
             let base = base_after_delivery(sight, name, about.0, about.1, files);
-            Some(Ground::new(sight, name, about, base, &held.overlay.amendments))
+            let now = held.base();
+            let same = now.schema() == Some(about.0)
+                && now.newest().count() == base.len()
+                && now
+                    .newest()
+                    .all(|(slice, content)| base.get(slice) == Some(content));
+            (!same).then(|| Ground::new(sight, name, about, base, &held.overlay.amendments))
         });
-        let Some(ground) = ground else {
-            return Ok(None);
-        };
-        let laid = self.lay(&ground, &format!("{prefix}-a"), &CancelToken::new())?;
-        self.persist(name, &laid.files())?;
-        Ok(Some(laid))
+        ground
+            .map(|ground| self.lay(&ground, prefix, &CancelToken::new()))
+            .transpose()
+    }
+
+    /// Lays the amendments of a source over the rows of one file, without the rows that they bring.
+    fn lay_over_file(
+        &self,
+        name: &DatasetName,
+        about: (&Schema, &[String]),
+        rows: &BTreeMap<SliceKey, SliceVersion>,
+        prefix: &str,
+    ) -> Result<Option<Laid>, Error> {
+        let ground = self.with(|sight| {
+            let held = sight.dataset(name).filter(|d| !d.overlay.amendments.is_empty())?;
+            let ground = Ground::new(sight, name, about, rows.clone(), &held.overlay.amendments);
+            Some(ground.without_brought())
+        });
+        ground
+            .map(|ground| self.lay(&ground, prefix, &CancelToken::new()))
+            .transpose()
     }
 
     /// Returns the folder to which the places of sources are relative.

@@ -3,18 +3,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use mainstay_api::{Error, ErrorKind, Progress, ReplayReport, ReplayedSlice, ReplaysReport};
-use mainstay_control::{Branch, Dataset, Line, Run, RunStatus, Sight};
+use mainstay_control::{Branch, Dataset, Line, Run, RunStatus, Sight, shown_under};
 use mainstay_engine::{Assignment, CancelToken, Engine, Mounted, Output};
 use mainstay_model::resource::{Kind, ResourceKey, Spec};
-use mainstay_model::run::{RunOutcome, Scope, Usage};
-use mainstay_model::spec::{CheckSpec, JobSpec};
+use mainstay_model::run::{CheckOutcome, Judged, RunOutcome, Scope, Usage};
+use mainstay_model::spec::JobSpec;
 use mainstay_model::{DatasetName, RunId, Schema, SliceKey, SliceVersion};
 
+use crate::amend::Ground;
 use crate::diff::Sides;
+use crate::examine::Examined;
 use crate::instance::{Instance, Watch};
 use crate::mount::{Part, schema_at};
 use crate::read::{ReadBy, computed, is_widened};
-use crate::run::checks_of;
+use crate::run::{check_inputs, judged};
 
 /// How many rows are shown of a difference.
 const SAMPLE: usize = 5;
@@ -33,7 +35,12 @@ pub(crate) struct Recorded {
     pub(crate) run: Run,
     pub(crate) spec: JobSpec,
     pub(crate) inputs: Vec<Mounted>,
-    pub(crate) checks: Vec<(String, CheckSpec)>,
+    /// What its output was judged by.
+    judged: Judged,
+    /// What its checks read besides the output.
+    check_inputs: Vec<Mounted>,
+    /// The slices of the output that stayed.
+    stayed: Vec<(SliceKey, SliceVersion)>,
     /// What it published, by slice.
     pub(crate) published: BTreeMap<SliceKey, SliceVersion>,
     pub(crate) columns: Schema,
@@ -186,6 +193,12 @@ impl Instance {
         let pinned = &recorded.run.pinned;
         let prefix = format!("replay-{}-{}", recorded.run.seq, self.clock.now().as_micros());
         let failed = recorded.run.status != RunStatus::Ended(RunOutcome::Succeeded);
+        let judged = &recorded.judged;
+        // Under amendments checks are asked of what comes out of those; a run that succeeded passed them.
+        let (alone, under) = (
+            judged.amendments.is_empty(),
+            failed && !judged.amendments.is_empty(),
+        );
         let assignment = Assignment {
             query: recorded.spec.sql.clone(),
             label: pinned.job.to_string(),
@@ -200,13 +213,13 @@ impl Instance {
             },
             scope: pinned.scope.clone(),
             as_of: pinned.as_of,
-            checks: if failed {
-                recorded.checks.clone()
+            checks: if failed && alone {
+                judged.checks.clone()
             } else {
                 Vec::new()
             },
-            check_inputs: Vec::new(),
-            previous: Vec::new(),
+            check_inputs: recorded.check_inputs.clone(),
+            previous: recorded.stayed.clone(),
             time_limit: None,
         };
         let engine = match engine {
@@ -221,8 +234,13 @@ impl Instance {
             usage: done.usage,
             prefix,
         };
-        let broken = done
-            .checks
+        let mut outcomes = done.checks;
+        if under {
+            outcomes = self
+                .judged_aside(recorded, &aside, cancel)
+                .inspect_err(|_| self.forget(&pinned.job, &aside))?;
+        }
+        let broken = outcomes
             .iter()
             .find(|c| c.violations > 0 && c.severity == mainstay_model::spec::Severity::Error);
         if let Some(check) = broken {
@@ -234,6 +252,40 @@ impl Instance {
             ));
         }
         Ok(aside)
+    }
+
+    /// Asks a run's checks of what was computed aside under the amendments that held then.
+    fn judged_aside(
+        &self,
+        recorded: &Recorded,
+        aside: &Aside,
+        cancel: &CancelToken,
+    ) -> Result<Vec<CheckOutcome>, Error> {
+        let (job, slice) = (&recorded.run.pinned.job, &recorded.spec.slice);
+        let stayed: BTreeMap<SliceKey, SliceVersion> = recorded.stayed.iter().cloned().collect();
+        let mut base = stayed.clone();
+        base.extend(aside.slices.clone());
+        base.retain(|_, content| !content.files.is_empty());
+        let ground = self.with(|s| {
+            let about = (&recorded.columns, slice.as_slice());
+            Ground::new(s, job, about, base.clone(), &recorded.judged.amendments)
+        });
+        let prefix = format!("{}-a", aside.prefix);
+        let laid = self.lay(&ground, &prefix, cancel)?;
+        let contents = shown_under(base, &laid.overlaid);
+        let (stays, new) = contents
+            .into_iter()
+            .partition(|(key, content)| stayed.get(key) == Some(content));
+        let examined = Examined {
+            name: job,
+            schema: &recorded.columns,
+            slice_columns: slice,
+            checks: &recorded.judged.checks,
+            inputs: Some(&recorded.check_inputs),
+        };
+        let outcomes = self.examine(examined, new, stays, cancel);
+        self.forget_staged(job, &prefix);
+        outcomes
     }
 
     /// Removes what was computed aside; if that fails, the next opening does.
@@ -431,6 +483,18 @@ pub(crate) fn recorded(
         .into_iter()
         .filter_map(|k| Some((k.clone(), held.slices.get(&k)?.at(version)?.clone())))
         .collect();
+    // Records of before checks were pinned are judged by those of today.
+    let judged = run.pinned.judged.clone().unwrap_or_else(|| judged(&on_line, job));
+    let stayed = match &run.pinned.scope {
+        Scope::Whole => Vec::new(),
+        Scope::Slices(list) if held.is_sliced_by(&spec.slice, &spec.compiled.columns) => {
+            let list: BTreeSet<&SliceKey> = list.iter().collect();
+            let kept = held.slices.iter().filter(|(k, _)| !list.contains(k));
+            kept.filter_map(|(k, h)| Some((k.clone(), h.at(judged.stays)?.clone())))
+                .collect()
+        }
+        Scope::Slices(_) => Vec::new(),
+    };
     let columns = if run.published.is_some() {
         schema_at(held, version)
     } else {
@@ -440,7 +504,9 @@ pub(crate) fn recorded(
         run: run.clone(),
         spec: (**spec).clone(),
         inputs,
-        checks: checks_of(&on_line, job),
+        check_inputs: check_inputs(instance, &on_line, store, &judged.beside),
+        stayed,
+        judged,
         published,
         columns,
     })

@@ -2,10 +2,11 @@
 
 mod amend;
 
-use mainstay_api::{CrossCheckReport, DeliveryReport, Mistake, RunReport, UsageReport};
+use mainstay_api::{CrossCheckReport, DeliveryReport, Mistake, ReappliedReport, RunReport, UsageReport};
 use mainstay_base::Timestamp;
+use mainstay_base::text::count;
 use mainstay_control::{Run, RunStatus, Sight, SourceFile};
-use mainstay_model::delivery::{Delivery, Outcome};
+use mainstay_model::delivery::{Delivery, FileError, Outcome, Reapplied};
 use mainstay_model::id::RunId;
 use mainstay_model::run::{Against, RunOutcome, Scope, Usage};
 use mainstay_model::{DatasetName, SliceKey};
@@ -45,6 +46,7 @@ pub(crate) fn delivery(state: &Sight<'_>, d: &Delivery, time: Timestamp) -> Deli
         slices: Vec::new(),
         other: None,
         error: None,
+        reapplied: d.reapplied.iter().map(reapplied).collect(),
         time,
     };
     let outcome = match &d.outcome {
@@ -66,13 +68,70 @@ pub(crate) fn delivery(state: &Sight<'_>, d: &Delivery, time: Timestamp) -> Deli
             report.error = Some(error.clone());
             "set_aside"
         }
+        Outcome::Held { slices, .. } => {
+            report.slices = slice_texts(state, &d.source, slices);
+            report.error = Some(held(d));
+            "held"
+        }
     };
     report.outcome = outcome.to_owned();
     report
 }
 
+fn reapplied(r: &Reapplied) -> ReappliedReport {
+    ReappliedReport {
+        amendment: r.amendment.to_string(),
+        gone: r.gone,
+        new: r.new,
+    }
+}
+
+/// Says in words how many other rows an amendment changes, or would change.
+pub fn other_rows(new: u64, gone: u64, would: bool) -> String {
+    let verb = if would { "would change" } else { "changes" };
+    match (new, gone) {
+        (new, 0) => format!("{verb} {} that it did not before", count(new, "row")),
+        (0, gone) => format!("{verb} {} less than it did", count(gone, "row")),
+        (new, gone) => format!(
+            "{verb} {} that it did not before, and {gone} no more that it did",
+            count(new, "row")
+        ),
+    }
+}
+
+/// Why a file is held back.
+pub(crate) fn held(d: &Delivery) -> FileError {
+    let each = |r: &Reapplied| format!("{} {}", r.amendment, other_rows(r.new, r.gone, true));
+    let each: Vec<String> = d.reapplied.iter().map(each).collect();
+    FileError {
+        code: "MS0273".to_owned(),
+        message: format!(
+            "with this file amendments would change other rows than before: {}",
+            each.join("; ")
+        ),
+        row: None,
+        column: None,
+        help: Some(format!(
+            "mainstay approve delivery/{id} takes it in, mainstay drop delivery/{id} gives it up",
+            id = d.id
+        )),
+    }
+}
+
 pub(crate) fn source_file(state: &Sight<'_>, file: &SourceFile) -> DeliveryReport {
     let mut report = delivery(state, &file.last, file.time);
+    if let (Outcome::Held { .. }, Some(accepted)) = (&file.last.outcome, file.answer) {
+        let help = match accepted {
+            true => "somebody said yes: mainstay deliver takes it in",
+            false => "it was given up; the file is looked at again when it changes",
+        };
+        if !accepted {
+            "dropped".clone_into(&mut report.outcome);
+        }
+        if let Some(error) = &mut report.error {
+            error.help = Some(help.to_owned());
+        }
+    }
     if report.error.is_some() && file.active.is_some() {
         let held = state
             .dataset(&file.last.source)

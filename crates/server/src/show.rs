@@ -117,14 +117,15 @@ impl Instance {
             "run" => self.runs().runs.iter().map(to_value).collect(),
             "plan" => self.with(|state| {
                 let each = |(id, p): (&mainstay_model::PlanId, &mainstay_control::PlanEntry)| {
-                    json!({ "plan": id.to_string(), "time": p.time, "changes": p.changes.len(), "current": p.base == state.last_apply })
+                    json!({ "plan": id.to_string(), "time": p.time, "changes": p.changes.len(),
+                        "branch": p.branch, "current": p.branch.as_ref() == state.branch && p.base == state.last_apply })
                 };
                 state.state.plans.iter().map(each).collect()
             }),
             "apply" => self.with(|state| {
                 let each = |(id, a): (&mainstay_model::ApplyId, &mainstay_control::AppliedEntry)| {
                     let changed: Vec<String> = a.changed.iter().map(|(k, _)| k.to_string()).collect();
-                    json!({ "apply": id.0, "time": a.time, "who": a.actor, "reason": a.reason, "changed": changed, "seq": a.seq,
+                    json!({ "apply": id.0, "time": a.time, "who": a.actor, "reason": a.reason, "branch": a.branch, "promotes": a.promotes, "changed": changed, "seq": a.seq,
                         "plan": a.plan.map(|p| p.to_string()), "reverts": a.reverts.map(|r| r.0) })
                 };
                 state.state.applies.iter().map(each).collect()
@@ -175,12 +176,12 @@ impl Instance {
             Address::Plan(id) => self.with(|s| {
                 let p = s.state.plans.get(id)?;
                 Some(json!({ "plan": id.to_string(), "time": p.time, "base": p.base.map(|b| b.0),
-                    "current": p.base == s.last_apply, "changes": p.changes }))
+                    "branch": p.branch, "current": p.branch.as_ref() == s.branch && p.base == s.last_apply, "changes": p.changes }))
             }),
             Address::Apply(id) => self.with(|s| {
                 let a = s.state.applies.get(id)?;
                 let changed: Vec<String> = a.changed.iter().map(|(k, _)| k.to_string()).collect();
-                Some(json!({ "apply": id.0, "time": a.time, "who": a.actor, "reason": a.reason, "seq": a.seq,
+                Some(json!({ "apply": id.0, "time": a.time, "who": a.actor, "reason": a.reason, "branch": a.branch, "promotes": a.promotes, "seq": a.seq,
                     "plan": a.plan.map(|p| p.to_string()), "reverts": a.reverts.map(|r| r.0), "changed": changed }))
             }),
             Address::Delivery(id) => self.with(|s| {

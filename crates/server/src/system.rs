@@ -9,7 +9,6 @@ use mainstay_api::Error;
 use mainstay_control::Sight;
 use mainstay_engine::SystemTable;
 use mainstay_model::DatasetName;
-use mainstay_model::delivery::Outcome;
 use mainstay_sql::InputTable;
 use serde_json::{Value, json};
 
@@ -308,11 +307,9 @@ fn resource_rows(state: &Sight<'_>) -> Vec<Value> {
 fn delivery_rows(state: &Sight<'_>) -> Vec<Value> {
     let each = |f: &mainstay_control::SourceFile| {
         let d = &f.last;
-        let (outcome, rows, error) = match &d.outcome {
-            Outcome::Taken { rows, .. } => ("taken", rows.0, None),
-            Outcome::Duplicate { .. } => ("duplicate", 0, None),
-            Outcome::SetAside { error } => ("set_aside", 0, Some(error)),
-        };
+        let seen = report::source_file(state, f);
+        let (outcome, rows, error) = (seen.outcome, seen.rows, seen.error);
+        let error = error.as_ref();
         json!({ "delivery": d.id, "source": d.source, "file": d.file, "outcome": outcome, "rows": rows,
             "bytes": d.observed.bytes.0, "content": d.content, "time": f.time, "error_code": error.map(|e| &e.code),
             "error": error.map(|e| &e.message), "error_row": error.and_then(|e| e.row),

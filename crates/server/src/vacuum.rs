@@ -19,17 +19,19 @@ impl Instance {
     /// If the journal or the store cannot be written.
     pub fn vacuum(&self, dry_run: bool) -> Result<VacuumReport, Error> {
         let now = self.clock.now();
-        let planned = self.with(|s| vacuum(s.state, now));
-        let lost = self.with(|s| lost(s, &planned));
-        if !dry_run && !planned.is_empty() {
+        let planned = if dry_run {
+            self.with(|s| vacuum(s.state, now))
+        } else {
             let recorded = self.submit(Command::Vacuum { now })?;
             step::at("vacuum.recorded");
-            for (_, fact) in &recorded {
-                if let Fact::Vacuumed(v) = fact {
-                    self.clean(&v.dataset);
-                }
-            }
-        }
+            let facts = recorded.into_iter().filter_map(|(_, fact)| match fact {
+                Fact::Vacuumed(v) => Some(*v),
+                _ => None,
+            });
+            facts.inspect(|v| self.clean(&v.dataset)).collect()
+        };
+        // Which contents go is known from the plan, whether they are gone by now or not.
+        let lost = self.with(|s| lost(s, &planned));
         let datasets: Vec<VacuumedDataset> = planned
             .iter()
             .map(|v| VacuumedDataset {

@@ -7,7 +7,7 @@ use mainstay_base::text;
 use mainstay_model::{Address, AmendmentId};
 use mainstay_server::{Access, AmendChange, AmendRequest, CancelToken, Instance};
 
-use super::{address, cell, dataset, moment, slices, with};
+use super::{address, cell, data, dataset, moment, slices, with};
 use crate::args::{AmendArgs, Global};
 use crate::output::{Output, Style};
 use crate::progress::Shown;
@@ -182,6 +182,15 @@ pub(super) fn show(report: &AmendReport, output: &Output) {
             seconds(took.seconds)
         ));
     }
+    for r in &report.redelivered {
+        let held = if r.held { " (held back)" } else { "" };
+        output.line(format!(
+            "after {} ({}){held}: it {}",
+            r.delivery,
+            r.file,
+            mainstay_server::other_rows(r.new, r.gone, r.held)
+        ));
+    }
     let id = report.amendment.as_deref().unwrap_or_default();
     match report.status.as_str() {
         "preview" => output.note("nothing was changed; without --dry-run, and with --reason, it is done"),
@@ -285,6 +294,9 @@ pub(super) fn revert(
 }
 
 pub(super) fn approve(global: &Global, thing: &str, output: &Output) -> Result<Done, Error> {
+    if let Address::Delivery(id) = address(thing)? {
+        return data::answer(global, id, true, output);
+    }
     let id = amendment(thing)?;
     carry_out(global, output, |instance, cancel, watch| {
         instance.approve(id, cancel, watch)
@@ -299,6 +311,9 @@ pub(super) fn retry(global: &Global, thing: &str, output: &Output) -> Result<Don
 }
 
 pub(super) fn drop_(global: &Global, thing: &str, output: &Output) -> Result<Done, Error> {
+    if let Address::Delivery(id) = address(thing)? {
+        return data::answer(global, id, false, output);
+    }
     let id = amendment(thing)?;
     carry_out(global, output, |instance, _, _| instance.drop_amendment(id))
 }

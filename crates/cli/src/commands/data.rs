@@ -2,7 +2,7 @@
 
 use mainstay_api::{DeliverReport, DependenciesReport, Error};
 use mainstay_base::{Bytes, text};
-use mainstay_model::DatasetName;
+use mainstay_model::{DatasetName, DeliveryId};
 use mainstay_server::Access;
 use serde_json::Value;
 
@@ -28,33 +28,78 @@ pub(super) fn deliver(global: &Global, sources: &[String], output: &Output) -> R
             show_deliveries(&report, output);
             output.next("mainstay run");
         }
-        Ok(if went_well(&report) {
-            Done::Well
-        } else {
-            Done::Failed
-        })
+        Ok(ended(&report))
     })
 }
 
-/// Says whether everything that was there was taken in.
-pub(super) fn went_well(report: &DeliverReport) -> bool {
-    report.refused.is_empty() && report.deliveries.iter().all(|d| d.error.is_none())
+/// Says how a delivery ended: what could not be taken in is a failure, what only waits for a yes is not confirmed.
+pub(super) fn ended(report: &DeliverReport) -> Done {
+    let has = |outcome: &str| report.deliveries.iter().any(|d| d.outcome == outcome);
+    if !report.refused.is_empty() || has("set_aside") {
+        Done::Failed
+    } else if has("held") {
+        Done::Unconfirmed
+    } else {
+        Done::Well
+    }
 }
 
-/// Shows what came in: what was set aside in full, the rest counted.
+/// Takes in a file that was held back, or gives it up.
+pub(super) fn answer(
+    global: &Global,
+    id: DeliveryId,
+    accepted: bool,
+    output: &Output,
+) -> Result<Done, Error> {
+    with(global, Access::Write, output, |instance| {
+        let shown = Shown::new(output);
+        let report = instance.answer_delivery(id, accepted, &|p| shown.show(p))?;
+        drop(shown);
+        if output.is_json() {
+            output.document(&report);
+        } else if accepted {
+            show_deliveries(&report, output);
+            output.next("mainstay run");
+        } else {
+            for d in &report.deliveries {
+                output.line(format!("{} of {} is given up", d.file, d.source));
+            }
+            output.note(
+                "what was published before is still served; the file is looked at again when it changes",
+            );
+        }
+        Ok(ended(&report))
+    })
+}
+
+/// Shows what came in: what was set aside or held back in full, the rest counted.
 pub(super) fn show_deliveries(report: &DeliverReport, output: &Output) {
     for d in report.deliveries.iter().filter(|d| d.error.is_some()) {
         let Some(e) = &d.error else { continue };
         // The message has the row and the column where they are known.
         output.line(format!(
             "{} {}: {}",
-            output.paint(Style::Bad, "set aside"),
+            match d.outcome.as_str() {
+                "held" => output.paint(Style::Warn, "held back"),
+                _ => output.paint(Style::Bad, "set aside"),
+            },
             e.code,
             d.file
         ));
         output.line(format!("    {}", e.message));
         if let Some(help) = &e.help {
             output.line(format!("    help: {help}"));
+        }
+    }
+    for d in report.deliveries.iter().filter(|d| d.error.is_none()) {
+        for r in &d.reapplied {
+            output.line(format!(
+                "{} amendment/{} after {}: it {}",
+                output.paint(Style::Warn, "note"),
+                r.amendment,
+                d.file,
+                mainstay_server::other_rows(r.new, r.gone, false)
+            ));
         }
     }
     for refused in &report.refused {
@@ -84,8 +129,12 @@ pub(super) fn show_deliveries(report: &DeliverReport, output: &Output) {
     }
     let count = |outcome: &str| report.deliveries.iter().filter(|d| d.outcome == outcome).count() as u64;
     let rows: u64 = report.deliveries.iter().map(|d| d.rows).sum();
+    let held = match count("held") {
+        0 => String::new(),
+        n => format!("{n} held back, "),
+    };
     output.line(format!(
-        "{} taken in ({}), {} there already, {} set aside, {} as they were",
+        "{} taken in ({}), {} there already, {} set aside, {held}{} as they were",
         text::count(count("taken"), "file"),
         text::count(rows, "row"),
         count("duplicate"),

@@ -198,20 +198,22 @@ fn line(row: &RowDifference, output: &Output) -> String {
 pub(super) fn vacuum(global: &Global, dry_run: bool, output: &Output) -> Result<Done, Error> {
     let access = if dry_run { Access::Read } else { Access::Write };
     with(global, access, output, |instance| {
-        let preview = instance.vacuum(true)?;
-        if !dry_run && preview.files > 0 && !global.yes {
-            return Err(Error::new(
-                ErrorKind::Refused,
-                "MS0431",
-                format!(
-                    "this would delete {} ({}) for good",
-                    text::count(preview.files, "file"),
-                    mainstay_base::Bytes(preview.bytes)
-                ),
-            )
-            .help("mainstay vacuum --dry-run shows what goes; mainstay vacuum --yes does it"));
+        let mut report = instance.vacuum(dry_run || !global.yes)?;
+        if !dry_run && !global.yes {
+            if report.files > 0 {
+                return Err(Error::new(
+                    ErrorKind::Refused,
+                    "MS0431",
+                    format!(
+                        "this would delete {} ({}) for good",
+                        text::count(report.files, "file"),
+                        mainstay_base::Bytes(report.bytes)
+                    ),
+                )
+                .help("mainstay vacuum --dry-run shows what goes; mainstay vacuum --yes does it"));
+            }
+            report = instance.vacuum(false)?;
         }
-        let report = if dry_run { preview } else { instance.vacuum(false)? };
         if output.is_json() {
             output.document(&report);
             return Ok(Done::Well);

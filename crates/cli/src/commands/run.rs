@@ -67,8 +67,8 @@ fn say_what_is_unapplied(instance: &Instance, output: &Output) {
 fn done(delivered: &DeliverReport, runs: &RunsReport, interrupted: bool) -> Done {
     if interrupted {
         Done::Interrupted
-    } else if data::went_well(delivered) && runs.runs.iter().all(|r| r.outcome == "succeeded") {
-        Done::Well
+    } else if runs.runs.iter().all(|r| r.outcome == "succeeded") {
+        data::ended(delivered)
     } else {
         Done::Failed
     }

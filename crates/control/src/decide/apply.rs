@@ -1,5 +1,6 @@
 //! Applying projects and plans, and undoing an apply.
 
+use mainstay_model::BranchName;
 use mainstay_model::change::Change;
 use mainstay_model::fact::{Applied, Fact};
 use mainstay_model::id::{ApplyId, PlanId};
@@ -43,6 +44,24 @@ pub(super) fn plan(sight: &Sight<'_>, plan: PlanId) -> Result<Vec<Fact>, Refusal
         .plans
         .get(&plan)
         .ok_or_else(|| not_found(format!("there is no plan {plan}")))?;
+    if entry.branch.as_ref() != sight.branch {
+        let side = |branch: Option<&BranchName>| {
+            branch.map_or_else(|| "the live side".to_owned(), |b| format!("branch `{b}`"))
+        };
+        return Err(Refusal {
+            kind: RefusalKind::Invalid,
+            code: "MS0413",
+            message: format!(
+                "plan {plan} was made for {}, and this is {}",
+                side(entry.branch.as_ref()),
+                side(sight.branch)
+            ),
+            help: Some(match &entry.branch {
+                Some(branch) => format!("mainstay apply plan/{plan} --branch {branch}"),
+                None => format!("mainstay apply plan/{plan}, without --branch"),
+            }),
+        });
+    }
     if entry.base != sight.last_apply {
         let seen = entry.base.map_or_else(
             || "before anything was applied".to_owned(),

@@ -11,8 +11,8 @@ use mainstay_model::id::ApplyId;
 use mainstay_model::resource::Spec;
 use mainstay_model::{BranchName, DatasetName, SliceKey, SliceVersion};
 
-use super::not_found;
-use crate::command::{Made, Refusal, RefusalKind};
+use super::{not_found, publish};
+use crate::command::{Made, Rebased, Refusal, RefusalKind};
 use crate::diff::change_of;
 use crate::state::{Branch, BranchStatus, Dataset, Line, SliceHistory, State};
 
@@ -57,9 +57,39 @@ pub(super) fn create(state: &State, branch: BranchName) -> Result<Vec<Fact>, Ref
     }
 }
 
-pub(super) fn rebase(state: &State, branch: BranchName) -> Result<Vec<Fact>, Refusal> {
+pub(super) fn rebase(state: &State, branch: BranchName, amended: Vec<Rebased>) -> Result<Vec<Fact>, Refusal> {
     open_branch(state, &branch)?;
-    Ok(vec![BranchRebased { branch }.into()])
+    let mut facts = vec![
+        BranchRebased {
+            branch: branch.clone(),
+        }
+        .into(),
+    ];
+    for rebased in amended {
+        let Some(held) = state.main.dataset(&rebased.dataset) else {
+            continue;
+        };
+        if (held.version(), held.base().version()) != rebased.over {
+            return Err(Refusal {
+                kind: RefusalKind::OutOfDate,
+                code: "MS0406",
+                message: format!("{} moved meanwhile", rebased.dataset),
+                help: Some("repeat the command".to_owned()),
+            });
+        }
+        let base = held.base().newest();
+        let base = base.map(|(k, v)| (k.clone(), v.clone())).collect();
+        let published = Published {
+            run: None,
+            deliveries: Vec::new(),
+            datasets: vec![publish::shown(held, &rebased.dataset, rebased.overlaid, base)],
+            branch: Some(branch.clone()),
+            amendment: Some(rebased.amendment),
+            promotes: None,
+        };
+        facts.push(published.into());
+    }
+    Ok(facts)
 }
 
 pub(super) fn drop(state: &State, branch: BranchName) -> Result<Vec<Fact>, Refusal> {

@@ -5,14 +5,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use mainstay_base::Hash;
 use mainstay_model::dataset::{DataFile, SliceVersion};
 use mainstay_model::delivery::{Delivery, Outcome};
-use mainstay_model::fact::{Delivered, Fact, Layer, Published, PublishedDataset, PublishedSlice};
+use mainstay_model::fact::{
+    Delivered, DeliveryAnswered, Fact, Layer, Published, PublishedDataset, PublishedSlice,
+};
 use mainstay_model::id::DeliveryId;
+use mainstay_model::resource::{Kind, ResourceKey, Spec};
 use mainstay_model::schema::Schema;
+use mainstay_model::spec::OnRedelivery;
 use mainstay_model::{DatasetName, SliceKey};
 
+use super::not_found;
 use super::publish::{after, layered};
-use crate::command::{DeliveredFile, Overlaid, Refusal, Taken};
-use crate::state::Dataset;
+use crate::command::{DeliveredFile, Overlaid, Refusal, RefusalKind, Taken};
+use crate::state::{Dataset, State};
 use crate::view::Sight;
 
 /// What the source holds while the files are decided one after the other.
@@ -101,6 +106,60 @@ struct Meaning {
     publish: Option<PublishedDataset>,
 }
 
+/// Says whether a file is held back: its source asks, amendments would change other rows after it than before, and nobody has
+/// said yes to just that. Files that are read again because their source says something else were agreed to with that.
+pub fn is_held(sight: &Sight<'_>, source: &DatasetName, file: &DeliveredFile) -> bool {
+    let key = ResourceKey::new(Kind::Source, source);
+    let asks = match sight.resource(&key).map(|r| &r.spec) {
+        Some(Spec::Source(spec)) => spec.on_redelivery == OnRedelivery::Ask,
+        _ => false,
+    };
+    if !asks || file.reapplied.is_empty() || matches!(file.result, Some(Err(_))) {
+        return false;
+    }
+    let Some(known) = sight.state.sources.get(source).and_then(|f| f.get(&file.file)) else {
+        return true;
+    };
+    let reread = known.active.is_some_and(|(_, content)| content == file.content);
+    let agreed = known.answer == Some(true)
+        && known.last.content == file.content
+        && known.last.reapplied == file.reapplied;
+    !reread && !agreed
+}
+
+pub(super) fn answer(state: &State, id: DeliveryId, accepted: bool) -> Result<Vec<Fact>, Refusal> {
+    let mut files = state.sources.values().flat_map(BTreeMap::values);
+    let file = files.find(|f| f.last.id == id);
+    let file =
+        file.ok_or_else(|| not_found(format!("there is no delivery {id}, or its file came again since")))?;
+    let says = match (&file.last.outcome, file.answer) {
+        (Outcome::Held { .. }, None) => None,
+        (Outcome::Held { .. }, Some(same)) if same == accepted => return Ok(Vec::new()),
+        // Who said yes and thinks better of it before the file was taken in may say no.
+        (Outcome::Held { .. }, Some(true)) => None,
+        (Outcome::Held { .. }, Some(false)) => Some("was given up"),
+        (Outcome::Taken { .. }, _) => Some("was taken in"),
+        (Outcome::Duplicate { .. }, _) => Some("was there already"),
+        (Outcome::SetAside { .. }, _) => Some("was set aside"),
+    };
+    match says {
+        None => Ok(vec![
+            DeliveryAnswered {
+                delivery: id,
+                source: file.last.source.clone(),
+                accepted,
+            }
+            .into(),
+        ]),
+        Some(says) => Err(Refusal {
+            kind: RefusalKind::Invalid,
+            code: "MS0409",
+            message: format!("delivery {id} {says}: it does not wait for a yes"),
+            help: Some("mainstay list delivery shows those that are held".to_owned()),
+        }),
+    }
+}
+
 /// Returns what a source holds, before amendments, once these files are taken in.
 pub fn base_after_delivery(
     sight: &Sight<'_>,
@@ -166,7 +225,18 @@ fn decided(
         // What was read another way is not the same, though its bytes are.
         let held = source.by_content.get(&f.content).cloned();
         let held = held.filter(|h| f.result.is_none() || h.reading.is_none_or(|r| r == f.reading));
+        let waits = is_held(sight, name, &f);
         let outcome = match (held, f.result) {
+            (_, result) if waits => {
+                let staged = result.and_then(Result::ok);
+                let (rows, files) = staged.map(|t| (t.rows, t.files)).unwrap_or_default();
+                let slices: BTreeSet<SliceKey> = files.into_iter().map(|(s, _)| s).collect();
+                Outcome::Held {
+                    rows,
+                    slices: slices.into_iter().collect(),
+                    grounds: f.grounds,
+                }
+            }
             (Some(holder), _) => {
                 if holder.file != f.file {
                     source.withdraw(&f.file);
@@ -202,6 +272,7 @@ fn decided(
             content: f.content,
             outcome,
             reading: Some(f.reading),
+            reapplied: f.reapplied,
         };
         facts.push(Delivered { delivery }.into());
     }

@@ -104,7 +104,15 @@ pub(super) fn shown(
     }
 }
 
-/// What everybody reads: the base's slices, but for those that the amendments touch, and what the amendments made of them.
+/// What everybody reads of a base under amendments: its slices, but for those that the amendments touch, and what the
+/// amendments made of them.
+pub fn shown_under(
+    base: BTreeMap<SliceKey, SliceVersion>,
+    overlaid: &Overlaid,
+) -> BTreeMap<SliceKey, SliceVersion> {
+    amended(base, &overlaid.overlay, overlaid.rows.clone())
+}
+
 fn amended(
     base: BTreeMap<SliceKey, SliceVersion>,
     overlay: &Overlay,

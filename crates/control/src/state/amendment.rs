@@ -2,7 +2,7 @@
 
 use mainstay_base::Timestamp;
 use mainstay_model::amendment::{Consequences, Edit};
-use mainstay_model::id::{AmendmentId, RunId};
+use mainstay_model::id::{AmendmentId, DeliveryId, RunId};
 use mainstay_model::run::RunError;
 use mainstay_model::{BranchName, DatasetName};
 use serde::{Deserialize, Serialize};
@@ -67,6 +67,29 @@ pub struct Amendment {
     pub error: Option<RunError>,
     /// The runs that it took.
     pub runs: Vec<RunId>,
+    /// The newest deliveries after which it changed other rows than before.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub redelivered: Vec<Redelivered>,
+}
+
+/// A delivery after which an amendment changed other rows than before.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Redelivered {
+    /// The delivery.
+    pub delivery: DeliveryId,
+    /// Its file.
+    pub file: String,
+    /// When.
+    pub time: Timestamp,
+    /// Rows that it does not change any more.
+    pub gone: u64,
+    /// Rows that it did not change before.
+    pub new: u64,
+}
+
+impl Amendment {
+    /// How many deliveries are kept with an amendment; all are in the journal.
+    pub const REDELIVERED_KEPT: usize = 20;
 }
 
 impl State {

@@ -4,10 +4,13 @@ use mainstay_base::Timestamp;
 use mainstay_model::BranchName;
 use mainstay_model::delivery::Outcome;
 use mainstay_model::fact::{
-    Applied, AttemptFailed, AttemptStarted, Delivered, Fact, Planned, Projected, RunFinished, RunRecorded,
+    Applied, AttemptFailed, AttemptStarted, Delivered, DeliveryAnswered, Fact, Planned, Projected,
+    RunFinished, RunRecorded,
 };
+use mainstay_model::resource::ResourceKey;
 use mainstay_model::run::RunOutcome;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::{
@@ -40,6 +43,7 @@ impl State {
             Fact::Planned(f) => self.planned(&header, *f),
             Fact::Applied(f) => self.applied(&header, *f),
             Fact::Delivered(f) => self.delivered(&header, *f),
+            Fact::DeliveryAnswered(f) => self.delivery_answered(&f),
             Fact::Published(f) => self.published(&header, *f),
             Fact::Projected(f) => self.projected(*f),
             Fact::RunRecorded(f) => self.run_recorded(&header, *f),
@@ -81,6 +85,7 @@ impl State {
             f.plan,
             PlanEntry {
                 base: f.base,
+                branch: f.branch,
                 time: header.time,
                 changes: f.changes,
             },
@@ -91,11 +96,27 @@ impl State {
     }
 
     fn applied(&mut self, header: &Header<'_>, f: Applied) {
+        // Why a change was made was said where it was made first.
+        let promoted = f.promotes.as_ref().and_then(|b| self.branches.get(b));
+        let said = |key: &ResourceKey| {
+            let made = promoted?.line.resources.get(key)?.newest()?;
+            made.reason.clone()
+        };
+        let reasons: Vec<Option<String>> = f
+            .changes
+            .iter()
+            .map(|c| said(&c.resource).or_else(|| header.reason.map(str::to_owned)))
+            .collect();
+        let reason = header.reason.map(str::to_owned).or_else(|| {
+            let each: BTreeSet<&str> = reasons.iter().flatten().map(String::as_str).collect();
+            let each: Vec<&str> = each.into_iter().collect();
+            (!each.is_empty()).then(|| each.join("; "))
+        });
         let entry = AppliedEntry {
             seq: header.seq,
             time: header.time,
             actor: header.actor.to_owned(),
-            reason: header.reason.map(str::to_owned),
+            reason,
             plan: f.plan,
             reverts: f.reverts,
             branch: f.branch.clone(),
@@ -111,14 +132,14 @@ impl State {
             return;
         };
         line.last_apply = Some(f.apply);
-        for change in f.changes {
+        for (change, reason) in f.changes.into_iter().zip(reasons) {
             let generation = Generation {
                 number: change.generation,
                 apply: f.apply,
                 seq: header.seq,
                 time: header.time,
                 actor: header.actor.to_owned(),
-                reason: header.reason.map(str::to_owned),
+                reason,
                 resource: change.after,
             };
             let held = line.resources.entry(change.resource).or_default();
@@ -128,6 +149,7 @@ impl State {
 
     fn delivered(&mut self, header: &Header<'_>, f: Delivered) {
         let d = f.delivery;
+        self.amendments_reapplied(header, &d);
         self.last_delivery = self.last_delivery.max(d.id.0);
         let files = self.sources.entry(d.source.clone()).or_default();
         let (before, read) = files.get(&d.file).map_or((None, None), |s| (s.active, s.reading));
@@ -135,7 +157,7 @@ impl State {
             Outcome::Taken { .. } => (Some((d.id, d.content)), d.reading),
             // The file now says what another one said already: what came from it before is gone.
             Outcome::Duplicate { of } if before.is_none_or(|(id, _)| id != *of) => (None, None),
-            Outcome::Duplicate { .. } | Outcome::SetAside { .. } => (before, read),
+            Outcome::Duplicate { .. } | Outcome::SetAside { .. } | Outcome::Held { .. } => (before, read),
         };
         let file = SourceFile {
             seq: header.seq,
@@ -143,8 +165,17 @@ impl State {
             active,
             reading,
             last: d,
+            answer: None,
         };
         files.insert(file.last.file.clone(), file);
+    }
+
+    fn delivery_answered(&mut self, f: &DeliveryAnswered) {
+        let files = self.sources.get_mut(&f.source);
+        let mut files = files.into_iter().flat_map(|files| files.values_mut());
+        if let Some(file) = files.find(|file| file.last.id == f.delivery) {
+            file.answer = Some(f.accepted);
+        }
     }
 
     fn projected(&mut self, f: Projected) {

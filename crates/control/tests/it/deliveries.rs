@@ -11,6 +11,7 @@ fn outcomes(facts: &[Fact]) -> Vec<&'static str> {
             Outcome::Taken { .. } => "taken",
             Outcome::Duplicate { .. } => "duplicate",
             Outcome::SetAside { .. } => "set aside",
+            Outcome::Held { .. } => "held",
         }),
         _ => None,
     };

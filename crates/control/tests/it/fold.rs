@@ -142,7 +142,10 @@ fn take(w: &mut World, step: &Step) {
         }
         Step::Cancel(n) => drop(w.submit(Command::Cancel { run: RunId(*n) })),
         Step::Branch(b) => drop(w.submit(Command::CreateBranch { branch: branch(*b) })),
-        Step::Rebase(b) => drop(w.submit(Command::RebaseBranch { branch: branch(*b) })),
+        Step::Rebase(b) => drop(w.submit(Command::RebaseBranch {
+            branch: branch(*b),
+            amended: Vec::new(),
+        })),
         Step::Promote(b) => drop(w.submit(Command::PromoteBranch {
             branch: branch(*b),
             amendment: None,

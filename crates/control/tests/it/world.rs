@@ -67,6 +67,8 @@ impl World {
             },
             content: Hash::of(content.as_bytes()),
             reading: Hash::of(&[self.reading]),
+            reapplied: Vec::new(),
+            grounds: Hash::of(b"grounds"),
             result: Some(match rows {
                 Some(rows) => Ok(Taken {
                     rows: Rows(rows.len() as u64),
@@ -224,5 +226,6 @@ pub(crate) fn pinned(slices: &[&str]) -> Pinned {
         as_of: Timestamp::from_micros(0),
         engine: "test".into(),
         settings: BTreeMap::new(),
+        judged: None,
     }
 }

@@ -4,20 +4,21 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use mainstay_api::{Error, ErrorKind, Progress};
-use mainstay_control::{Amendment, Branch, Command, Dataset, Made, RunStatus, Sight};
+use mainstay_control::{Amendment, Branch, Command, Dataset, Made, RunStatus, Sight, shown_under};
 use mainstay_engine::CancelToken;
 use mainstay_model::amendment::{Consequences, Effort, Reach};
 use mainstay_model::id::{AmendmentId, RunId};
-use mainstay_model::run::{RunError, RunOutcome, Usage};
+use mainstay_model::run::{CheckOutcome, RunError, RunOutcome, Usage};
 use mainstay_model::spec::Severity;
 use mainstay_model::{BranchName, DatasetName, Resource, SliceKey};
 use mainstay_planner::Job;
 
-use super::overlay::{Ground, Laid};
+use super::overlay::Ground;
 use super::unknown;
+use crate::examine::Examined;
 use crate::instance::{Instance, Watch};
 use crate::ledger::Recorded;
-use crate::run::{RunRequest, run_all};
+use crate::run::{RunRequest, checks_of, run_all};
 use crate::step;
 
 /// How often an amendment is made anew because something that it reads moved meanwhile.
@@ -139,6 +140,7 @@ impl Instance {
                 Err(e) if e.kind == ErrorKind::OutOfDate => {
                     self.submit(Command::RebaseBranch {
                         branch: branch.clone(),
+                        amended: Vec::new(),
                     })?;
                 }
                 Err(e) => return Err(e.into()),
@@ -204,7 +206,16 @@ impl Instance {
             .ok_or_else(|| Error::new(ErrorKind::Invalid, "MS0421", format!("{name} holds nothing")))?;
         let prefix = format!("a{}-{}", id.0, self.clock.now().as_micros());
         let laid = self.lay(&ground, &prefix, cancel)?;
-        failed_check(&laid)?;
+        let checks = self.with(|s| checks_of(s, name));
+        let examined = Examined {
+            name,
+            schema: &ground.shape.schema,
+            slice_columns: &ground.shape.slice_columns,
+            checks: &checks,
+            inputs: None,
+        };
+        let contents = shown_under(ground.base.clone(), &laid.overlaid);
+        failed_check(&self.examine_shown(examined, contents, cancel)?)?;
         self.persist(name, &laid.files())?;
         self.submit(Command::PublishOverlay {
             dataset: name.clone(),
@@ -268,9 +279,8 @@ impl Instance {
 }
 
 /// A check that the amended dataset does not meet.
-fn failed_check(laid: &Laid) -> Result<(), Unmade> {
-    let failed = laid
-        .checks
+fn failed_check(checks: &[CheckOutcome]) -> Result<(), Unmade> {
+    let failed = checks
         .iter()
         .find(|c| c.violations > 0 && c.severity == Severity::Error);
     match failed {

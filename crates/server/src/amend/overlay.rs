@@ -10,12 +10,11 @@ use mainstay_engine::{Assignment, CancelToken, Mounted, Output, Question};
 use mainstay_model::amendment::{Edit, Overlay};
 use mainstay_model::id::AmendmentId;
 use mainstay_model::resource::{Kind, ResourceKey, Spec};
-use mainstay_model::run::{CheckOutcome, Scope, Usage};
+use mainstay_model::run::{Scope, Usage};
 use mainstay_model::{DatasetName, Schema, SliceKey, SliceVersion};
 
 use super::rule::{Made, Shape, brought_name, names};
 use crate::instance::Instance;
-use crate::run::checks_of;
 
 /// A base and the amendments that stand over it.
 pub(crate) struct Ground {
@@ -29,7 +28,6 @@ pub(crate) struct Ground {
 pub(crate) struct Laid {
     pub(crate) overlaid: Overlaid,
     pub(crate) usage: Usage,
-    pub(crate) checks: Vec<CheckOutcome>,
 }
 
 impl Laid {
@@ -90,6 +88,29 @@ impl Ground {
             edits: amendments.iter().filter_map(edit).collect(),
         }
     }
+
+    /// Returns what lies under the amendments.
+    pub(crate) fn into_base(self) -> BTreeMap<SliceKey, SliceVersion> {
+        self.base
+    }
+
+    /// The same without the rows that amendments bring.
+    pub(crate) fn without_brought(mut self) -> Self {
+        let kept = self.edits.into_iter();
+        self.edits = kept
+            .filter_map(|(id, edit)| Some((id, without_brought(edit)?)))
+            .collect();
+        self
+    }
+}
+
+/// What an edit does to rows that are there; none if it only brings others.
+pub(super) fn without_brought(edit: Edit) -> Option<Edit> {
+    match edit {
+        Edit::Replace { target, .. } => Some(Edit::Delete { target }),
+        Edit::Insert { .. } | Edit::Revert { .. } => None,
+        edit => Some(edit),
+    }
 }
 
 impl Instance {
@@ -112,11 +133,8 @@ impl Instance {
             });
         }
         let touched: BTreeSet<&SliceKey> = overlay.touched.iter().collect();
-        let (inside, outside): (Vec<_>, Vec<_>) = ground
-            .base
-            .iter()
-            .map(|(k, v)| (k.clone(), v.clone()))
-            .partition(|(k, _)| touched.contains(k));
+        let inside = ground.base.iter().filter(|(k, _)| touched.contains(k));
+        let inside: Vec<_> = inside.map(|(k, v)| (k.clone(), v.clone())).collect();
         let store = self.store()?;
         let mut inputs = vec![self.mounted(shape, shape.name.clone(), inside)?];
         for (id, edit) in &ground.edits {
@@ -142,9 +160,10 @@ impl Instance {
             },
             scope: Scope::Whole,
             as_of: self.clock.now(),
-            checks: self.with(|s| checks_of(s, &shape.name)),
-            check_inputs: self.check_inputs(&shape.name)?,
-            previous: outside,
+            // What readers would see is judged as a whole, by who publishes it.
+            checks: Vec::new(),
+            check_inputs: Vec::new(),
+            previous: Vec::new(),
             time_limit: None,
         };
         let done = self
@@ -157,11 +176,10 @@ impl Instance {
                 rows: done.slices.into_iter().collect(),
             },
             usage: done.usage,
-            checks: done.checks,
         })
     }
 
-    fn mounted(
+    pub(super) fn mounted(
         &self,
         shape: &Shape,
         name: DatasetName,
@@ -190,7 +208,9 @@ impl Instance {
             return Ok(());
         };
         let slices = ground.base.iter().map(|(k, v)| (k.clone(), v.clone()));
-        let selected = slices.filter(|(k, _)| may_meet(ground, k)).collect();
+        let selected = slices
+            .filter(|(k, _)| may_meet(&ground.edits, &shape.slice_columns, k))
+            .collect();
         let batches = self.ask(
             sql,
             vec![self.mounted(shape, shape.name.clone(), selected)?],
@@ -241,14 +261,14 @@ impl Instance {
 }
 
 /// Says whether any amendment may meet a row of a slice, from the slices that they name.
-fn may_meet(ground: &Ground, slice: &SliceKey) -> bool {
-    ground.edits.iter().any(|(_, edit)| {
+pub(super) fn may_meet(edits: &[(AmendmentId, Edit)], slice_columns: &[String], slice: &SliceKey) -> bool {
+    edits.iter().any(|(_, edit)| {
         let (Edit::Set { target, .. } | Edit::Delete { target } | Edit::Replace { target, .. }) = edit else {
             return false;
         };
         let selection: Option<mainstay_model::Selection> =
             target.slices.as_ref().and_then(|s| s.parse().ok());
-        selection.is_none_or(|s| s.matches(slice, &ground.shape.slice_columns))
+        selection.is_none_or(|s| s.matches(slice, slice_columns))
     })
 }
 

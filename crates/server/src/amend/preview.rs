@@ -2,16 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::sync::OnceLock;
 
 use arrow::array::RecordBatch;
 use mainstay_api::{AmendReport, Error, ErrorKind, Row, RowChange};
-use mainstay_catalog::Stage;
 use mainstay_engine::{CancelToken, Mounted};
 use mainstay_model::amendment::{Brought, Consequences, Edit, RowCounts};
 use mainstay_model::id::AmendmentId;
 use mainstay_model::spec::{Format, OnSchemaChange, SliceColumn, SourceSpec};
-use mainstay_model::{ColumnType, DataFile, DatasetName, SliceKey};
+use mainstay_model::{ColumnType, DatasetName, SliceKey};
 use serde_json::Value;
 
 use super::overlay::shape;
@@ -22,6 +20,7 @@ use crate::instance::Instance;
 use crate::mount::Part;
 use crate::query::QueryResult;
 use crate::report;
+use crate::stage::SliceStage;
 
 /// How many rows are shown.
 const SAMPLE: usize = 5;
@@ -54,6 +53,7 @@ impl Preview {
             approvals: (0, Vec::new()),
             runs: Vec::new(),
             error: None,
+            redelivered: Vec::new(),
         }
     }
 }
@@ -227,12 +227,8 @@ impl Instance {
             retain: None,
             on_redelivery: mainstay_model::spec::OnRedelivery::Apply,
         };
-        let stage = BroughtStage {
-            instance: self,
-            shape: &shape,
-            prefix: format!("a{}-{}", id.0, self.clock.now().as_micros()),
-            stage: OnceLock::new(),
-        };
+        let prefix = format!("a{}-{}", id.0, self.clock.now().as_micros());
+        let stage = SliceStage::new(self, name, &shape.slice_columns, prefix);
         let label = file.display().to_string();
         let taken = mainstay_ingest::Intake::new(spec).take(mainstay_ingest::Taking {
             known: Some(&shape.schema),
@@ -274,48 +270,6 @@ fn format_of(file: &Path) -> Option<Format> {
         "csv" => Some(Format::Csv),
         "ndjson" | "jsonl" | "json" => Some(Format::Ndjson),
         _ => None,
-    }
-}
-
-/// Where the rows that an amendment brings go.
-struct BroughtStage<'a> {
-    instance: &'a Instance,
-    shape: &'a Shape,
-    prefix: String,
-    stage: OnceLock<Stage>,
-}
-
-impl mainstay_ingest::Stage for BroughtStage<'_> {
-    fn stage(&self, slice: &SliceKey, rows: &RecordBatch) -> Result<DataFile, mainstay_ingest::Error> {
-        let failed = |e: mainstay_catalog::Error| mainstay_ingest::Error::failed(e);
-        let stage = match self.stage.get() {
-            Some(stage) => stage,
-            None => {
-                let store = self
-                    .instance
-                    .store()
-                    .map_err(|e| mainstay_ingest::Error::failed(e.to_string()))?;
-                let table = self.instance.table(&self.shape.name);
-                let made = Stage::new(
-                    &store,
-                    &table,
-                    &self.prefix,
-                    &self.shape.schema,
-                    &self.shape.slice_columns,
-                )
-                .map_err(failed)?;
-                self.stage.get_or_init(|| made)
-            }
-        };
-        self.instance.runtime.block_on(async {
-            let mut writer = stage.slice(slice).map_err(failed)?;
-            writer.write(rows).await.map_err(failed)?;
-            let files = writer.finish().await.map_err(failed)?;
-            files
-                .into_iter()
-                .next()
-                .ok_or_else(|| mainstay_ingest::Error::failed("rows were staged to no file"))
-        })
     }
 }
 

@@ -43,7 +43,7 @@ pub(super) fn brought_name(id: AmendmentId) -> Option<DatasetName> {
 }
 
 impl Shape {
-    fn columns(&self) -> String {
+    pub(super) fn columns(&self) -> String {
         let names: Vec<String> = self.schema.names().map(quoted).collect();
         names.join(", ")
     }
@@ -119,7 +119,7 @@ impl Shape {
     }
 
     /// One step of the chain: reads `from`, which has the dataset's columns, and has them too.
-    fn step(&self, id: AmendmentId, edit: &Edit, from: &str) -> String {
+    pub(super) fn step(&self, id: AmendmentId, edit: &Edit, from: &str) -> String {
         let all = self.columns();
         let brought = || {
             let table = brought_name(id).map_or_else(String::new, |n| n.to_string());
@@ -272,6 +272,11 @@ impl Shape {
 
     /// The rows that an edit changes, as they are; with a set, also the new values, as `new_1`, `new_2`, ….
     pub(super) fn changed(&self, edit: &Edit) -> Option<String> {
+        self.changed_in(edit, &self.name.to_string())
+    }
+
+    /// The rows of a table with the dataset's columns that an edit changes.
+    pub(super) fn changed_in(&self, edit: &Edit, from: &str) -> Option<String> {
         let all = self.columns();
         match edit {
             Edit::Set { target, set } => {
@@ -287,16 +292,14 @@ impl Shape {
                     .map(|(i, (c, _))| format!("({} IS DISTINCT FROM new_{i})", quoted(c)))
                     .collect();
                 Some(format!(
-                    "SELECT * FROM (SELECT {all}, {} FROM {} WHERE {}) WHERE {}",
+                    "SELECT * FROM (SELECT {all}, {} FROM {from} WHERE {}) WHERE {}",
                     news.join(", "),
-                    self.name,
                     self.condition(target),
                     differ.join(" OR ")
                 ))
             }
             Edit::Delete { target } | Edit::Replace { target, .. } => Some(format!(
-                "SELECT {all} FROM {} WHERE {}",
-                self.name,
+                "SELECT {all} FROM {from} WHERE {}",
                 self.condition(target)
             )),
             Edit::Insert { .. } | Edit::Revert { .. } => None,

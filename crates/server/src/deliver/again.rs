@@ -3,7 +3,7 @@
 //!
 //! A file that was set aside is tried again when something that this rests on is not what it was: the file, what its source says
 //! about reading and about columns; for one that broke a check, the checks and what they compare with, and any company that may
-//! mend it.
+//! mend it. One that is held back waits for a yes, or until amendments or their source are others.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -40,6 +40,8 @@ pub(super) struct Grounds {
     fault: Hash,
     /// Of the check that it broke.
     check: Hash,
+    /// Of its being held back.
+    held: Hash,
 }
 
 impl Grounds {
@@ -62,11 +64,24 @@ impl Grounds {
             check.field(other.to_string().as_bytes());
             check.field(&version.to_le_bytes());
         }
+        let mut held = Hasher::new("mainstay source held 1");
+        held.field(check.finish().as_bytes());
+        held.field(&serde_json::to_vec(&spec.on_redelivery).unwrap_or_default());
+        let overlay = sight.dataset(name).map(|d| &d.overlay);
+        for amendment in overlay.iter().flat_map(|o| &o.amendments) {
+            held.field(&amendment.0.to_le_bytes());
+        }
         Self {
             reading,
             fault: fault.finish(),
             check: check.finish(),
+            held: held.finish(),
         }
+    }
+
+    /// Returns what holding a file back rests on.
+    pub(super) const fn held(&self) -> Hash {
+        self.held
     }
 
     /// Returns what is recorded with a file.
@@ -80,10 +95,17 @@ impl Grounds {
 
     /// Says whether what was decided about a file rests on something else now.
     fn moved(&self, file: &SourceFile) -> bool {
+        if let Outcome::Held { grounds, .. } = &file.last.outcome {
+            // What was given up stays so until the file changes; what somebody said yes to is taken in.
+            return match file.answer {
+                Some(accepted) => accepted,
+                None => *grounds != self.held,
+            };
+        }
         let now = match &file.last.outcome {
             Outcome::SetAside { error } if error.code == BROKE_A_CHECK => self.check,
             Outcome::SetAside { .. } => self.fault,
-            Outcome::Taken { .. } | Outcome::Duplicate { .. } => self.reading,
+            Outcome::Taken { .. } | Outcome::Duplicate { .. } | Outcome::Held { .. } => self.reading,
         };
         file.last.reading.is_some_and(|then| then != now)
     }

@@ -1,24 +1,26 @@
-//! The checks of a source: asked of the dataset as it would be with the files that came, before anything is recorded.
+//! The checks of a source: asked of the dataset as its readers would see it with the files that came, under the amendments that
+//! hold, before anything is recorded.
 //!
 //! Where a rule is about single rows, the files that break it can be told from the others and are set aside alone. Where it is
 //! about the dataset as a whole they cannot, and all files of the round are.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use mainstay_api::Error;
+use mainstay_api::{Error, ErrorKind};
 use mainstay_base::text;
-use mainstay_control::{DeliveredFile, Taken, base_after_delivery};
-use mainstay_engine::{Assignment, CancelToken, Mounted, Output};
+use mainstay_control::{DeliveredFile, Taken, base_after_delivery, is_held, shown_under};
+use mainstay_engine::CancelToken;
 use mainstay_model::delivery::FileError;
-use mainstay_model::run::{CheckOutcome, Scope};
+use mainstay_model::run::CheckOutcome;
 use mainstay_model::spec::{CheckSpec, Rule, Severity};
 use mainstay_model::{DatasetName, Schema, SliceKey, SliceVersion};
 
 use super::again::{BROKE_A_CHECK, Grounds};
 use super::round::{Incoming, Read};
-use crate::error;
+use crate::amend::Laid;
+use crate::examine::Examined;
 use crate::instance::Instance;
-use crate::run::{check_inputs, checks_of};
+use crate::run::checks_of;
 
 type Checks = [(String, CheckSpec)];
 
@@ -26,32 +28,62 @@ type Checks = [(String, CheckSpec)];
 pub(super) struct Judged {
     pub(super) schema: Schema,
     pub(super) files: Vec<DeliveredFile>,
+    /// What the source's amendments make of it; none if it has none, or if nothing changes.
+    pub(super) laid: Option<Laid>,
     /// How the checks ended for what is to be published.
     pub(super) checks: Vec<CheckOutcome>,
 }
 
+/// The source that files came to.
+pub(super) struct Judging<'a> {
+    pub(super) name: &'a DatasetName,
+    pub(super) slice_columns: &'a [String],
+    pub(super) grounds: &'a Grounds,
+    /// The prefix of this delivery's files.
+    pub(super) prefix: &'a str,
+}
+
 impl Instance {
-    /// Asks a source's checks of what was read, and sets aside what breaks them.
-    pub(super) fn judge_files(
-        &self,
-        name: &DatasetName,
-        slice_columns: &[String],
-        grounds: &Grounds,
-        mut read: Read,
-    ) -> Result<Judged, Error> {
+    /// Says which files amendments meet otherwise than before, asks a source's checks of what readers would see, and sets aside
+    /// what breaks them.
+    pub(super) fn judge_files(&self, about: &Judging<'_>, mut read: Read) -> Result<Judged, Error> {
+        let &Judging {
+            name,
+            slice_columns,
+            grounds,
+            prefix,
+        } = about;
         let checks = self.with(|sight| checks_of(sight, name));
-        loop {
+        let schema = read.schema();
+        let files: Vec<DeliveredFile> = read.files.iter().map(|f| delivered(f, grounds)).collect();
+        let reapplied = self.reapplied(name, (&schema, slice_columns), &files)?;
+        for (file, reapplied) in read.files.iter_mut().zip(reapplied) {
+            file.reapplied = reapplied;
+        }
+        for round in 1.. {
             let schema = read.schema();
             let files: Vec<DeliveredFile> = read.files.iter().map(|f| delivered(f, grounds)).collect();
+            let comes: Vec<bool> = self.with(|sight| {
+                let taken = |f: &&DeliveredFile| matches!(f.result, Some(Ok(_)));
+                let comes = |f| taken(&f) && !is_held(sight, name, f);
+                files.iter().map(comes).collect()
+            });
+            let laid = self.lay_over_delivery(
+                name,
+                (&schema, slice_columns),
+                &files,
+                &format!("{prefix}-a{round}"),
+            )?;
             let judged = Judged {
                 schema,
                 files,
+                laid,
                 checks: Vec::new(),
             };
-            if checks.is_empty() || !read.files.iter().any(|f| taken(f).is_some()) {
+            if checks.is_empty() || !comes.contains(&true) {
                 return Ok(judged);
             }
-            let examined = self.examine(name, slice_columns, &judged, &checks)?;
+            let examined = self.examine_judged(about, &judged, &checks)?;
             let failed: Vec<&CheckOutcome> = examined.iter().filter(|c| breaks(c)).collect();
             if failed.is_empty() {
                 return Ok(Judged {
@@ -59,40 +91,51 @@ impl Instance {
                     ..judged
                 });
             }
-            if !self.set_culprits_aside(name, slice_columns, &judged.schema, &checks, &failed, &mut read)? {
-                let came = read.files.iter().filter(|f| taken(f).is_some()).count();
+            if let Some(laid) = &judged.laid {
+                self.discard(name, &laid.files());
+            }
+            if !self.set_culprits_aside(about, &judged.schema, &checks, &failed, &mut read)? {
+                let came = comes.iter().filter(|c| **c).count();
                 let error = broke(&failed, (came > 1).then_some(came));
-                for file in read.files.iter_mut().filter(|f| taken(f).is_some()) {
+                for (file, _) in read.files.iter_mut().zip(&comes).filter(|(_, comes)| **comes) {
                     file.result = Some(Err(error.clone()));
                 }
             }
         }
+        // Each round sets at least one file aside, and there are finitely many.
+        Err(Error::new(
+            ErrorKind::Failed,
+            "MS0901",
+            "files were judged without end",
+        ))
     }
 
-    /// Asks all checks of the dataset as it would be with these files.
-    fn examine(
+    /// Asks all checks of the dataset as readers would see it with these files.
+    fn examine_judged(
         &self,
-        name: &DatasetName,
-        slice_columns: &[String],
+        about: &Judging<'_>,
         judged: &Judged,
         checks: &Checks,
     ) -> Result<Vec<CheckOutcome>, Error> {
-        let (contents, before) = self.with(|sight| {
-            let contents = base_after_delivery(sight, name, &judged.schema, slice_columns, &judged.files);
-            let held = sight.dataset(name).into_iter().flat_map(|d| d.base().newest());
-            let before: BTreeMap<SliceKey, SliceVersion> =
-                held.map(|(k, v)| (k.clone(), v.clone())).collect();
-            (contents, before)
+        let contents = self.with(|sight| {
+            let (schema, columns) = (&judged.schema, about.slice_columns);
+            base_after_delivery(sight, about.name, schema, columns, &judged.files)
         });
-        let (stays, new) = contents.into_iter().partition(|(k, v)| before.get(k) == Some(v));
-        self.ask_checks(name, slice_columns, &judged.schema, checks, new, stays)
+        let contents = match &judged.laid {
+            Some(laid) => shown_under(contents, &laid.overlaid),
+            None => contents,
+        };
+        self.examine_shown(
+            about.examined(&judged.schema, checks),
+            contents,
+            &CancelToken::new(),
+        )
     }
 
     /// Sets those files aside of which single rows break a check; says whether there are any.
     fn set_culprits_aside(
         &self,
-        name: &DatasetName,
-        slice_columns: &[String],
+        about: &Judging<'_>,
         schema: &Schema,
         checks: &Checks,
         failed: &[&CheckOutcome],
@@ -104,7 +147,7 @@ impl Instance {
             .filter(|(name, spec)| failed.contains(name.as_str()) && is_by_row(&spec.rule));
         let by_row: Vec<(String, CheckSpec)> = by_row.cloned().collect();
         let mut found = false;
-        for file in &mut read.files {
+        for (i, file) in read.files.iter_mut().enumerate() {
             let Some(taken) = taken(file).filter(|_| !by_row.is_empty()) else {
                 continue;
             };
@@ -116,14 +159,20 @@ impl Instance {
                     .files
                     .push(staged.clone());
             }
-            let alone = self.ask_checks(
-                name,
-                slice_columns,
-                schema,
-                &by_row,
+            let prefix = format!("{}-c{i}", about.prefix);
+            let laid = self.lay_over_file(about.name, (schema, about.slice_columns), &slices, &prefix)?;
+            let (slices, laid) = match laid {
+                Some(laid) => (shown_under(slices, &laid.overlaid), laid.files()),
+                None => (slices, Vec::new()),
+            };
+            let alone = self.examine(
+                about.examined(schema, &by_row),
                 slices.into_iter().collect(),
                 Vec::new(),
-            )?;
+                &CancelToken::new(),
+            );
+            self.discard(about.name, &laid);
+            let alone = alone?;
             let broken: Vec<&CheckOutcome> = alone.iter().filter(|c| breaks(c)).collect();
             if !broken.is_empty() {
                 file.result = Some(Err(broke(&broken, None)));
@@ -132,39 +181,17 @@ impl Instance {
         }
         Ok(found)
     }
+}
 
-    fn ask_checks(
-        &self,
-        name: &DatasetName,
-        slice_columns: &[String],
-        schema: &Schema,
-        checks: &Checks,
-        staged: Vec<(SliceKey, SliceVersion)>,
-        stays: Vec<(SliceKey, SliceVersion)>,
-    ) -> Result<Vec<CheckOutcome>, Error> {
-        let store = self.store()?;
-        let inputs: Vec<Mounted> = self.with(|sight| check_inputs(self, sight, &store, checks, name));
-        let assignment = Assignment {
-            query: String::new(),
-            label: name.to_string(),
-            inputs: Vec::new(),
-            output: Output {
-                dataset: name.clone(),
-                table: self.table(name),
-                store,
-                schema: schema.clone(),
-                slice_columns: slice_columns.to_vec(),
-                attempt_prefix: String::new(),
-            },
-            scope: Scope::Whole,
-            as_of: self.clock.now(),
-            checks: checks.to_vec(),
-            check_inputs: inputs,
-            previous: stays,
-            time_limit: None,
-        };
-        let asked = self.engine()?.examine(assignment, staged, &CancelToken::new());
-        asked.map_err(|e| error::engine(&e))
+impl<'a> Judging<'a> {
+    const fn examined(&self, schema: &'a Schema, checks: &'a Checks) -> Examined<'a> {
+        Examined {
+            name: self.name,
+            schema,
+            slice_columns: self.slice_columns,
+            checks,
+            inputs: None,
+        }
     }
 }
 
@@ -185,6 +212,8 @@ fn delivered(file: &Incoming, grounds: &Grounds) -> DeliveredFile {
             Ok((_, taken)) => Ok(taken.clone()),
             Err(e) => Err(e.clone()),
         }),
+        reapplied: file.reapplied.clone(),
+        grounds: grounds.held(),
     }
 }
 

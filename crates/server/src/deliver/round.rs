@@ -5,21 +5,19 @@
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
-use arrow::array::RecordBatch;
 use mainstay_api::{Error, Progress};
 use mainstay_base::Hash;
-use mainstay_catalog::Stage;
 use mainstay_control::Taken;
 use mainstay_ingest::{Arrival, Found, Intake, Taking, Watch};
-use mainstay_model::delivery::FileError;
+use mainstay_model::delivery::{FileError, Reapplied};
 use mainstay_model::spec::SourceSpec;
-use mainstay_model::{DataFile, DatasetName, Schema, SliceKey};
-use mainstay_storage::Store;
+use mainstay_model::{DatasetName, Schema};
 
 use crate::error;
 use crate::instance::{Instance, Watch as Watcher};
+use crate::stage::SliceStage;
 
 /// What is the same for all files of one delivery to one source.
 pub(super) struct Round<'a> {
@@ -27,7 +25,6 @@ pub(super) struct Round<'a> {
     name: &'a DatasetName,
     place: Watch,
     intake: Intake,
-    store: Store,
     /// What is there already, read as it would be read now, by content.
     held: BTreeSet<Hash>,
     /// The dataset's columns before these files; none if they are not known.
@@ -43,6 +40,8 @@ pub(super) struct Incoming {
     /// The columns that it makes of the dataset's, and its rows, staged; or why it could not be read. None if its content is
     /// there already.
     pub(super) result: Option<Result<(Schema, Taken), FileError>>,
+    /// The amendments that change other rows after it than before.
+    pub(super) reapplied: Vec<Reapplied>,
 }
 
 /// What came of one file.
@@ -72,7 +71,6 @@ impl<'a> Round<'a> {
         place: Watch,
         anew: bool,
     ) -> Result<Self, Error> {
-        let store = instance.store()?;
         let reading = spec.reading();
         let (held, known, prefix) = {
             let epoch = instance.ledger().journal().head().epoch;
@@ -99,7 +97,6 @@ impl<'a> Round<'a> {
             name,
             place,
             intake: Intake::new(spec.clone()),
-            store,
             held,
             known: declared,
             prefix,
@@ -177,6 +174,7 @@ impl<'a> Round<'a> {
                 found: found.clone(),
                 content,
                 result,
+                reapplied: Vec::new(),
             }))
         };
         let scratch = &self.instance.options.home;
@@ -188,11 +186,10 @@ impl<'a> Round<'a> {
         if self.held.contains(&content.hash()) {
             return Ok(came(content.hash(), None));
         }
-        let stage = SliceStage {
-            round: self,
-            index,
-            stage: OnceLock::new(),
-        };
+        let slice = &self.intake.spec().slice;
+        let slice_columns: Vec<String> = slice.iter().map(|s| s.name.clone()).collect();
+        let prefix = format!("{}-{index}", self.prefix);
+        let stage = SliceStage::new(self.instance, self.name, &slice_columns, prefix);
         let taking = Taking {
             known,
             file: &found.file,
@@ -257,41 +254,4 @@ fn joined(schema: &Schema, own: &Schema) -> Result<Schema, FileError> {
         }
     }
     Ok(both)
-}
-
-/// Where one file's rows go: below a prefix of its own.
-struct SliceStage<'a> {
-    round: &'a Round<'a>,
-    index: usize,
-    stage: OnceLock<Stage>,
-}
-
-impl mainstay_ingest::Stage for SliceStage<'_> {
-    fn stage(&self, slice: &SliceKey, rows: &RecordBatch) -> Result<DataFile, mainstay_ingest::Error> {
-        let failed = |e: mainstay_catalog::Error| mainstay_ingest::Error::failed(e);
-        let stage = match self.stage.get() {
-            Some(stage) => stage,
-            None => {
-                let round = self.round;
-                let columns = mainstay_sql::arrow_types::columns(&rows.schema());
-                let schema = columns.map_err(|(column, _)| mainstay_ingest::Error::failed(column))?;
-                let slice_columns: Vec<String> =
-                    round.intake.spec().slice.iter().map(|s| s.name.clone()).collect();
-                let attempt = format!("{}-{}", round.prefix, self.index);
-                let table = round.instance.table(round.name);
-                let made =
-                    Stage::new(&round.store, &table, &attempt, &schema, &slice_columns).map_err(failed)?;
-                self.stage.get_or_init(|| made)
-            }
-        };
-        self.round.instance.runtime.block_on(async {
-            let mut writer = stage.slice(slice).map_err(failed)?;
-            writer.write(rows).await.map_err(failed)?;
-            let files = writer.finish().await.map_err(failed)?;
-            files
-                .into_iter()
-                .next()
-                .ok_or_else(|| mainstay_ingest::Error::failed("rows were staged to no file"))
-        })
-    }
 }

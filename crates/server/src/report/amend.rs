@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use mainstay_api::{AmendReport, BranchDataset, BranchReport, EffortReport, ReachReport};
+use mainstay_api::{AmendReport, BranchDataset, BranchReport, EffortReport, ReachReport, RedeliveredReport};
 use mainstay_control::{Amendment, AmendmentStatus, Branch, BranchStatus, Sight};
 use mainstay_model::amendment::{Edit, Effort, Reach, Target};
+use mainstay_model::delivery::Outcome;
 use mainstay_model::id::{AmendmentId, RunId};
 use mainstay_model::{BranchName, DatasetName};
 
@@ -95,7 +96,37 @@ pub(crate) fn amendment(sight: &Sight<'_>, id: AmendmentId, a: &Amendment) -> Am
         approvals: (a.approvals, a.approved.iter().map(|s| s.actor.clone()).collect()),
         runs: a.runs.iter().map(RunId::to_string).collect(),
         error: a.error.clone(),
+        redelivered: redelivered(sight, id, a),
     }
+}
+
+/// The deliveries after which an amendment changes other rows than before; those that wait because of that come last.
+fn redelivered(sight: &Sight<'_>, id: AmendmentId, a: &Amendment) -> Vec<RedeliveredReport> {
+    let taken = a.redelivered.iter().map(|r| RedeliveredReport {
+        delivery: r.delivery.to_string(),
+        file: r.file.clone(),
+        time: r.time,
+        held: false,
+        gone: r.gone,
+        new: r.new,
+    });
+    let files = sight.state.sources.get(&a.dataset);
+    let waiting = files
+        .into_iter()
+        .flat_map(|files| files.values())
+        .filter(|f| matches!(f.last.outcome, Outcome::Held { .. }) && f.answer != Some(false));
+    let held = waiting.filter_map(|f| {
+        let r = f.last.reapplied.iter().find(|r| r.amendment == id)?;
+        Some(RedeliveredReport {
+            delivery: f.last.id.to_string(),
+            file: f.last.file.clone(),
+            time: f.time,
+            held: true,
+            gone: r.gone,
+            new: r.new,
+        })
+    });
+    taken.chain(held).collect()
 }
 
 pub(crate) fn branch(name: &BranchName, b: &Branch) -> BranchReport {

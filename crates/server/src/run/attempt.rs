@@ -3,23 +3,24 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use mainstay_api::{Error, Progress};
+use mainstay_api::{Error, ErrorKind, Progress};
 use mainstay_control::{
-    At, Command, Finish, Run, RunStatus, Sight, StagedDataset, StagedSlices, base_after_run,
+    At, Command, Finish, Run, RunStatus, Sight, StagedDataset, StagedSlices, base_after_run, shown_under,
 };
 use mainstay_engine::{Assignment, CancelToken, Engine, Finished, Mounted, Output};
 use mainstay_model::resource::{Kind, ResourceKey, Spec};
-use mainstay_model::run::{CrossCheck, RunError, RunOutcome, Scope, Usage};
-use mainstay_model::spec::{CheckSpec, JobSpec, Rule};
+use mainstay_model::run::{CheckOutcome, CrossCheck, Judged, RunError, RunOutcome, Scope, Usage};
+use mainstay_model::spec::JobSpec;
 use mainstay_model::{DatasetName, RunId, SliceKey, SliceVersion};
 use mainstay_planner::{Job, StaleSlices, fingerprints};
 use mainstay_storage::Store;
 
 use crate::amend::{Ground, Laid};
+use crate::examine::Examined;
 use crate::expressions::SliceColumns;
 use crate::instance::{Instance, Watch, settings};
-use crate::mount::Part;
 use crate::read::{ReadBy, computed};
+use crate::run::checks::{check_inputs, judged};
 use crate::run::crosscheck::{self, Chosen};
 use crate::run::reuse::{self, Known};
 use crate::run::unread::{self, Prospect, Unread};
@@ -51,7 +52,7 @@ pub(super) fn carry_out(
             number,
             mut finish,
             usage,
-            checks,
+            mut checks,
             reused,
             cross_check,
             unread,
@@ -59,15 +60,20 @@ pub(super) fn carry_out(
         let mut files = staged_files(&finish, &format!("r{}-{number}", work.run.0));
         let mut overlaid = None;
         match lay(instance, work, number, &finish, cancel) {
-            Ok(Some(laid)) => {
+            Ok(Some((laid, examined))) => {
                 files.extend(laid.files());
                 overlaid = Some(laid.overlaid);
+                checks = examined;
             }
             Ok(None) => {}
-            Err(e) => finish = Finish::Failed(not_durable(e)),
+            Err(e) if e.kind == ErrorKind::Interrupted => finish = Finish::Cancelled,
+            Err(e) => finish = Finish::Failed(failure(e)),
         }
         if let Err(e) = instance.persist(&work.job.dataset, &files) {
-            finish = Finish::Failed(not_durable(e));
+            finish = Finish::Failed(RunError {
+                transient: true,
+                ..failure(e)
+            });
         }
         step::at("attempt.staged");
         let command = Command::FinishAttempt {
@@ -93,14 +99,15 @@ pub(super) fn carry_out(
     }
 }
 
-/// Lays the amendments of the job's dataset over what was computed; none if it has none.
+/// Lays the amendments of the job's dataset over what was computed, and asks the checks of what readers would see; none if it
+/// has none.
 fn lay(
     instance: &Instance,
     work: &Work,
     attempt: u32,
     finish: &Finish,
     cancel: &CancelToken,
-) -> Result<Option<Laid>, Error> {
+) -> Result<Option<(Laid, Vec<CheckOutcome>)>, Error> {
     let Finish::Computed(staged) = finish else {
         return Ok(None);
     };
@@ -112,7 +119,31 @@ fn lay(
         Some(Ground::new(sight, name, about, base, &held.overlay.amendments))
     });
     let prefix = format!("r{}-{attempt}-a", work.run.0);
-    ground.map(|g| instance.lay(&g, &prefix, cancel)).transpose()
+    let Some(ground) = ground else {
+        return Ok(None);
+    };
+    let laid = instance.lay(&ground, &prefix, cancel)?;
+    let store = instance.store()?;
+    let (judged, inputs) = instance.with(|sight| {
+        let judged = pinned_checks(sight, work);
+        let inputs = check_inputs(instance, sight, &store, &judged.beside);
+        (judged, inputs)
+    });
+    let examined = Examined {
+        name,
+        schema: &staged.schema,
+        slice_columns: &staged.slice_columns,
+        checks: &judged.checks,
+        inputs: Some(&inputs),
+    };
+    let contents = shown_under(ground.into_base(), &laid.overlaid);
+    match instance.examine_shown(examined, contents, cancel) {
+        Ok(checks) => Ok(Some((laid, checks))),
+        Err(e) => {
+            instance.discard(name, &laid.files());
+            Err(e)
+        }
+    }
 }
 
 /// Returns the paths of the files that an attempt staged, relative to its table; `prefix` is what the names of its folders begin
@@ -135,14 +166,14 @@ fn staged_files(finish: &Finish, prefix: &str) -> Vec<String> {
         .collect()
 }
 
-/// The error of an attempt whose files could not be made to survive a power cut.
-fn not_durable(e: Error) -> RunError {
+/// The error of an attempt whose output could not be amended, judged, or made to survive a power cut.
+fn failure(e: Error) -> RunError {
     let cause = e.causes.first().map(|c| format!(": {c}")).unwrap_or_default();
     RunError {
         code: e.code,
         message: format!("{}{cause}", e.message),
         help: e.help,
-        transient: true,
+        transient: e.kind == ErrorKind::Unavailable,
     }
 }
 
@@ -204,7 +235,7 @@ struct Ended {
     number: u32,
     finish: Finish,
     usage: Usage,
-    checks: Vec<mainstay_model::run::CheckOutcome>,
+    checks: Vec<CheckOutcome>,
     reused: BTreeMap<SliceKey, RunId>,
     cross_check: Option<CrossCheck>,
     unread: Vec<SliceKey>,
@@ -378,6 +409,13 @@ fn staged(
     }
 }
 
+/// What a run's output is judged by, as its record says.
+fn pinned_checks(sight: &Sight<'_>, work: &Work) -> Judged {
+    let run = sight.state.runs.get(&work.run);
+    let pinned = run.and_then(|r| r.pinned.judged.clone());
+    pinned.unwrap_or_else(|| judged(sight, &work.job.dataset))
+}
+
 struct Prepared {
     number: u32,
     assignment: Assignment,
@@ -444,7 +482,13 @@ impl Prepared {
             instance.mount(state, store, &i.dataset, i.version, read.part(&i.dataset))
         };
         let inputs: Vec<Mounted> = pinned.inputs.iter().filter_map(mount).collect();
-        let checks = checks_of(state, &work.job.dataset);
+        // Under amendments they are asked of what comes out of those.
+        let held = state.dataset(&work.job.dataset);
+        let judged = if held.is_some_and(|d| !d.overlay.amendments.is_empty()) {
+            Judged::default()
+        } else {
+            pinned_checks(state, work)
+        };
         let output = Output {
             dataset: work.job.dataset.clone(),
             store: store.clone(),
@@ -456,12 +500,12 @@ impl Prepared {
         let assignment = Assignment {
             query: spec.sql.clone(),
             label: work.job.dataset.to_string(),
-            check_inputs: check_inputs(instance, state, store, &checks, &work.job.dataset),
+            check_inputs: check_inputs(instance, state, store, &judged.beside),
             inputs,
             output,
             scope: scope.clone(),
             as_of: pinned.as_of,
-            checks,
+            checks: judged.checks,
             previous: previous(state, &work.job.dataset, spec, &pinned.scope, &known),
             time_limit: Some(spec.time_limit_ms.map_or(TIME_LIMIT, Duration::from_millis)),
         };
@@ -510,70 +554,6 @@ fn job_spec<'a>(state: &'a Sight<'a>, name: &DatasetName) -> Option<&'a JobSpec>
         Some(Spec::Job(spec)) => Some(spec),
         _ => None,
     }
-}
-
-/// Returns the checks of a dataset, with their names.
-pub(crate) fn checks_of(state: &Sight<'_>, dataset: &DatasetName) -> Vec<(String, CheckSpec)> {
-    let declared = state.declared().filter(|(k, ..)| k.kind == Kind::Check);
-    declared
-        .filter_map(|(key, _, r)| match &r.spec {
-            Spec::Check(spec) if spec.dataset == *dataset => Some((key.name.clone(), spec.clone())),
-            _ => None,
-        })
-        .collect()
-}
-
-impl Instance {
-    /// Mounts what the checks of a dataset read besides it, as it is now.
-    pub(crate) fn check_inputs(&self, dataset: &DatasetName) -> Result<Vec<Mounted>, Error> {
-        let store = self.store()?;
-        Ok(self.with(|sight| {
-            let checks = checks_of(sight, dataset);
-            check_inputs(self, sight, &store, &checks, dataset)
-        }))
-    }
-}
-
-/// Returns the datasets that checks read besides their own.
-pub(crate) fn read_by_checks(
-    checks: &[(String, CheckSpec)],
-    own: &DatasetName,
-) -> std::collections::BTreeSet<DatasetName> {
-    check_names(checks.iter().map(|(_, check)| check), own)
-}
-
-/// Returns the datasets that checks read besides the dataset itself.
-pub(crate) fn check_names<'a>(
-    checks: impl IntoIterator<Item = &'a CheckSpec>,
-    own: &DatasetName,
-) -> std::collections::BTreeSet<DatasetName> {
-    let mut names: std::collections::BTreeSet<DatasetName> = std::collections::BTreeSet::new();
-    for check in checks {
-        match &check.rule {
-            Rule::Reference { to } => names.extend(to.values().map(|(name, _)| name.clone())),
-            Rule::Sql { sql } => {
-                let read = mainstay_sql::references(sql).unwrap_or_default();
-                names.extend(read.into_iter().map(|r| r.name));
-            }
-            _ => {}
-        }
-    }
-    names.remove(own);
-    names
-}
-
-/// Mounts what checks read besides the dataset itself, as it is now.
-pub(crate) fn check_inputs(
-    instance: &Instance,
-    state: &Sight<'_>,
-    store: &Store,
-    checks: &[(String, CheckSpec)],
-    own: &DatasetName,
-) -> Vec<Mounted> {
-    read_by_checks(checks, own)
-        .iter()
-        .filter_map(|n| instance.mount(state, store, n, u64::MAX, Part::All))
-        .collect()
 }
 
 /// Returns what the output's dataset holds besides what is computed anew: the slices that stay, and those that are known.

@@ -15,6 +15,7 @@ use mainstay_planner::{Job, StaleSlices, all_slices};
 
 use super::RunRequest;
 use super::attempt::{self, Work};
+use super::checks;
 use crate::expressions::SliceColumns;
 use crate::instance::{Instance, Watch};
 use crate::step;
@@ -227,6 +228,7 @@ impl<'a> Schedule<'a> {
             as_of,
             engine: mainstay_engine::ENGINE.to_owned(),
             settings: engine.settings(),
+            judged: Some(checks::judged(state, &job.dataset)),
         }))
     }
 

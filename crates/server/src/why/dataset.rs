@@ -258,6 +258,7 @@ fn pinned_now(look: &Look<'_>, job: &Job, slices: Option<Vec<SliceKey>>) -> Pinn
         as_of: look.now,
         engine: mainstay_engine::ENGINE.to_owned(),
         settings: std::collections::BTreeMap::new(),
+        judged: None,
     }
 }
 
@@ -266,13 +267,23 @@ fn of_source(look: &Look<'_>, thing: &Address, name: &DatasetName) -> Answered {
     let held = look.sight.dataset(name);
     let mut trace = Trace::new(look);
     let files = look.sight.state.sources.get(name);
-    let mut aside = 0u64;
+    let (mut aside, mut waiting) = (0u64, 0u64);
     for file in files.into_iter().flat_map(|f| f.values()) {
         if let Outcome::SetAside { error } = &file.last.outcome {
             aside += 1;
             let by = look.by(file.seq, file.time);
             let what = format!("{} was set aside: {}", file.last.file, file.last.id);
             let cause = changing(by.cause("delivery", what), error.message.clone());
+            trace.add(None, of(cause, format!("delivery/{}", file.last.id)));
+        }
+        if matches!(file.last.outcome, Outcome::Held { .. }) && file.answer.is_none() {
+            waiting += 1;
+            let by = look.by(file.seq, file.time);
+            let what = format!("{} is held back: {}", file.last.file, file.last.id);
+            let cause = changing(
+                by.cause("delivery", what),
+                crate::report::held(&file.last).message,
+            );
             trace.add(None, of(cause, format!("delivery/{}", file.last.id)));
         }
     }
@@ -296,7 +307,14 @@ fn of_source(look: &Look<'_>, thing: &Address, name: &DatasetName) -> Answered {
     if aside > 0 {
         summary.push_str(&format!("; {} set aside", count(aside, "file")));
     }
-    let state = if aside > 0 { "set_aside" } else { "fresh" };
+    if waiting > 0 {
+        summary.push_str(&format!("; {} held back", count(waiting, "file")));
+    }
+    let state = match (aside, waiting) {
+        (0, 0) => "fresh",
+        (0, _) => "held",
+        _ => "set_aside",
+    };
     let mut answered = Answered::new(thing, state, summary, trace.finish());
     answered.dataset = Some(name.clone());
     answered.next([

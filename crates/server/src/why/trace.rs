@@ -281,7 +281,7 @@ impl<'a> Trace<'a> {
         let meant: Vec<_> = found
             .into_iter()
             .filter(|(_, d)| files.is_empty() || files.contains(&d.file))
-            .filter(|(_, d)| !matches!(d.outcome, Outcome::SetAside { .. }))
+            .filter(|(_, d)| !matches!(d.outcome, Outcome::SetAside { .. } | Outcome::Held { .. }))
             .collect();
         if meant.is_empty() {
             let by = self.look.by(entry.seq, entry.time);
@@ -315,7 +315,15 @@ impl<'a> Trace<'a> {
 
 /// Says in words what became of a delivered file.
 pub(super) fn outcome(d: &Delivery) -> String {
-    match &d.outcome {
+    let other_rows = |text: String| {
+        let would = matches!(d.outcome, Outcome::Held { .. });
+        let each = d.reapplied.iter().map(|r| {
+            let rows = crate::report::other_rows(r.new, r.gone, would);
+            format!("{} {rows}", r.amendment)
+        });
+        std::iter::once(text).chain(each).collect::<Vec<_>>().join("; ")
+    };
+    other_rows(match &d.outcome {
         Outcome::Taken {
             rows,
             slices,
@@ -331,5 +339,6 @@ pub(super) fn outcome(d: &Delivery) -> String {
             format!("its content was there already, from {of}; its former rows went")
         }
         Outcome::SetAside { error } => format!("set aside: {}", error.message),
-    }
+        Outcome::Held { rows, .. } => format!("{rows} held back until somebody says yes"),
+    })
 }

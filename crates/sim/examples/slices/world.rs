@@ -206,6 +206,7 @@ impl World {
             as_of: Timestamp::from_micros(self.now),
             engine: mainstay_server::ENGINE.to_owned(),
             settings: std::collections::BTreeMap::new(),
+            judged: None,
         };
         self.fold(RunRecorded {
             run,

@@ -38,7 +38,7 @@ fn shop() -> Sandbox {
     s
 }
 
-fn money(s: &Sandbox) -> Value {
+pub(crate) fn money(s: &Sandbox) -> Value {
     s.query(
         "SELECT CAST(day AS VARCHAR) AS day, CAST(money AS VARCHAR) AS money FROM shop.daily ORDER BY day",
     )
@@ -50,7 +50,7 @@ fn amended(outcome: Outcome) -> Value {
 
 /// A shop in which all is computed: 700 pieces on the second day are a slip of the pen, so the check on money fails there
 /// until they are 7.
-fn corrected() -> Sandbox {
+pub(crate) fn corrected() -> Sandbox {
     let s = shop();
     let _ = s.run(["run", "shop.orders"]).expect_status(0);
     let a = amended(s.run([

@@ -9,6 +9,7 @@
 
 mod amend;
 mod bad_input;
+mod branches;
 mod buckets;
 mod cancel;
 mod delta;
@@ -16,6 +17,7 @@ mod journal;
 mod projects;
 mod prove;
 mod queries;
+mod redelivery;
 mod rereading;
 mod shop;
 mod slices;

@@ -2,11 +2,14 @@
 
 use mainstay_model::BranchName;
 use mainstay_model::amendment::Edit;
+use mainstay_model::delivery::{Delivery, Outcome};
 use mainstay_model::fact::{AmendmentApplied, AmendmentFailed, AmendmentProposed};
 use mainstay_model::id::AmendmentId;
 
 use super::Header;
-use crate::state::{About, Amendment, AmendmentStatus, Branch, BranchStatus, Line, Signed, State};
+use crate::state::{
+    About, Amendment, AmendmentStatus, Branch, BranchStatus, Line, Redelivered, Signed, State,
+};
 
 impl Header<'_> {
     fn signed(&self) -> Signed {
@@ -56,6 +59,14 @@ impl State {
 
     pub(super) fn branch_ended(&mut self, name: &BranchName, status: BranchStatus) {
         if status == BranchStatus::Promoted {
+            // The runs that succeeded there are the last ones that did, from now on.
+            if let Some(branch) = self.branches.get(name) {
+                let before = &branch.fork.last_good;
+                let new = branch.line.last_good.iter();
+                let new = new.filter(|(job, run)| before.get(*job) != Some(*run));
+                let new: Vec<_> = new.map(|(job, run)| (job.clone(), *run)).collect();
+                self.main.last_good.extend(new);
+            }
             // What was corrected there is corrected on the live side now, and can be taken back there.
             for amendment in self.amendments.values_mut() {
                 if amendment.branch.as_ref() == Some(name) {
@@ -93,6 +104,7 @@ impl State {
             ended: None,
             error: None,
             runs: Vec::new(),
+            redelivered: Vec::new(),
         };
         self.amendments.insert(f.amendment, amendment);
     }
@@ -138,6 +150,27 @@ impl State {
             a.error = Some(f.error);
             a.ended = Some(header.signed());
             a.runs.extend(f.runs);
+        }
+    }
+
+    /// Keeps with the amendments what a delivery that was taken in meant for them.
+    pub(super) fn amendments_reapplied(&mut self, header: &Header<'_>, d: &Delivery) {
+        if matches!(d.outcome, Outcome::Held { .. } | Outcome::SetAside { .. }) {
+            return;
+        }
+        for reapplied in &d.reapplied {
+            let Some(a) = self.amendments.get_mut(&reapplied.amendment) else {
+                continue;
+            };
+            a.redelivered.push(Redelivered {
+                delivery: d.id,
+                file: d.file.clone(),
+                time: header.time,
+                gone: reapplied.gone,
+                new: reapplied.new,
+            });
+            let surplus = a.redelivered.len().saturating_sub(Amendment::REDELIVERED_KEPT);
+            a.redelivered.drain(..surplus);
         }
     }
 

@@ -50,6 +50,7 @@ pub(in crate::why) fn delivery(look: &Look<'_>, thing: &Address, id: DeliveryId)
         Outcome::Taken { .. } => "taken",
         Outcome::Duplicate { .. } => "duplicate",
         Outcome::SetAside { .. } => "set_aside",
+        Outcome::Held { .. } => "held",
     };
     let summary = format!("{who} had {} taken in: {}", d.file, outcome(&d));
     let mut answered = Answered::new(thing, state, summary, trace.finish());

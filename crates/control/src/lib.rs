@@ -20,7 +20,7 @@ pub use decide::{
 };
 pub use diff::{diff, field_changes};
 pub use state::{
-    About, Amendment, AmendmentStatus, AppliedEntry, Attempt, Branch, BranchStatus, Content, Dataset, Firing,
+    About, Amendment, AmendmentStatus, AppliedEntry, Attempt, BadSnapshot, Branch, BranchStatus, Content, Dataset, Firing,
     FiringDone, Generation, Held, Line, PlanEntry, Redelivered, Run, RunStatus, Signed, SliceHistory,
     SourceFile, State, Triggers, Trust, VersionEntry,
 };

@@ -19,6 +19,7 @@ mod fold;
 mod line;
 mod pairs;
 mod run;
+mod slices;
 mod stored;
 mod trigger;
 
@@ -167,13 +168,16 @@ impl State {
         published.chain(brought).map(|f| f.path.clone()).collect()
     }
 
-    /// Serialises the state for a snapshot.
+    /// Serialises the state for a snapshot: MessagePack, with names of fields but for slices.
     ///
     /// # Errors
     ///
-    /// If the state cannot be written as JSON, which would be a defect of this crate.
-    pub fn encode(&self) -> Result<Vec<u8>, serde_json::Error> {
-        serde_json::to_vec(self)
+    /// If the state cannot be written, which would be a defect of this crate.
+    pub fn encode(&self) -> Result<Vec<u8>, BadSnapshot> {
+        let mut out = Vec::new();
+        let mut serializer = rmp_serde::Serializer::new(&mut out).with_struct_map();
+        self.serialize(&mut serializer).map_err(BadSnapshot::Write)?;
+        Ok(out)
     }
 
     /// Reads a snapshot.
@@ -181,7 +185,18 @@ impl State {
     /// # Errors
     ///
     /// If it is not a snapshot of this fold version.
-    pub fn decode(bytes: &[u8]) -> Result<Self, serde_json::Error> {
-        serde_json::from_slice(bytes)
+    pub fn decode(bytes: &[u8]) -> Result<Self, BadSnapshot> {
+        rmp_serde::from_slice(bytes).map_err(BadSnapshot::Read)
     }
+}
+
+/// What is wrong with a snapshot.
+#[derive(Debug, thiserror::Error)]
+pub enum BadSnapshot {
+    /// The state has something that cannot be written.
+    #[error("the state cannot be written as a snapshot")]
+    Write(#[source] rmp_serde::encode::Error),
+    /// It is none.
+    #[error("this is no snapshot of the state")]
+    Read(#[source] rmp_serde::decode::Error),
 }

@@ -11,8 +11,6 @@ use mainstay_model::schema::Schema;
 use mainstay_model::{BranchName, SliceKey};
 use serde::{Deserialize, Serialize};
 
-use super::pairs;
-
 /// How many fingerprints of one content are kept: it may come from several inputs that mean the same to its query.
 const FINGERPRINTS_KEPT: usize = 4;
 
@@ -42,27 +40,22 @@ pub struct VersionEntry {
 }
 
 /// A content of a slice: from a version of its dataset on, until the next.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Content {
     /// The version from which it holds.
     pub version: u64,
     /// The run that computed it; none for a source.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run: Option<RunId>,
     /// What it is known to come from, the newest last.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub fingerprints: Vec<Hash>,
     /// Its files; none is "not there", as is a slice that came out without rows.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub files: Option<Arc<SliceVersion>>,
     /// The journal's number of the fact by which its files were given up; none if they are there.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vacuumed: Option<u64>,
 }
 
 /// A slice through time.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SliceHistory {
     /// Its contents, the newest last.
     pub contents: Vec<Content>,
@@ -121,7 +114,7 @@ pub struct Dataset {
     /// Its versions, the newest last.
     pub versions: Vec<VersionEntry>,
     /// Its slices.
-    #[serde(with = "pairs")]
+    #[serde(with = "super::slices")]
     pub slices: BTreeMap<SliceKey, SliceHistory>,
     /// The version that its Delta log shows, and the Delta version.
     pub projected: Option<(u64, u64)>,

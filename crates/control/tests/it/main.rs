@@ -6,4 +6,5 @@ mod deliveries;
 mod fold;
 mod projects;
 mod runs;
+mod snapshots;
 mod world;

@@ -4,6 +4,7 @@
 //! job when everything that it reads is done, so that a job whose inputs came out as they were is not run.
 
 mod attempt;
+mod checks;
 mod crosscheck;
 mod reuse;
 mod schedule;
@@ -11,7 +12,7 @@ mod schedule;
 mod shop;
 mod unread;
 
-pub(crate) use attempt::{check_inputs, check_names, checks_of, read_by_checks};
+pub(crate) use checks::{check_inputs, check_names, checks_of, read_by_checks};
 pub(crate) use schedule::run_all;
 
 use std::collections::{BTreeMap, BTreeSet};

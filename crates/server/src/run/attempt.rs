@@ -10,7 +10,7 @@ use mainstay_control::{
 use mainstay_engine::{Assignment, CancelToken, Engine, Finished, Mounted, Output};
 use mainstay_model::resource::{Kind, ResourceKey, Spec};
 use mainstay_model::run::{CrossCheck, RunError, RunOutcome, Scope, Usage};
-use mainstay_model::spec::{CheckSpec, JobSpec, Rule};
+use mainstay_model::spec::JobSpec;
 use mainstay_model::{DatasetName, RunId, SliceKey, SliceVersion};
 use mainstay_planner::{Job, StaleSlices, fingerprints};
 use mainstay_storage::Store;
@@ -18,8 +18,8 @@ use mainstay_storage::Store;
 use crate::amend::{Ground, Laid};
 use crate::expressions::SliceColumns;
 use crate::instance::{Instance, Watch, settings};
-use crate::mount::Part;
 use crate::read::{ReadBy, computed};
+use crate::run::checks::{check_inputs, checks_of};
 use crate::run::crosscheck::{self, Chosen};
 use crate::run::reuse::{self, Known};
 use crate::run::unread::{self, Prospect, Unread};
@@ -510,70 +510,6 @@ fn job_spec<'a>(state: &'a Sight<'a>, name: &DatasetName) -> Option<&'a JobSpec>
         Some(Spec::Job(spec)) => Some(spec),
         _ => None,
     }
-}
-
-/// Returns the checks of a dataset, with their names.
-pub(crate) fn checks_of(state: &Sight<'_>, dataset: &DatasetName) -> Vec<(String, CheckSpec)> {
-    let declared = state.declared().filter(|(k, ..)| k.kind == Kind::Check);
-    declared
-        .filter_map(|(key, _, r)| match &r.spec {
-            Spec::Check(spec) if spec.dataset == *dataset => Some((key.name.clone(), spec.clone())),
-            _ => None,
-        })
-        .collect()
-}
-
-impl Instance {
-    /// Mounts what the checks of a dataset read besides it, as it is now.
-    pub(crate) fn check_inputs(&self, dataset: &DatasetName) -> Result<Vec<Mounted>, Error> {
-        let store = self.store()?;
-        Ok(self.with(|sight| {
-            let checks = checks_of(sight, dataset);
-            check_inputs(self, sight, &store, &checks, dataset)
-        }))
-    }
-}
-
-/// Returns the datasets that checks read besides their own.
-pub(crate) fn read_by_checks(
-    checks: &[(String, CheckSpec)],
-    own: &DatasetName,
-) -> std::collections::BTreeSet<DatasetName> {
-    check_names(checks.iter().map(|(_, check)| check), own)
-}
-
-/// Returns the datasets that checks read besides the dataset itself.
-pub(crate) fn check_names<'a>(
-    checks: impl IntoIterator<Item = &'a CheckSpec>,
-    own: &DatasetName,
-) -> std::collections::BTreeSet<DatasetName> {
-    let mut names: std::collections::BTreeSet<DatasetName> = std::collections::BTreeSet::new();
-    for check in checks {
-        match &check.rule {
-            Rule::Reference { to } => names.extend(to.values().map(|(name, _)| name.clone())),
-            Rule::Sql { sql } => {
-                let read = mainstay_sql::references(sql).unwrap_or_default();
-                names.extend(read.into_iter().map(|r| r.name));
-            }
-            _ => {}
-        }
-    }
-    names.remove(own);
-    names
-}
-
-/// Mounts what checks read besides the dataset itself, as it is now.
-pub(crate) fn check_inputs(
-    instance: &Instance,
-    state: &Sight<'_>,
-    store: &Store,
-    checks: &[(String, CheckSpec)],
-    own: &DatasetName,
-) -> Vec<Mounted> {
-    read_by_checks(checks, own)
-        .iter()
-        .filter_map(|n| instance.mount(state, store, n, u64::MAX, Part::All))
-        .collect()
 }
 
 /// Returns what the output's dataset holds besides what is computed anew: the slices that stay, and those that are known.

@@ -56,6 +56,7 @@ Usage: cargo xtask COMMAND [OPTIONS]
        --cases N        how many
        --killed N       in how many the real binary runs and is killed
        --shrink N       for how many seconds a failing case is made small
+       --break RULE     break a rule of dependencies on purpose, to see it found
   tools                 set up what the tests need from Python under target/tools
   demo [DIR]            build and run the demo
   ci                    everything, in order, with the time that each part took

@@ -313,8 +313,10 @@ fn consequences(
 ) -> Consequences {
     let mut cpu = usage.cpu.seconds();
     let mut computed: BTreeMap<&DatasetName, BTreeSet<&SliceKey>> = BTreeMap::new();
+    let mut unread: BTreeMap<&DatasetName, BTreeSet<&SliceKey>> = BTreeMap::new();
     for run in runs.iter().filter_map(|r| sight.state.runs.get(r)) {
         cpu += run.usage().cpu.seconds();
+        unread.entry(&run.pinned.job).or_default().extend(&run.unread);
         computed.entry(&run.pinned.job).or_default().extend(&run.slices);
     }
     let reach = |name: &&DatasetName| {
@@ -337,9 +339,15 @@ fn consequences(
             dataset: (*name).clone(),
             slices: all.into_iter().cloned().collect(),
             unchanged: Some(unchanged),
-            stops: changed
-                .is_empty()
-                .then(|| "every slice came out as it was".to_owned()),
+            stops: changed.is_empty().then(|| {
+                let all = unread.get(*name).is_some_and(|u| slices.is_subset(u));
+                let why = if all {
+                    "what changed is not read"
+                } else {
+                    "every slice came out as it was"
+                };
+                why.to_owned()
+            }),
         }
     };
     // In the order of the data, not in that in which runs happened to begin.

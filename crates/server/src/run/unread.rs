@@ -79,6 +79,10 @@ impl Prospect {
     pub(super) fn of(about: &About<'_>) -> Option<Self> {
         let (sight, pinned) = (about.sight, about.pinned);
         let base = sight.dataset(&pinned.job)?.base();
+        // What was computed when it was sliced another way says nothing of a slice of the same name.
+        if !base.is_sliced_by(&about.spec.slice, &about.spec.compiled.columns) {
+            return None;
+        }
         let mut by_run: BTreeMap<RunId, Vec<(SliceKey, Known)>> = BTreeMap::new();
         match about.scope {
             Scope::Slices(list) => {
@@ -281,6 +285,12 @@ fn changed(
     let lists: Option<Vec<&[SliceKey]>> = read.iter().map(|r| r.slices(&input.dataset)).collect();
     let keys: BTreeSet<&SliceKey> = match lists {
         Some(lists) if input.reads != Reads::All => lists.into_iter().flatten().collect(),
+        // What has its newest content from before both versions has the same one at both.
+        _ if std::ptr::eq(old, new) => {
+            let since = then.min(now);
+            let moved = new.slices.iter().filter(|(_, h)| h.since() > since);
+            moved.map(|(k, _)| k).collect()
+        }
         _ => old.slices.keys().chain(new.slices.keys()).collect(),
     };
     for key in keys {

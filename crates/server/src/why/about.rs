@@ -115,8 +115,14 @@ fn cross_check(look: &Look<'_>, run: &Run, checked: &CrossCheck) -> (String, Str
         Against::Everything => "from everything",
         Against::Alone => "alone",
     };
+    let (own, more) = (run.usage().cpu.seconds(), checked.cpu.seconds());
+    let share = if own > 0.0 {
+        format!(", {:.0} % of the run", 100.0 * more / own)
+    } else {
+        String::new()
+    };
     let what = format!(
-        "{} computed a second time, {from}",
+        "{} computed a second time, {from}, for {more:.2} CPU seconds{share}",
         count(checked.slices.len() as u64, "slice")
     );
     let change = match (&checked.failed, checked.differing.as_slice()) {

@@ -33,20 +33,11 @@ pub(crate) fn is_on() -> bool {
     false
 }
 
-/// Where each rule, broken, was found first.
+/// Rules that the random projects of the suite show to be broken, and where each was found first. `mainstay-sql` tries out all of
+/// them, query by query. Some cannot be seen here at all: where an aggregate is the slice column it is not known which slices
+/// there are, so that everything is computed whatever is said of a slice.
 #[cfg(debug_assertions)]
-const FOUND: [(&str, u64); 10] = [
-    ("aggregate", crate::SEED),
-    ("grouping-sets", crate::SEED),
-    ("join", crate::SEED),
-    ("limit", crate::SEED),
-    ("projection", crate::SEED),
-    ("recursive", crate::SEED),
-    ("subquery", crate::SEED),
-    ("union", crate::SEED),
-    ("unnest", crate::SEED),
-    ("window", crate::SEED),
-];
+const FOUND: [(&str, u64); 3] = [("join", 322), ("union", 291), ("window", 387)];
 
 /// So long a broken rule may stay unseen.
 #[cfg(debug_assertions)]

@@ -165,3 +165,20 @@ fn forced_is_computed() {
     day(&shop, 3, &["north,1,a", "south,2,c"]);
     assert!(shop.force().iter().all(|r| r.unread == 0 && !r.reused));
 }
+
+#[test]
+fn what_was_sliced_another_way_is_computed() {
+    let shop = shop();
+    ran(&shop);
+    let plain = "SELECT day, note, pieces FROM shop.sales";
+    shop.job("copy", "", plain);
+    shop.apply(None);
+    ran(&shop);
+    for slice in ["day", "", "note", "day"] {
+        shop.job("copy", slice, plain);
+        shop.apply(None);
+        let runs = ran(&shop);
+        assert!(runs.iter().all(|r| r.2 == 0), "{slice}: {runs:?}");
+        assert_eq!(shop.numbers("SELECT sum(pieces) FROM shop.copy"), [15]);
+    }
+}

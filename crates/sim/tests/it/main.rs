@@ -18,6 +18,7 @@ mod prove;
 mod queries;
 mod redelivery;
 mod rereading;
+mod reuse;
 mod shop;
 mod slices;
 mod why;

@@ -42,6 +42,8 @@ struct Inner {
     row_schema: SchemaRef,
     file_schema: SchemaRef,
     properties: WriterProperties,
+    /// For files of a few rows.
+    small: WriterProperties,
     names: Mutex<BTreeMap<String, u32>>,
 }
 
@@ -95,6 +97,8 @@ impl Stage {
                     properties.set_column_statistics_enabled(column.path().clone(), EnabledStatistics::None);
             }
         }
+        // To open a file of a few rows, a reader spends more on making ready to decompress than on decompressing.
+        let small = properties.clone().set_compression(Compression::SNAPPY).build();
         let properties = properties.build();
         Ok(Self(Arc::new(Inner {
             store: store.clone(),
@@ -105,6 +109,7 @@ impl Stage {
             file_schema,
             row_schema,
             properties,
+            small,
             names: Mutex::default(),
         })))
     }

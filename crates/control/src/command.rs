@@ -55,12 +55,14 @@ pub enum Command {
         /// Whether it is to be taken in; if not, it is given up.
         accepted: bool,
     },
-    /// Record runs before they start.
+    /// Record a run before it starts.
     RecordRun {
         /// What the run depends on.
         pinned: Pinned,
         /// Why it is wanted.
         because: String,
+        /// Whether its first attempt starts at once.
+        starts: bool,
     },
     /// Record that an attempt starts.
     StartAttempt {
@@ -107,14 +109,10 @@ pub enum Command {
         /// The run.
         run: RunId,
     },
-    /// Record that a Delta log shows a version.
+    /// Record that Delta logs show versions.
     Projected {
-        /// The dataset.
-        dataset: DatasetName,
-        /// Its version.
-        version: u64,
-        /// The Delta table's version.
-        delta_version: u64,
+        /// By dataset, its version and the Delta table's.
+        shown: BTreeMap<DatasetName, (u64, u64)>,
     },
     /// Make a branch that begins as the live side is now.
     CreateBranch {

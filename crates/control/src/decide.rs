@@ -15,9 +15,9 @@ pub use trigger::{Happening, next_tick, next_times, react};
 pub use vacuum::vacuum;
 
 use mainstay_base::Timestamp;
-use mainstay_model::BranchName;
 use mainstay_model::fact::{CancelRequested, Fact, Planned, Projected};
 use mainstay_model::id::PlanId;
+use mainstay_model::{BranchName, DatasetName};
 
 use crate::command::{Command, Refusal, RefusalKind};
 use crate::diff::diff;
@@ -62,7 +62,11 @@ pub fn decide(
             overlaid,
         } => deliver::deliver(&sight, &source, schema, slice_columns, files, overlaid),
         Command::AnswerDelivery { delivery, accepted } => deliver::answer(state, delivery, accepted),
-        Command::RecordRun { pinned, because } => Ok(vec![run::record(state, pinned, because)]),
+        Command::RecordRun {
+            pinned,
+            because,
+            starts,
+        } => Ok(run::record(state, pinned, because, starts)),
         Command::StartAttempt { run } => run::start(state, run),
         Command::FinishAttempt {
             run,
@@ -98,23 +102,18 @@ pub fn decide(
             }),
             Some(_) => Ok(vec![CancelRequested { run }.into()]),
         },
-        Command::Projected {
-            dataset,
-            version,
-            delta_version,
-        } => {
-            let shown = state.main.datasets.get(&dataset).and_then(|d| d.projected);
-            if shown == Some((version, delta_version)) {
-                return Ok(Vec::new());
-            }
-            Ok(vec![
+        Command::Projected { shown } => {
+            let held = |name: &DatasetName| state.main.datasets.get(name).and_then(|d| d.projected);
+            let new = shown.into_iter().filter(|(name, at)| held(name) != Some(*at));
+            let fact = |(dataset, (version, delta_version))| {
                 Projected {
                     dataset,
                     version,
                     delta_version,
                 }
-                .into(),
-            ])
+                .into()
+            };
+            Ok(new.map(fact).collect())
         }
         Command::CreateBranch { branch } => branch::create(state, branch),
         Command::RebaseBranch { branch, amended } => branch::rebase(state, branch, amended),

@@ -62,6 +62,9 @@ impl Attempt {
         let (began, ended) = (cpu.clone(), cpu.clone());
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(threads.max(1))
+            // For reading local files side by side. Each thread has memory of its own that is cleared first, so that many for
+            // little work cost more than they gain.
+            .max_blocking_threads(threads.max(2).saturating_mul(2))
             .thread_name("engine")
             .thread_keep_alive(Duration::from_secs(60))
             .on_thread_start(move || began.thread_began())

@@ -1,6 +1,6 @@
 //! `branch`: sides beside the live one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use mainstay_api::{BranchReport, Error, ErrorKind};
 use mainstay_control::{Amendment, AmendmentStatus, Command, Rebased};
@@ -138,14 +138,13 @@ impl Instance {
 
     /// Brings the Delta logs of all datasets of a publish up to the journal.
     pub(crate) fn project_published(&self, recorded: &Recorded) -> Result<(), Error> {
-        for (_, fact) in recorded {
-            if let Fact::Published(p) = fact
-                && p.branch.is_none()
-            {
-                for d in &p.datasets {
-                    self.project(&d.dataset)?;
-                }
-            }
+        let live = recorded.iter().filter_map(|(_, fact)| match fact {
+            Fact::Published(p) if p.branch.is_none() => Some(&p.datasets),
+            _ => None,
+        });
+        let names: BTreeSet<DatasetName> = live.flatten().map(|d| d.dataset.clone()).collect();
+        if !names.is_empty() {
+            self.project_all(&names)?;
         }
         Ok(())
     }

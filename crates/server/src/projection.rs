@@ -1,5 +1,7 @@
 //! The Delta logs follow the journal: every version of a dataset that its log does not show yet is written there, in order.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use mainstay_api::Error;
 use mainstay_catalog::Projection;
 use mainstay_control::{Command, Dataset, Sight};
@@ -12,22 +14,46 @@ use crate::step;
 impl Instance {
     /// Brings a dataset's Delta log up to the journal. Repeating it changes nothing.
     pub(crate) fn project(&self, name: &DatasetName) -> Result<(), Error> {
+        self.project_all(&BTreeSet::from([name.clone()]))
+    }
+
+    /// Brings the Delta logs of datasets up to the journal, side by side. Repeating it changes nothing.
+    pub(crate) fn project_all(&self, names: &BTreeSet<DatasetName>) -> Result<(), Error> {
         let tables = self.tables()?;
-        while let Some(next) = self.with(|state| self.next_projection(state, name)) {
-            let version = next.version;
-            let shown = self
-                .runtime
-                .block_on(tables.projector.project(&self.table(name), &next))
-                .map_err(|e| error::catalog(name, &e))?;
+        loop {
+            let next: Vec<(DatasetName, Projection)> = self.with(|state| {
+                let next = names
+                    .iter()
+                    .filter_map(|n| Some((n.clone(), self.next_projection(state, n)?)));
+                next.collect()
+            });
+            if next.is_empty() {
+                return Ok(());
+            }
+            let mut tasks = tokio::task::JoinSet::new();
+            for (name, next) in next {
+                let (tables, table) = (tables.clone(), self.table(&name));
+                let project = async move {
+                    let shown = tables.projector.project(&table, &next).await;
+                    (name, next.version, shown)
+                };
+                tasks.spawn_on(project, self.runtime.handle());
+            }
+            // What one log shows is recorded, also if another one could not follow.
+            let (mut shown, mut failure) = (BTreeMap::new(), None);
+            for (name, version, done) in self.runtime.block_on(tasks.join_all()) {
+                match done {
+                    Ok(log) => drop(shown.insert(name, (version, log.version))),
+                    Err(e) => failure = Some(error::catalog(&name, &e)),
+                }
+            }
             step::at("publish.projected");
-            self.submit(Command::Projected {
-                dataset: name.clone(),
-                version,
-                delta_version: shown.version,
-            })?;
+            self.submit(Command::Projected { shown })?;
             step::at("projection.recorded");
+            if let Some(failure) = failure {
+                return Err(failure);
+            }
         }
-        Ok(())
     }
 
     fn next_projection(&self, state: &Sight<'_>, name: &DatasetName) -> Option<Projection> {

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::io::Write as _;
 use std::path::{Path as FsPath, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::AtomicU8;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -36,6 +36,8 @@ struct Inner {
     url: Url,
     local: Option<PathBuf>,
     conditional_put: AtomicU8,
+    /// Local folders of which this process knows that a power cut leaves them where they are.
+    durable: Arc<Mutex<BTreeSet<PathBuf>>>,
 }
 
 impl fmt::Debug for Store {
@@ -83,6 +85,7 @@ impl Store {
             url,
             local,
             conditional_put: AtomicU8::new(0),
+            durable: Arc::default(),
         }))
     }
 
@@ -253,6 +256,18 @@ impl Store {
         }
     }
 
+    /// Copies an object within the store, on the server; in a local folder both names mean the same bytes on the disk, which nobody
+    /// ever changes.
+    ///
+    /// # Errors
+    ///
+    /// [`Kind::NotFound`] if it is not there, otherwise as the store says.
+    pub async fn copy(&self, from: &str, to: &str) -> Result<()> {
+        let (source, target) = (self.path("copy", from)?, self.path("copy", to)?);
+        let copied = self.0.object_store.copy(&source, &target).await;
+        copied.map_err(|e| self.fail("copy", from, e))
+    }
+
     /// Removes everything below a folder, what a killed process left half-written too, and the folder. Returns how many
     /// objects that were; 0 if there is no such folder.
     ///
@@ -286,6 +301,9 @@ impl Store {
         }
         if let Some(root) = &self.0.local {
             let folder = root.join(at.as_ref());
+            let mut durable = self.0.durable.lock().unwrap_or_else(PoisonError::into_inner);
+            durable.retain(|known| !known.starts_with(&folder));
+            drop(durable);
             match tokio::task::spawn_blocking(move || std::fs::remove_dir_all(folder)).await {
                 Ok(Err(e)) if e.kind() != std::io::ErrorKind::NotFound => {
                     return Err(self.fail("remove", path, e));
@@ -331,7 +349,8 @@ impl Store {
         };
         let files: Vec<PathBuf> = paths.iter().map(|p| root.join(p)).collect();
         let place = paths.first().map_or_else(String::new, |p| self.place(p));
-        let synced = tokio::task::spawn_blocking(move || sync_files(&root, &files)).await;
+        let durable = Arc::clone(&self.0.durable);
+        let synced = tokio::task::spawn_blocking(move || sync_files(&root, &files, &durable)).await;
         match synced {
             Ok(done) => done.map_err(|e| Error::new("sync", place, e)),
             Err(e) => Err(Error::new("sync", place, e)),
@@ -355,14 +374,27 @@ impl Store {
 /// How many files are synced at the same time.
 const SYNCED_AT_ONCE: usize = 16;
 
-/// Syncs the files and every folder between them and the root, each once. In no order: nothing refers to any of them before all
-/// are there.
-fn sync_files(root: &FsPath, files: &[PathBuf]) -> std::io::Result<()> {
+/// Syncs the files, the folders that hold them, and every folder above of which it is not known that it is in its place for good,
+/// each once. In no order: nothing refers to any of them before all are there.
+fn sync_files(root: &FsPath, files: &[PathBuf], durable: &Mutex<BTreeSet<PathBuf>>) -> std::io::Result<()> {
     let mut all: BTreeSet<&FsPath> = files.iter().map(PathBuf::as_path).collect();
-    for file in files {
-        all.extend(file.ancestors().skip(1).take_while(|a| a.starts_with(root)));
+    let mut placed: BTreeSet<&FsPath> = BTreeSet::new();
+    {
+        let known = durable.lock().unwrap_or_else(PoisonError::into_inner);
+        for file in files {
+            // What a folder holds is synced with the folder, and where it is itself with the one above.
+            for folder in file.ancestors().skip(1).take_while(|a| a.starts_with(root)) {
+                all.insert(folder);
+                if known.contains(folder) || !placed.insert(folder) {
+                    break;
+                }
+            }
+        }
     }
-    sync_each(&all.into_iter().collect::<Vec<_>>())
+    sync_each(&all.into_iter().collect::<Vec<_>>())?;
+    let mut known = durable.lock().unwrap_or_else(PoisonError::into_inner);
+    known.extend(placed.into_iter().map(FsPath::to_owned));
+    Ok(())
 }
 
 /// Syncs files or folders, many at a time: one after the other, each waits for a commit of the file system's own journal; together,

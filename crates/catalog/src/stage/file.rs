@@ -26,6 +26,10 @@ const PART: usize = 10 << 20;
 /// A file that has become this large is finished, and another one begun.
 const FILE_LIMIT: u64 = 512 << 20;
 
+/// Up to so many rows, and bytes of them in memory, a file is a small one.
+const SMALL_ROWS: usize = 16_384;
+const SMALL_BYTES: usize = 2 << 20;
+
 /// Where the encoder leaves bytes until they are uploaded.
 #[derive(Clone, Debug, Default)]
 struct Outbox(Arc<Mutex<Vec<u8>>>);
@@ -67,6 +71,8 @@ pub struct SliceWriter {
     slice: SliceKey,
     values: Vec<(String, ArrayRef)>,
     open: Option<Open>,
+    /// The first rows, until it is known whether there are only a few.
+    first: Vec<RecordBatch>,
     done: Vec<DataFile>,
 }
 
@@ -87,12 +93,13 @@ impl SliceWriter {
             slice: slice.clone(),
             values,
             open: None,
+            first: Vec::new(),
             done: Vec::new(),
         })
     }
 
-    /// Takes in rows, with or without the slice columns; where they are there, they are compared with the slice. The batch is
-    /// encoded here and now, on the calling thread.
+    /// Takes in rows, with or without the slice columns; where they are there, they are compared with the slice. What is encoded
+    /// is encoded here and now, on the calling thread.
     ///
     /// # Errors
     ///
@@ -104,11 +111,19 @@ impl SliceWriter {
             return Ok(());
         }
         if self.open.is_none() {
-            self.open = Some(self.begin()?);
+            self.first.push(batch);
+            if self.is_small() {
+                return Ok(());
+            }
+            return self.begin_with_first(false).await;
         }
+        self.encode(&batch).await
+    }
+
+    async fn encode(&mut self, batch: &RecordBatch) -> Result<()> {
         let Some(open) = &mut self.open else { return Ok(()) };
-        open.digester.update(&batch)?;
-        open.encoder.write(&batch)?;
+        open.digester.update(batch)?;
+        open.encoder.write(batch)?;
         open.upload(&self.stage).await?;
         if open.uploaded >= FILE_LIMIT {
             self.close().await?;
@@ -116,9 +131,32 @@ impl SliceWriter {
         Ok(())
     }
 
+    fn is_small(&self) -> bool {
+        let rows: usize = self.first.iter().map(RecordBatch::num_rows).sum();
+        rows <= SMALL_ROWS && self.waiting() <= SMALL_BYTES
+    }
+
+    /// The memory of the rows that are not encoded yet, in bytes.
+    fn waiting(&self) -> usize {
+        self.first.iter().map(RecordBatch::get_array_memory_size).sum()
+    }
+
+    /// Begins a file with the rows that waited for it.
+    async fn begin_with_first(&mut self, small: bool) -> Result<()> {
+        self.open = Some(self.begin(small)?);
+        for batch in mem::take(&mut self.first) {
+            // A file that became too large within these ended; the next one begins with what is left.
+            if self.open.is_none() {
+                self.open = Some(self.begin(small)?);
+            }
+            self.encode(&batch).await?;
+        }
+        Ok(())
+    }
+
     /// Returns how much memory the rows take that are not uploaded yet, in bytes.
     pub fn memory(&self) -> usize {
-        self.open.as_ref().map_or(0, |o| o.encoder.memory_size())
+        self.waiting() + self.open.as_ref().map_or(0, |o| o.encoder.memory_size())
     }
 
     /// Encodes the rows so far, to free their memory; costs a smaller row group.
@@ -127,6 +165,9 @@ impl SliceWriter {
     ///
     /// As the store says.
     pub async fn flush(&mut self) -> Result<()> {
+        if self.open.is_none() && !self.first.is_empty() {
+            self.begin_with_first(false).await?;
+        }
         let Some(open) = &mut self.open else { return Ok(()) };
         open.encoder.flush()?;
         open.upload(&self.stage).await
@@ -138,17 +179,20 @@ impl SliceWriter {
     ///
     /// As the store says; then the attempt's prefix is to be removed.
     pub async fn finish(mut self) -> Result<Vec<DataFile>> {
+        if self.open.is_none() && !self.first.is_empty() {
+            self.begin_with_first(true).await?;
+        }
         self.close().await?;
         Ok(mem::take(&mut self.done))
     }
 
-    fn begin(&self) -> Result<Open> {
+    fn begin(&self, small: bool) -> Result<Open> {
         let inner = &self.stage.0;
         let path = self.stage.choose_path(&self.slice);
         let outbox = Outbox::default();
         // Readers take the types from the Delta log, so the Arrow schema need not be in every file.
         let options = ArrowWriterOptions::new()
-            .with_properties(inner.properties.clone())
+            .with_properties(if small { &inner.small } else { &inner.properties }.clone())
             .with_skip_arrow_metadata(true);
         let encoder = ArrowWriter::try_new_with_options(outbox.clone(), inner.file_schema.clone(), options)?;
         let at = Path::parse(format!("{}/{path}", inner.table))

@@ -17,13 +17,13 @@ use crate::state::{Line, RunStatus, State};
 /// The longest pause between two attempts.
 const LONGEST_PAUSE_MS: u64 = 3_600_000;
 
-pub(super) fn record(state: &State, pinned: Pinned, because: String) -> Fact {
-    RunRecorded {
-        run: RunId(state.last_run + 1),
-        pinned,
-        because,
+pub(super) fn record(state: &State, pinned: Pinned, because: String, starts: bool) -> Vec<Fact> {
+    let run = RunId(state.last_run + 1);
+    let mut facts = vec![RunRecorded { run, pinned, because }.into()];
+    if starts {
+        facts.push(AttemptStarted { run, attempt: 1 }.into());
     }
-    .into()
+    facts
 }
 
 pub(super) fn skip(state: &State, pinned: Pinned, error: RunError) -> Vec<Fact> {

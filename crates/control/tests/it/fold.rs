@@ -135,6 +135,7 @@ fn take(w: &mut World, step: &Step) {
             drop(w.submit(Command::RecordRun {
                 pinned: pinned(&["1"]),
                 because: "test".into(),
+                starts: false,
             }));
             drop(w.submit(Command::StartAttempt {
                 run: RunId(w.state.last_run),

@@ -27,6 +27,7 @@ fn start(w: &mut World, slices: &[&str]) {
     w.submit(Command::RecordRun {
         pinned: pinned(slices),
         because: "test".into(),
+        starts: false,
     })
     .expect("recorded");
     w.submit(Command::StartAttempt {

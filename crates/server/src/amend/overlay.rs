@@ -89,11 +89,6 @@ impl Ground {
         }
     }
 
-    /// Returns what lies under the amendments.
-    pub(crate) fn into_base(self) -> BTreeMap<SliceKey, SliceVersion> {
-        self.base
-    }
-
     /// The same without the rows that amendments bring.
     pub(crate) fn without_brought(mut self) -> Self {
         let kept = self.edits.into_iter();

@@ -1,6 +1,6 @@
 //! One run's attempts: started, computed, checked, published; or failed and, if that may help, tried again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use mainstay_api::{Error, ErrorKind, Progress};
@@ -16,13 +16,14 @@ use mainstay_planner::{Job, StaleSlices, fingerprints};
 use mainstay_storage::Store;
 
 use crate::amend::{Ground, Laid};
+use crate::error;
 use crate::examine::Examined;
 use crate::expressions::SliceColumns;
 use crate::instance::{Instance, Watch, settings};
 use crate::read::{ReadBy, computed};
 use crate::run::checks::{check_inputs, judged};
 use crate::run::crosscheck::{self, Chosen};
-use crate::run::reuse::{self, Known};
+use crate::run::reuse::{self, Known, Twin};
 use crate::run::unread::{self, Prospect, Unread};
 use crate::step;
 
@@ -45,9 +46,8 @@ pub(super) fn carry_out(
     cancel: &CancelToken,
     watch: Watch<'_>,
 ) -> Result<RunOutcome, Error> {
+    // The first attempt started with the run's record.
     loop {
-        instance.submit(Command::StartAttempt { run: work.run })?;
-        step::at("attempt.started");
         let Ended {
             number,
             mut finish,
@@ -58,18 +58,22 @@ pub(super) fn carry_out(
             unread,
         } = attempt(instance, work, cancel, watch)?;
         let mut files = staged_files(&finish, &format!("r{}-{number}", work.run.0));
+        let foreign = !staged_files(&finish, &brought(work.run, number)).is_empty();
         let mut overlaid = None;
-        match lay(instance, work, number, &finish, cancel) {
+        match shown(instance, work, number, &finish, foreign, cancel) {
             Ok(Some((laid, examined))) => {
-                files.extend(laid.files());
-                overlaid = Some(laid.overlaid);
+                if let Some(laid) = laid {
+                    files.extend(laid.files());
+                    overlaid = Some(laid.overlaid);
+                }
                 checks = examined;
             }
             Ok(None) => {}
             Err(e) if e.kind == ErrorKind::Interrupted => finish = Finish::Cancelled,
             Err(e) => finish = Finish::Failed(failure(e)),
         }
-        if let Err(e) = instance.persist(&work.job.dataset, &files) {
+        let kept = to_keep(instance, work, number, &finish, &files);
+        if let Err(e) = instance.persist(&work.job.dataset, &kept) {
             finish = Finish::Failed(RunError {
                 transient: true,
                 ..failure(e)
@@ -96,33 +100,61 @@ pub(super) fn carry_out(
             return Ok(outcome);
         }
         wait_for_retry(instance, work.run, cancel);
+        instance.submit(Command::StartAttempt { run: work.run })?;
+        step::at("attempt.started");
     }
 }
 
+/// Returns those of some staged files that will be referred to: slices that came out as they were are not written again.
+fn to_keep(instance: &Instance, work: &Work, number: u32, finish: &Finish, files: &[String]) -> Vec<String> {
+    let Finish::Computed(staged) = finish else {
+        return Vec::new();
+    };
+    let name = &work.job.dataset;
+    let after = instance.with(|sight| base_after_run(sight.dataset(name), name, staged));
+    let kept: BTreeSet<&str> = after
+        .values()
+        .flat_map(|v| v.files.iter().map(|f| f.path.as_str()))
+        .collect();
+    // What amendments made of it stands below a prefix of their own.
+    let of_amendments = format!("r{}-{number}-a/", work.run.0);
+    let files = files.iter();
+    files
+        .filter(|f| f.starts_with(&of_amendments) || kept.contains(f.as_str()))
+        .cloned()
+        .collect()
+}
+
 /// Lays the amendments of the job's dataset over what was computed, and asks the checks of what readers would see; none if it
-/// has none.
-fn lay(
+/// has none, and nothing that others computed is in it.
+fn shown(
     instance: &Instance,
     work: &Work,
     attempt: u32,
     finish: &Finish,
+    foreign: bool,
     cancel: &CancelToken,
-) -> Result<Option<(Laid, Vec<CheckOutcome>)>, Error> {
+) -> Result<Option<(Option<Laid>, Vec<CheckOutcome>)>, Error> {
     let Finish::Computed(staged) = finish else {
         return Ok(None);
     };
     let name = &work.job.dataset;
-    let ground = instance.with(|sight| {
-        let held = sight.dataset(name).filter(|d| !d.overlay.amendments.is_empty())?;
-        let base = base_after_run(Some(held), name, staged);
+    let (base, ground) = instance.with(|sight| {
+        let held = sight.dataset(name);
+        let base = base_after_run(held, name, staged);
+        let amended = held.filter(|d| !d.overlay.amendments.is_empty());
         let about = (&staged.schema, staged.slice_columns.as_slice());
-        Some(Ground::new(sight, name, about, base, &held.overlay.amendments))
+        let ground = amended.map(|d| Ground::new(sight, name, about, base.clone(), &d.overlay.amendments));
+        (base, ground)
     });
-    let prefix = format!("r{}-{attempt}-a", work.run.0);
-    let Some(ground) = ground else {
-        return Ok(None);
+    let (contents, laid) = match ground {
+        Some(ground) => {
+            let laid = instance.lay(&ground, &format!("r{}-{attempt}-a", work.run.0), cancel)?;
+            (shown_under(base, &laid.overlaid), Some(laid))
+        }
+        None if foreign => (base, None),
+        None => return Ok(None),
     };
-    let laid = instance.lay(&ground, &prefix, cancel)?;
     let store = instance.store()?;
     let (judged, inputs) = instance.with(|sight| {
         let judged = pinned_checks(sight, work);
@@ -136,11 +168,12 @@ fn lay(
         checks: &judged.checks,
         inputs: Some(&inputs),
     };
-    let contents = shown_under(ground.into_base(), &laid.overlaid);
     match instance.examine_shown(examined, contents, cancel) {
         Ok(checks) => Ok(Some((laid, checks))),
         Err(e) => {
-            instance.discard(name, &laid.files());
+            if let Some(laid) = laid {
+                instance.discard(name, &laid.files());
+            }
             Err(e)
         }
     }
@@ -257,18 +290,32 @@ impl Ended {
 
 fn attempt(instance: &Instance, work: &Work, cancel: &CancelToken, watch: Watch<'_>) -> Result<Ended, Error> {
     let store = instance.store()?;
-    let prepare =
-        |unread: &Unread| instance.with(|state| Prepared::new(instance, state, &store, work, unread));
+    let prepare = |unread: &Unread, elsewhere: bool| {
+        instance.with(|state| Prepared::new(instance, state, &store, work, unread, elsewhere))
+    };
     let mut unread = Unread::default();
-    let mut prepared = prepare(&unread);
+    let mut prepared = prepare(&unread, true);
     let prospect = prepared
         .as_ref()
         .and_then(|p| instance.with(|state| prospect(state, &store, work, &p.assignment)));
     if let Some(prospect) = prospect {
         unread = prospect.unread(instance, cancel);
         if unread.whole || !unread.slices.is_empty() {
-            prepared = prepare(&unread);
+            prepared = prepare(&unread, true);
         }
+    }
+    if let Some(found) = &mut prepared
+        && let Err(e) = bring(instance, work, found)
+    {
+        if e.kind == ErrorKind::Unavailable {
+            return Ok(Ended::new(
+                found.number,
+                Finish::Failed(failure(e)),
+                Usage::default(),
+            ));
+        }
+        // What is not there any more is computed.
+        prepared = prepare(&unread, false);
     }
     let Some(prepared) = prepared else {
         let error = RunError {
@@ -468,6 +515,7 @@ impl Prepared {
         store: &Store,
         work: &Work,
         unread: &Unread,
+        elsewhere: bool,
     ) -> Option<Self> {
         let run = state.state.runs.get(&work.run)?;
         let number = run.attempts.last()?.number;
@@ -476,15 +524,26 @@ impl Prepared {
         let versions = pinned.inputs.iter().map(|i| (&i.dataset, i.version));
         let (at, columns) = (At::pinned(state, versions), SliceColumns::now(state));
         let fingerprint = fingerprints(&work.job, &at, &columns, &work.slices);
-        let (known, scope) = known(state, work, (&fingerprint, unread), &pinned.scope);
+        let twin = Twin {
+            name: &work.job.dataset,
+            spec,
+        };
+        let (known, scope) = known(
+            state,
+            work,
+            (&fingerprint, unread),
+            &pinned.scope,
+            Some(twin).filter(|_| elsewhere),
+        );
         let read = ReadBy::of(state, spec, pinned, computed(&scope));
         let mount = |i: &mainstay_model::run::Input| {
             instance.mount(state, store, &i.dataset, i.version, read.part(&i.dataset))
         };
         let inputs: Vec<Mounted> = pinned.inputs.iter().filter_map(mount).collect();
-        // Under amendments they are asked of what comes out of those.
+        // Under amendments they are asked of what comes out of those; and what another job computed was not asked by this one's.
         let held = state.dataset(&work.job.dataset);
-        let judged = if held.is_some_and(|d| !d.overlay.amendments.is_empty()) {
+        let amended = held.is_some_and(|d| !d.overlay.amendments.is_empty());
+        let judged = if amended || known.values().any(|k| k.elsewhere.is_some()) {
             Judged::default()
         } else {
             pinned_checks(state, work)
@@ -524,24 +583,71 @@ fn known(
     work: &Work,
     (fingerprint, unread): (&Fingerprint, &Unread),
     scope: &Scope,
+    twin: Option<Twin<'_>>,
 ) -> (BTreeMap<SliceKey, Known>, Scope) {
     let name = &work.job.dataset;
     match (scope, fingerprint.0) {
         _ if work.anew => (BTreeMap::new(), scope.clone()),
-        (Scope::Whole, Some(wanted)) => match reuse::whole(sight, name, wanted) {
-            Some(known) => (known, Scope::Slices(Vec::new())),
-            None if unread.whole => (unread.slices.clone(), Scope::Slices(Vec::new())),
-            None => (BTreeMap::new(), Scope::Whole),
-        },
+        (Scope::Whole, Some(wanted)) => {
+            let own = reuse::whole(sight, name, wanted);
+            match own.or_else(|| twin?.whole(sight, wanted)) {
+                Some(known) => (known, Scope::Slices(Vec::new())),
+                None if unread.whole => (unread.slices.clone(), Scope::Slices(Vec::new())),
+                None => (BTreeMap::new(), Scope::Whole),
+            }
+        }
         (Scope::Slices(list), _) => {
             let mut known = unread.slices.clone();
             known.extend(reuse::slices(sight, name, &fingerprint.1));
+            if let Some(twin) = twin.filter(|_| known.len() < list.len()) {
+                let left = fingerprint.1.iter().filter(|(s, _)| !known.contains_key(*s));
+                let left = left.map(|(s, f)| (s.clone(), *f)).collect();
+                known.extend(twin.slices(sight, &left));
+            }
             let left = list.iter().filter(|s| !known.contains_key(*s)).cloned();
             let left = Scope::Slices(left.collect());
             (known, left)
         }
         (Scope::Whole, None) => (BTreeMap::new(), Scope::Whole),
     }
+}
+
+/// The folder of what an attempt took from other datasets.
+fn brought(run: RunId, attempt: u32) -> String {
+    format!("r{}-{attempt}-x", run.0)
+}
+
+/// Copies what is known from other datasets into this one's table.
+fn bring(instance: &Instance, work: &Work, prepared: &mut Prepared) -> Result<(), Error> {
+    let (own, folder) = (
+        instance.table(&work.job.dataset),
+        brought(work.run, prepared.number),
+    );
+    let store = instance.store()?;
+    let mut copies = Vec::new();
+    let foreign = prepared.known.values_mut();
+    for (known, other) in foreign
+        .filter_map(|k| Some((k.elsewhere.clone()?, k)))
+        .map(|(o, k)| (k, o))
+    {
+        let table = instance.table(&other);
+        for file in &mut known.content.files {
+            let name = file.path.rsplit('/').next().unwrap_or_default();
+            let path = format!("{folder}/{}-{name}", copies.len());
+            copies.push((format!("{table}/{}", file.path), format!("{own}/{path}")));
+            file.path = path;
+        }
+    }
+    let copied = instance.runtime.block_on(async {
+        for (from, to) in &copies {
+            store.copy(from, to).await?;
+        }
+        Ok::<(), mainstay_storage::Error>(())
+    });
+    copied.map_err(|e| {
+        instance.forget_staged(&work.job.dataset, &folder);
+        error::storage(&e)
+    })
 }
 
 fn job_spec<'a>(state: &'a Sight<'a>, name: &DatasetName) -> Option<&'a JobSpec> {

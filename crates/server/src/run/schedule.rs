@@ -39,7 +39,7 @@ struct Schedule<'a> {
     watch: Watch<'a>,
     waiting: Vec<Job>,
     ended: BTreeMap<DatasetName, End>,
-    running: BTreeMap<RunId, (DatasetName, CancelToken)>,
+    running: BTreeMap<RunId, (Job, CancelToken)>,
     runs: Vec<RunId>,
 }
 
@@ -147,7 +147,8 @@ impl<'a> Schedule<'a> {
     ) -> Result<(), Error> {
         let mut i = 0;
         while i < self.waiting.len() && self.running.len() < self.instance.parallel() {
-            let ready = self.waiting.get(i).is_some_and(|job| self.inputs_ended(job));
+            let ready = self.waiting.get(i);
+            let ready = ready.is_some_and(|job| self.inputs_ended(job) && !self.is_computed_by_other(job));
             if !ready {
                 i += 1;
                 continue;
@@ -173,9 +174,15 @@ impl<'a> Schedule<'a> {
     }
 
     fn inputs_ended(&self, job: &Job) -> bool {
-        let running = |n: &DatasetName| self.running.values().any(|(job, _)| job == n);
+        let running = |n: &DatasetName| self.running.values().any(|(job, _)| job.dataset == *n);
         let waiting = |n: &DatasetName| self.waiting.iter().any(|w| w.dataset == *n);
         !job.reads.keys().any(|n| running(n) || waiting(n))
+    }
+
+    /// Says whether another job that is the same query is running: what it computes is known when it is done.
+    fn is_computed_by_other(&self, job: &Job) -> bool {
+        let same = |other: &Job| other.code == job.code && other.slice_columns == job.slice_columns;
+        !self.request.force && self.running.values().any(|(other, _)| same(other))
     }
 
     /// Says what of a job has to be computed; nothing if it is as it should be and not forced.
@@ -268,11 +275,16 @@ impl<'a> Schedule<'a> {
         } else {
             self.instance.with(|state| crate::plan::because(state, &job))
         };
-        let recorded = self.instance.submit(Command::RecordRun { pinned, because })?;
+        let recorded = self.instance.submit(Command::RecordRun {
+            pinned,
+            because,
+            starts: true,
+        })?;
         let Some(run) = recorded_run(&recorded) else {
             return Ok(());
         };
         step::at("run.recorded");
+        step::at("attempt.started");
         self.runs.push(run);
         let total = match &slices {
             StaleSlices::Whole => None,
@@ -284,7 +296,7 @@ impl<'a> Schedule<'a> {
             total,
         });
         let token = CancelToken::new();
-        self.running.insert(run, (job.dataset.clone(), token.clone()));
+        self.running.insert(run, (job.clone(), token.clone()));
         let (instance, watch, done) = (self.instance, self.watch, done.clone());
         let anew = self.request.force;
         threads.spawn(move || {

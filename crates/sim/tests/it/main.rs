@@ -19,6 +19,7 @@ mod prove;
 mod queries;
 mod redelivery;
 mod rereading;
+mod reuse;
 mod shop;
 mod slices;
 mod why;

@@ -9,7 +9,7 @@ pub enum Error {
     #[error("{}: {}", .0.code, .0.message)]
     File(FileError),
     /// Its rows could not be staged, or the local copy not be read: nothing is known about the file; try again.
-    #[error("the file could not be taken in: {0}")]
+    #[error("the file could not be taken in")]
     Failed(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 

@@ -39,7 +39,10 @@ impl<'a> SliceStage<'a> {
             return Ok(stage);
         }
         let store = self.instance.store();
-        let store = store.map_err(|e| mainstay_ingest::Error::failed(e.to_string()))?;
+        let store = store.map_err(|e| {
+            let said: Vec<String> = std::iter::once(e.message).chain(e.causes).collect();
+            mainstay_ingest::Error::failed(said.join(": "))
+        })?;
         let columns = mainstay_sql::arrow_types::columns(&rows.schema());
         let schema = columns.map_err(|(column, _)| mainstay_ingest::Error::failed(column))?;
         let table = self.instance.table(self.name);

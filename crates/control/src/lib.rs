@@ -16,7 +16,8 @@ pub use command::{
 pub use decide::{base_after_delivery, base_after_run, decide, vacuum};
 pub use diff::{diff, field_changes};
 pub use state::{
-    About, Amendment, AmendmentStatus, AppliedEntry, Attempt, Branch, BranchStatus, Content, Dataset,
-    Generation, Held, Line, PlanEntry, Run, RunStatus, Signed, SliceHistory, SourceFile, State, VersionEntry,
+    About, Amendment, AmendmentStatus, AppliedEntry, Asked, Attempt, Branch, BranchStatus, Content, Dataset,
+    Generation, Held, Kept, Line, PlanEntry, Run, RunStatus, Signed, SliceHistory, SourceFile, State, Token,
+    VersionEntry,
 };
 pub use view::{At, Sight, job_of};

@@ -12,6 +12,7 @@ use mainstay_model::resource::ResourceKey;
 use mainstay_model::{BranchName, DatasetName};
 use serde::{Deserialize, Serialize};
 
+mod access;
 mod amendment;
 mod branch;
 mod dataset;
@@ -21,6 +22,7 @@ mod pairs;
 mod run;
 mod stored;
 
+pub use access::{Asked, Kept, Token};
 pub use amendment::{Amendment, AmendmentStatus, Signed};
 pub use branch::{About, Branch, BranchStatus};
 pub use dataset::{Content, Dataset, SliceHistory, VersionEntry};
@@ -103,11 +105,13 @@ pub struct State {
     pub last_delivery: u64,
     /// The highest run number given out.
     pub last_run: u64,
+    /// Tokens, and the newest requests.
+    pub access: Kept,
 }
 
 impl State {
     /// What a snapshot is marked with: a change of the fold or of this shape makes a new number, and old snapshots are not used.
-    pub const FOLD_VERSION: u32 = 4;
+    pub const FOLD_VERSION: u32 = 5;
 
     /// How many ended runs are kept in the state; older ones are in the journal.
     pub const RUNS_KEPT: usize = 10_000;

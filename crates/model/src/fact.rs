@@ -6,6 +6,7 @@
 use mainstay_base::{Bytes, Hash, MultisetHash, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::access::{AccessDecided, RequestAnswered, TokenCreated, TokenRevoked};
 use crate::amendment::{Consequences, Edit, Overlay};
 use crate::branch::BranchName;
 use crate::change::Change;
@@ -421,4 +422,12 @@ facts! {
     Vacuumed = "data.vacuumed", 1, |f| f.dataset.to_string();
     /// See [`AmendmentDropped`].
     AmendmentDropped = "amendment.dropped", 1, |f| format!("amendment/{}", f.amendment);
+    /// See [`TokenCreated`].
+    TokenCreated = "token.created", 1, |f| format!("token/{}", f.token);
+    /// See [`TokenRevoked`].
+    TokenRevoked = "token.revoked", 1, |f| format!("token/{}", f.token);
+    /// See [`AccessDecided`].
+    AccessDecided = "access.decided", 1, |f| format!("operation/{}", f.operation);
+    /// See [`RequestAnswered`].
+    RequestAnswered = "request.answered", 1, |f| format!("operation/{}", f.operation);
 }

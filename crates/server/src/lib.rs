@@ -4,6 +4,7 @@
 //! world, asks `control` to decide, records the facts, and then does in the world what they say. It decides nothing by itself
 //! and prints nothing; what people see is data of `mainstay_api`.
 
+mod access;
 mod amend;
 mod branch;
 mod cancel;
@@ -15,6 +16,7 @@ mod diff;
 mod error;
 mod expressions;
 mod facts;
+mod guest;
 mod instance;
 mod ledger;
 mod mount;
@@ -28,11 +30,13 @@ mod replay;
 mod report;
 mod run;
 mod show;
+mod snapshot;
 pub mod step;
 mod system;
 mod vacuum;
 mod why;
 
+pub use access::{Earlier, NewToken, TokenReport, Who};
 pub use amend::{AmendChange, AmendRequest};
 pub use compile::Compiled;
 pub use consent::NEEDS_YES;
@@ -50,8 +54,18 @@ pub use why::WhyRequest;
 /// The file that marks a project's folder.
 pub const PROJECT_FILE: &str = mainstay_project::MAIN_FILE;
 
+/// Reads the files of a project that declare something.
+///
+/// # Errors
+///
+/// If a file cannot be read.
+pub fn project_files(dir: &std::path::Path) -> Result<Vec<SourceFile>, mainstay_api::Error> {
+    project::read(dir)
+}
+
 /// The folder of the embedded home within a project.
 pub const HOME_FOLDER: &str = ".mainstay";
 
 pub use mainstay_engine::ENGINE;
+pub use mainstay_project::SourceFile;
 pub use mainstay_project::{job_schema, schema as project_schema};

@@ -61,6 +61,10 @@ impl State {
             Fact::AmendmentApplied(f) => self.amendment_applied(&header, *f),
             Fact::AmendmentFailed(f) => self.amendment_failed(&header, *f),
             Fact::AmendmentDropped(f) => self.amendment_dropped(&header, f.amendment),
+            Fact::TokenCreated(f) => self.access.created(seq, time, actor, *f),
+            Fact::TokenRevoked(f) => self.access.revoked(time, f.token),
+            Fact::AccessDecided(f) => self.access.decided(seq, *f),
+            Fact::RequestAnswered(f) => self.access.answered(seq, &f.request),
         }
     }
 

@@ -16,6 +16,7 @@ mod projects;
 mod prove;
 mod queries;
 mod rereading;
+mod service;
 mod shop;
 mod slices;
 mod why;

@@ -32,6 +32,11 @@ impl<T: DeserializeOwned> FromRequest<()> for Body<T> {
             ));
         }
         let limits = &caller.app.limits;
+        let announced = parts.headers.get(header::CONTENT_LENGTH);
+        let announced = announced.and_then(|l| l.to_str().ok()?.parse::<u64>().ok());
+        if announced.is_some_and(|l| l > limits.body_bytes as u64) {
+            return Err(refuse(too_large(limits.body_bytes)));
+        }
         let read = tokio::time::timeout(limits.arrival, to_bytes(body, limits.body_bytes));
         let bytes = match read.await {
             Err(_) => return Err(refuse(slow())),

@@ -16,6 +16,7 @@ mod limits;
 mod listen;
 mod operation;
 mod page;
+mod plain;
 mod problem;
 mod routes;
 mod serve;

@@ -41,6 +41,7 @@ pub(crate) struct Acting {
     pub(crate) branch: Option<String>,
     /// Why; recorded with the change.
     #[param(max_length = 4000)]
+    #[serde(default, deserialize_with = "crate::plain::reason")]
     pub(crate) reason: Option<String>,
 }
 
@@ -66,6 +67,7 @@ Limits: a body of at most 64 MiB that arrives within 20 seconds, 300 seconds for
 500 requests a second for each identity (1000 after a rest), 1024 connections.",
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
+    components(schemas(mainstay_api::Problem)),
     modifiers(&Common),
     security(("token" = []))
 )]

@@ -13,6 +13,17 @@ use serde::Serialize;
 /// How long nothing is said at most.
 const QUIET: Duration = Duration::from_secs(15);
 
+/// One event.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub(crate) struct Event {
+    /// Its place in the stream.
+    pub(crate) id: String,
+    /// What it is.
+    pub(crate) event: String,
+    /// What it says, as JSON.
+    pub(crate) data: String,
+}
+
 /// Writes one event; its id is where a client goes on with `Last-Event-ID`.
 pub(crate) fn event<T: Serialize>(name: &str, id: u64, data: &T) -> Bytes {
     let data = serde_json::to_string(data).unwrap_or_default();

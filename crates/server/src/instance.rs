@@ -176,6 +176,11 @@ impl Instance {
         self.context.reason.as_deref()
     }
 
+    /// Returns the account that is acted in.
+    pub fn account_name(&self) -> &str {
+        self.account()
+    }
+
     /// Returns the home's folder.
     pub fn home(&self) -> &Path {
         &self.options.home

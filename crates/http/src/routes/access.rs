@@ -68,16 +68,22 @@ async fn create_token(
 
 /// Take a token back, at once
 #[utoipa::path(delete, path = "/v1/tokens/{token}", operation_id = "revoke_token", tag = "access",
-    params(("token" = String, Path, pattern = "^T-[0-9]{1,18}$"), Reason),
+    params(("token" = String, Path, pattern = "^T-[0-9]{1,18}$", example = "T-2"), Reason),
     responses((status = 200, description = "The token", body = TokenReport),
         (status = 202, description = "It goes on", body = crate::operation::OperationReport)), extensions(("x-class" = json!("own"))))]
 async fn revoke_token(caller: Caller, Named(token): Named, Params(reason): Params<Reason>) -> Response {
-    let asked = token.clone();
+    let (asked, own) = (token.clone(), caller.principal.id.clone());
     let work = move |i: &mainstay_server::Instance, _: &crate::operation::Operation| {
         let id = token.parse::<TokenId>().map_err(|_| {
             Error::new(ErrorKind::Invalid, "MS0007", format!("`{token}` is not a token"))
                 .help("mainstay token list shows them")
         })?;
+        if own == format!("token/{}/{id}", i.account_name()) {
+            return Err(
+                Error::new(ErrorKind::Refused, "MS0823", "a token cannot take itself back")
+                    .help("ask for it with another owner's token, or on the home's socket"),
+            );
+        }
         i.revoke_token(id)
     };
     caller.change(reason.into(), &asked, None, work).await

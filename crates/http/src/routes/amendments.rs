@@ -208,7 +208,7 @@ async fn act(
 
 /// Take an amendment back, as a new change
 #[utoipa::path(post, path = "/v1/amendments/{amendment}/revert", operation_id = "revert_amendment", tag = "amendments",
-    params(("amendment" = String, Path, pattern = "^A-[0-9]{1,18}$"), Acting),
+    params(("amendment" = String, Path, pattern = "^A-[0-9]{1,18}$", example = "A-1"), Acting),
     responses((status = 200, description = "The new amendment", body = AmendReport),
         (status = 202, description = "It goes on", body = crate::operation::OperationReport)), extensions(("x-class" = json!("operate"))))]
 async fn revert_amendment(caller: Caller, Named(thing): Named, Params(acting): Params<Acting>) -> Response {
@@ -228,7 +228,7 @@ async fn revert_amendment(caller: Caller, Named(thing): Named, Params(acting): P
 
 /// Show what taking an amendment back would do
 #[utoipa::path(post, path = "/v1/amendments/{amendment}/revert/preview", operation_id = "preview_revert", tag = "amendments",
-    params(("amendment" = String, Path, pattern = "^A-[0-9]{1,18}$"), Acting),
+    params(("amendment" = String, Path, pattern = "^A-[0-9]{1,18}$", example = "A-1"), Acting),
     responses((status = 200, description = "What it would do", body = AmendReport),
         (status = 202, description = "It goes on", body = crate::operation::OperationReport)), extensions(("x-class" = json!("operate"))))]
 async fn preview_revert(caller: Caller, Named(thing): Named, Params(acting): Params<Acting>) -> Response {
@@ -240,7 +240,7 @@ async fn preview_revert(caller: Caller, Named(thing): Named, Params(acting): Par
 
 /// Release an amendment that waits for a second person
 #[utoipa::path(post, path = "/v1/amendments/{amendment}/approve", operation_id = "approve", tag = "amendments",
-    params(("amendment" = String, Path, pattern = "^A-[0-9]{1,18}$"), Acting),
+    params(("amendment" = String, Path, pattern = "^A-[0-9]{1,18}$", example = "A-1"), Acting),
     responses((status = 200, description = "The amendment", body = AmendReport),
         (status = 202, description = "It goes on", body = crate::operation::OperationReport)), extensions(("x-class" = json!("operate"))))]
 async fn approve(caller: Caller, Named(thing): Named, Params(acting): Params<Acting>) -> Response {
@@ -252,7 +252,7 @@ async fn approve(caller: Caller, Named(thing): Named, Params(acting): Params<Act
 
 /// Try an amendment again that failed
 #[utoipa::path(post, path = "/v1/amendments/{amendment}/retry", operation_id = "retry", tag = "amendments",
-    params(("amendment" = String, Path, pattern = "^A-[0-9]{1,18}$"), Acting),
+    params(("amendment" = String, Path, pattern = "^A-[0-9]{1,18}$", example = "A-1"), Acting),
     responses((status = 200, description = "The amendment", body = AmendReport),
         (status = 202, description = "It goes on", body = crate::operation::OperationReport)), extensions(("x-class" = json!("operate"))))]
 async fn retry(caller: Caller, Named(thing): Named, Params(acting): Params<Acting>) -> Response {
@@ -264,7 +264,7 @@ async fn retry(caller: Caller, Named(thing): Named, Params(acting): Params<Actin
 
 /// Give an amendment up that does not hold
 #[utoipa::path(delete, path = "/v1/amendments/{amendment}", operation_id = "drop_amendment", tag = "amendments",
-    params(("amendment" = String, Path, pattern = "^A-[0-9]{1,18}$"), Acting),
+    params(("amendment" = String, Path, pattern = "^A-[0-9]{1,18}$", example = "A-1"), Acting),
     responses((status = 200, description = "The amendment", body = AmendReport),
         (status = 202, description = "It goes on", body = crate::operation::OperationReport)), extensions(("x-class" = json!("operate"))))]
 async fn drop_amendment(caller: Caller, Named(thing): Named, Params(acting): Params<Acting>) -> Response {

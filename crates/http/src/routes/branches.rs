@@ -35,6 +35,7 @@ pub(crate) struct BranchBody {
 pub(crate) struct Reason {
     /// Why; recorded with the change.
     #[param(max_length = 4000)]
+    #[serde(default, deserialize_with = "crate::plain::reason")]
     pub(crate) reason: Option<String>,
 }
 
@@ -73,7 +74,7 @@ async fn create(caller: Caller, Params(reason): Params<Reason>, Body(body): Body
 }
 
 /// Show in what a branch differs
-#[utoipa::path(get, path = "/v1/branches/{branch}", operation_id = "show_branch", tag = "branches", params(("branch" = String, Path)),
+#[utoipa::path(get, path = "/v1/branches/{branch}", operation_id = "show_branch", tag = "branches", params(("branch" = String, Path, example = "side")),
     responses((status = 200, description = "The branch", body = BranchReport)), extensions(("x-class" = json!("read"))))]
 async fn show_branch(caller: Caller, Named(name): Named) -> Response {
     caller
@@ -82,7 +83,7 @@ async fn show_branch(caller: Caller, Named(name): Named) -> Response {
 }
 
 /// Begin a branch anew as the live side is now; what it declares stays
-#[utoipa::path(post, path = "/v1/branches/{branch}/rebase", operation_id = "rebase_branch", tag = "branches", params(("branch" = String, Path), Reason),
+#[utoipa::path(post, path = "/v1/branches/{branch}/rebase", operation_id = "rebase_branch", tag = "branches", params(("branch" = String, Path, example = "side"), Reason),
     responses((status = 200, description = "The branch", body = BranchReport),
         (status = 202, description = "It goes on", body = crate::operation::OperationReport)), extensions(("x-class" = json!("operate"))))]
 async fn rebase(caller: Caller, Named(name): Named, Params(reason): Params<Reason>) -> Response {
@@ -90,7 +91,7 @@ async fn rebase(caller: Caller, Named(name): Named, Params(reason): Params<Reaso
 }
 
 /// Make a branch the live side, in one step
-#[utoipa::path(post, path = "/v1/branches/{branch}/promote", operation_id = "promote_branch", tag = "branches", params(("branch" = String, Path), Reason),
+#[utoipa::path(post, path = "/v1/branches/{branch}/promote", operation_id = "promote_branch", tag = "branches", params(("branch" = String, Path, example = "side"), Reason),
     responses((status = 200, description = "The branch", body = BranchReport),
         (status = 202, description = "It goes on", body = crate::operation::OperationReport)), extensions(("x-class" = json!("operate"))))]
 async fn promote(caller: Caller, Named(name): Named, Params(reason): Params<Reason>) -> Response {
@@ -98,7 +99,7 @@ async fn promote(caller: Caller, Named(name): Named, Params(reason): Params<Reas
 }
 
 /// Give a branch up
-#[utoipa::path(delete, path = "/v1/branches/{branch}", operation_id = "drop_branch", tag = "branches", params(("branch" = String, Path), Reason),
+#[utoipa::path(delete, path = "/v1/branches/{branch}", operation_id = "drop_branch", tag = "branches", params(("branch" = String, Path, example = "side"), Reason),
     responses((status = 200, description = "The branch", body = BranchReport),
         (status = 202, description = "It goes on", body = crate::operation::OperationReport)), extensions(("x-class" = json!("operate"))))]
 async fn drop_branch(caller: Caller, Named(name): Named, Params(reason): Params<Reason>) -> Response {

@@ -14,6 +14,7 @@ use crate::body::{Body, Named, Params};
 use crate::caller::Caller;
 use crate::operation::Operation;
 use crate::page::{self, Page};
+use crate::plain::Whole;
 use crate::problem;
 
 pub(super) fn routes() -> OpenApiRouter {
@@ -34,12 +35,14 @@ pub(crate) const PARQUET: &str = "application/vnd.apache.parquet";
 #[serde(deny_unknown_fields)]
 pub(crate) struct QueryBody {
     /// One query.
+    #[schema(example = "SELECT 1 AS one")]
     pub(crate) sql: String,
     /// As everything was at a time.
     #[schema(format = DateTime)]
     pub(crate) as_of: Option<String>,
     /// As the one dataset that is read was at a version.
-    pub(crate) version: Option<u64>,
+    #[schema(value_type = Option<u64>)]
+    pub(crate) version: Option<Whole>,
     /// How the rows are written: `json`, `csv` or `parquet`; as the header `Accept` says if left out, else JSON.
     #[schema(pattern = "^(json|csv|parquet)$")]
     pub(crate) format: Option<String>,
@@ -68,13 +71,16 @@ pub(crate) struct DiffQuery {
     #[param(min_length = 1, max_length = 100)]
     pub(crate) branch: Option<String>,
     /// The earlier version.
-    pub(crate) from: u64,
+    #[param(value_type = u64, example = 1)]
+    pub(crate) from: Whole,
     /// The later version; the newest if left out.
-    pub(crate) to: Option<u64>,
+    #[param(value_type = Option<u64>)]
+    pub(crate) to: Option<Whole>,
     /// The columns that tell rows apart, with commas between them.
     pub(crate) key: Option<String>,
     /// At most so many rows.
-    pub(crate) limit: Option<u64>,
+    #[param(value_type = Option<u64>)]
+    pub(crate) limit: Option<Whole>,
 }
 
 /// What is to be explained.
@@ -82,6 +88,7 @@ pub(crate) struct DiffQuery {
 #[serde(deny_unknown_fields)]
 pub(crate) struct WhyBody {
     /// A run, a dataset, a slice, an amendment, a delivery or an apply.
+    #[schema(example = "shop.daily_sales")]
     pub(crate) thing: String,
     /// Which rows of the dataset: an SQL condition.
     pub(crate) condition: Option<String>,
@@ -132,7 +139,7 @@ async fn query(caller: Caller, Params(side): Params<Side>, Body(body): Body<Quer
                 ));
             }
             (Some(t), None) => When::Time(time(t)?),
-            (None, Some(version)) => When::Version(version),
+            (None, Some(version)) => When::Version(version.0),
             (None, None) => When::Now,
         };
         let options = QueryOptions {
@@ -154,7 +161,7 @@ async fn query(caller: Caller, Params(side): Params<Side>, Body(body): Body<Quer
 }
 
 /// List the slices of a dataset
-#[utoipa::path(get, path = "/v1/datasets/{dataset}/slices", operation_id = "slices", tag = "data", params(("dataset" = String, Path), Page),
+#[utoipa::path(get, path = "/v1/datasets/{dataset}/slices", operation_id = "slices", tag = "data", params(("dataset" = String, Path, example = "shop.daily_sales"), Page),
     responses((status = 200, description = "The slices", body = SlicesPage)), extensions(("x-class" = json!("read"))))]
 async fn slices(caller: Caller, Named(name): Named, Params(page): Params<Page>) -> Response {
     let branch = page.branch.clone();
@@ -173,7 +180,7 @@ async fn slices(caller: Caller, Named(name): Named, Params(page): Params<Page>) 
 }
 
 /// Show which slices of its inputs a job's slices read
-#[utoipa::path(get, path = "/v1/datasets/{dataset}/dependencies", operation_id = "dependencies", tag = "data", params(("dataset" = String, Path), Side),
+#[utoipa::path(get, path = "/v1/datasets/{dataset}/dependencies", operation_id = "dependencies", tag = "data", params(("dataset" = String, Path, example = "shop.daily_sales"), Side),
     responses((status = 200, description = "What is read", body = DependenciesReport)), extensions(("x-class" = json!("read"))))]
 async fn dependencies(caller: Caller, Named(name): Named, Params(side): Params<Side>) -> Response {
     let look = move |i: &Instance, _: &CancelToken| {
@@ -184,7 +191,7 @@ async fn dependencies(caller: Caller, Named(name): Named, Params(side): Params<S
 }
 
 /// Show the rows in which two versions of a dataset differ
-#[utoipa::path(get, path = "/v1/datasets/{dataset}/diff", operation_id = "diff", tag = "data", params(("dataset" = String, Path), DiffQuery),
+#[utoipa::path(get, path = "/v1/datasets/{dataset}/diff", operation_id = "diff", tag = "data", params(("dataset" = String, Path, example = "shop.daily_sales"), DiffQuery),
     responses((status = 200, description = "The rows that differ", body = DiffReport)), extensions(("x-class" = json!("read"))))]
 async fn diff(caller: Caller, Named(name): Named, Params(query): Params<DiffQuery>) -> Response {
     let branch = query.branch.clone();
@@ -192,10 +199,10 @@ async fn diff(caller: Caller, Named(name): Named, Params(query): Params<DiffQuer
         let key = query.key.as_deref().unwrap_or_default().split(',').map(str::trim);
         let request = DiffRequest {
             dataset: dataset(&name)?.0,
-            from: query.from,
-            to: query.to,
+            from: query.from.0,
+            to: query.to.map(|t| t.0),
             key: key.filter(|k| !k.is_empty()).map(str::to_owned).collect(),
-            limit: usize::try_from(query.limit.unwrap_or(20)).unwrap_or(usize::MAX),
+            limit: usize::try_from(query.limit.map_or(20, |l| l.0)).unwrap_or(usize::MAX),
         };
         i.diff(&request, cancel)
     };

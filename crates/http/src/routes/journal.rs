@@ -10,6 +10,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::time;
 use crate::body::{Named, Params};
 use crate::caller::Caller;
+use crate::plain::Whole;
 use crate::{page, sse};
 
 pub(super) fn routes() -> OpenApiRouter {
@@ -62,7 +63,8 @@ pub(crate) struct FactsPage {
 #[into_params(parameter_in = Query)]
 pub(crate) struct VerifyQuery {
     /// Only what came after this fact.
-    pub(crate) since: Option<u64>,
+    #[param(value_type = Option<u64>)]
+    pub(crate) since: Option<Whole>,
 }
 
 impl JournalQuery {
@@ -96,7 +98,7 @@ async fn journal(caller: Caller, Params(query): Params<JournalQuery>) -> Respons
 
 /// Follow what happens: an event for each fact
 #[utoipa::path(get, path = "/v1/journal/events", operation_id = "follow_journal", tag = "journal", params(JournalQuery),
-    responses((status = 200, description = "Events named `fact`", content_type = "text/event-stream", body = String)),
+    responses((status = 200, description = "Events named `fact`", content_type = "text/event-stream", body = crate::sse::Event)),
     extensions(("x-class" = json!("read"))))]
 async fn follow_journal(caller: Caller, Params(query): Params<JournalQuery>) -> Response {
     let filter = match query.filter() {
@@ -139,11 +141,13 @@ async fn follow_journal(caller: Caller, Params(query): Params<JournalQuery>) -> 
 #[utoipa::path(get, path = "/v1/journal/verification", operation_id = "verify_journal", tag = "journal", params(VerifyQuery),
     responses((status = 200, description = "What was found", body = VerifyReport)), extensions(("x-class" = json!("own"))))]
 async fn verify(caller: Caller, Params(query): Params<VerifyQuery>) -> Response {
-    caller.look(None, move |i, _| i.verify_own(query.since)).await
+    caller
+        .look(None, move |i, _| i.verify_own(query.since.map(|s| s.0)))
+        .await
 }
 
 /// Prove that a fact is in the journal
-#[utoipa::path(get, path = "/v1/journal/{seq}/proof", operation_id = "prove", tag = "journal", params(("seq" = u64, Path, minimum = 1)),
+#[utoipa::path(get, path = "/v1/journal/{seq}/proof", operation_id = "prove", tag = "journal", params(("seq" = u64, Path, minimum = 1, example = 1)),
     responses((status = 200, description = "The proof", body = Object)), extensions(("x-class" = json!("read"))))]
 async fn prove(caller: Caller, Named(seq): Named) -> Response {
     let look = move |i: &Instance, _: &CancelToken| {

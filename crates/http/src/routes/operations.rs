@@ -38,15 +38,15 @@ fn report(operation: &Operation) -> Response {
 }
 
 /// Show an operation, with its answer if it is done
-#[utoipa::path(get, path = "/v1/operations/{operation}", operation_id = "operation", tag = "operations", params(("operation" = String, Path)),
+#[utoipa::path(get, path = "/v1/operations/{operation}", operation_id = "operation", tag = "operations", params(("operation" = String, Path, example = "run-1")),
     responses((status = 200, description = "The operation", body = OperationReport)), extensions(("x-class" = json!("operate"))))]
 async fn operation(caller: Caller, Named(key): Named) -> Response {
     find(&caller, &key).map_or_else(|refused| refused, |o| report(&o))
 }
 
 /// Follow an operation: an event for each step, then one with its answer
-#[utoipa::path(get, path = "/v1/operations/{operation}/events", operation_id = "follow_operation", tag = "operations", params(("operation" = String, Path)),
-    responses((status = 200, description = "Events named `step`, and at last one named `done`", content_type = "text/event-stream", body = String)),
+#[utoipa::path(get, path = "/v1/operations/{operation}/events", operation_id = "follow_operation", tag = "operations", params(("operation" = String, Path, example = "run-1")),
+    responses((status = 200, description = "Events named `step`, and at last one named `done`", content_type = "text/event-stream", body = crate::sse::Event)),
     extensions(("x-class" = json!("operate"))))]
 async fn follow_operation(caller: Caller, Named(key): Named) -> Response {
     let operation = match find(&caller, &key) {
@@ -75,7 +75,7 @@ async fn follow_operation(caller: Caller, Named(key): Named) -> Response {
 }
 
 /// Stop an operation
-#[utoipa::path(post, path = "/v1/operations/{operation}/cancel", operation_id = "stop_operation", tag = "operations", params(("operation" = String, Path)),
+#[utoipa::path(post, path = "/v1/operations/{operation}/cancel", operation_id = "stop_operation", tag = "operations", params(("operation" = String, Path, example = "run-1")),
     responses((status = 200, description = "The operation as it is now", body = OperationReport)), extensions(("x-class" = json!("operate"))))]
 async fn stop_operation(caller: Caller, Named(key): Named) -> Response {
     let operation = match find(&caller, &key) {

@@ -149,7 +149,7 @@ async fn apply(caller: Caller, Params(acting): Params<Acting>, Body(body): Body<
 
 /// Undo an apply, as a new one
 #[utoipa::path(post, path = "/v1/applies/{apply}/revert", operation_id = "revert_apply", tag = "project", request_body = YesBody,
-    params(("apply" = u64, Path, minimum = 1), Acting),
+    params(("apply" = u64, Path, minimum = 1, example = 1), Acting),
     responses((status = 200, description = "What changed", body = ApplyReport),
         (status = 202, description = "It goes on", body = crate::operation::OperationReport)), extensions(("x-class" = json!("operate"))))]
 async fn revert_apply(

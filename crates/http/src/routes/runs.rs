@@ -16,6 +16,7 @@ use super::{Acting, Side, dataset, run};
 use crate::body::{Body, Named, Params};
 use crate::caller::Caller;
 use crate::operation::Operation;
+use crate::plain::Whole;
 use crate::{page, sse};
 
 pub(super) fn routes() -> OpenApiRouter {
@@ -101,8 +102,8 @@ pub(crate) struct ReplayBody {
     #[serde(default)]
     pub(crate) runs: Vec<String>,
     /// With how many threads; results do not depend on it.
-    #[schema(minimum = 1, maximum = 64)]
-    pub(crate) threads: Option<usize>,
+    #[schema(value_type = Option<u64>, minimum = 1, maximum = 64)]
+    pub(crate) threads: Option<Whole>,
 }
 
 /// Take in what the sources' places hold
@@ -176,7 +177,7 @@ async fn list_runs(caller: Caller, Params(query): Params<RunsQuery>) -> Response
 
 /// Follow runs: an event whenever one begins or has another outcome
 #[utoipa::path(get, path = "/v1/runs/events", operation_id = "follow_runs", tag = "work", params(RunsQuery),
-    responses((status = 200, description = "Events named `run`, each with a run", content_type = "text/event-stream", body = String)),
+    responses((status = 200, description = "Events named `run`, each with a run", content_type = "text/event-stream", body = crate::sse::Event)),
     extensions(("x-class" = json!("read"))))]
 async fn follow_runs(caller: Caller, Params(query): Params<RunsQuery>) -> Response {
     // What is wrong with the request is said before the stream begins.
@@ -236,7 +237,7 @@ async fn ended_or_later(caller: &Caller) -> Option<()> {
 }
 
 /// Show a run
-#[utoipa::path(get, path = "/v1/runs/{run}", operation_id = "show_run", tag = "work", params(("run" = String, Path, pattern = "^R-[0-9]{1,18}$"), Side),
+#[utoipa::path(get, path = "/v1/runs/{run}", operation_id = "show_run", tag = "work", params(("run" = String, Path, pattern = "^R-[0-9]{1,18}$", example = "R-1"), Side),
     responses((status = 200, description = "The run", body = RunReport)), extensions(("x-class" = json!("read"))))]
 async fn show_run(caller: Caller, Named(id): Named, Params(side): Params<Side>) -> Response {
     let look = move |i: &Instance, _: &CancelToken| i.show(&Address::Run(run(&id)?));
@@ -253,7 +254,7 @@ fn steps(i: &Instance, id: RunId, after: u64) -> Result<JournalReport, Error> {
 }
 
 /// Show what happened in a run, step by step
-#[utoipa::path(get, path = "/v1/runs/{run}/logs", operation_id = "logs", tag = "work", params(("run" = String, Path, pattern = "^R-[0-9]{1,18}$"), Side),
+#[utoipa::path(get, path = "/v1/runs/{run}/logs", operation_id = "logs", tag = "work", params(("run" = String, Path, pattern = "^R-[0-9]{1,18}$", example = "R-1"), Side),
     responses((status = 200, description = "The facts about it", body = JournalReport)), extensions(("x-class" = json!("read"))))]
 async fn logs(caller: Caller, Named(id): Named, Params(side): Params<Side>) -> Response {
     let look = move |i: &Instance, _: &CancelToken| steps(i, run(&id)?, 0);
@@ -261,8 +262,8 @@ async fn logs(caller: Caller, Named(id): Named, Params(side): Params<Side>) -> R
 }
 
 /// Follow a run: an event for each fact about it, until it ended
-#[utoipa::path(get, path = "/v1/runs/{run}/logs/events", operation_id = "follow_logs", tag = "work", params(("run" = String, Path, pattern = "^R-[0-9]{1,18}$"), Side),
-    responses((status = 200, description = "Events named `fact`", content_type = "text/event-stream", body = String)),
+#[utoipa::path(get, path = "/v1/runs/{run}/logs/events", operation_id = "follow_logs", tag = "work", params(("run" = String, Path, pattern = "^R-[0-9]{1,18}$", example = "R-1"), Side),
+    responses((status = 200, description = "Events named `fact`", content_type = "text/event-stream", body = crate::sse::Event)),
     extensions(("x-class" = json!("read"))))]
 async fn follow_logs(caller: Caller, Named(id): Named, Params(side): Params<Side>) -> Response {
     let text = id.clone();
@@ -300,7 +301,7 @@ async fn follow_logs(caller: Caller, Named(id): Named, Params(side): Params<Side
 }
 
 /// Stop a run
-#[utoipa::path(post, path = "/v1/runs/{run}/cancel", operation_id = "cancel", tag = "work", params(("run" = String, Path, pattern = "^R-[0-9]{1,18}$"), Acting),
+#[utoipa::path(post, path = "/v1/runs/{run}/cancel", operation_id = "cancel", tag = "work", params(("run" = String, Path, pattern = "^R-[0-9]{1,18}$", example = "R-1"), Acting),
     responses((status = 200, description = "The run as it ended, or as it is after 10 seconds", body = RunReport)),
     extensions(("x-class" = json!("operate"))))]
 async fn cancel(caller: Caller, Named(id): Named, Params(acting): Params<Acting>) -> Response {
@@ -375,12 +376,12 @@ async fn cancel(caller: Caller, Named(id): Named, Params(acting): Params<Acting>
 async fn replay(caller: Caller, Params(acting): Params<Acting>, Body(body): Body<ReplayBody>) -> Response {
     let asked = body.clone();
     let work = move |i: &Instance, o: &Operation| {
-        if body.threads.is_some_and(|t| !(1..=64).contains(&t)) {
+        if body.threads.is_some_and(|t| !(1..=64).contains(&t.0)) {
             return Err(crate::problem::malformed("`threads` goes from 1 to 64"));
         }
         let request = ReplayRequest {
             runs: body.runs.iter().map(|r| run(r)).collect::<Result<_, _>>()?,
-            threads: body.threads,
+            threads: body.threads.map(|t| t.0 as usize),
         };
         i.replay(&request, &o.cancel, &|p| o.show(p))
     };

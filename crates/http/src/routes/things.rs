@@ -31,6 +31,7 @@ pub(crate) struct ListQuery {
     #[param(min_length = 1, max_length = 100)]
     pub(crate) branch: Option<String>,
     /// Which kind: dataset, source, job, check, project, delivery, run, plan, apply, amendment, branch.
+    #[param(example = "dataset")]
     pub(crate) kind: String,
     /// At most so many.
     #[param(minimum = 1, maximum = 1000)]
@@ -84,7 +85,7 @@ async fn list(caller: Caller, Params(query): Params<ListQuery>) -> Response {
 }
 
 /// Show one thing
-#[utoipa::path(get, path = "/v1/things/{thing}", operation_id = "show", tag = "things", params(("thing" = String, Path), Side),
+#[utoipa::path(get, path = "/v1/things/{thing}", operation_id = "show", tag = "things", params(("thing" = String, Path, example = "shop.daily_sales"), Side),
     responses((status = 200, description = "The thing", body = Object)), extensions(("x-class" = json!("read"))))]
 async fn show(caller: Caller, Named(thing): Named, Params(side): Params<Side>) -> Response {
     caller
@@ -93,7 +94,7 @@ async fn show(caller: Caller, Named(thing): Named, Params(side): Params<Side>) -
 }
 
 /// Show what became of a thing
-#[utoipa::path(get, path = "/v1/things/{thing}/history", operation_id = "history", tag = "things", params(("thing" = String, Path), Side),
+#[utoipa::path(get, path = "/v1/things/{thing}/history", operation_id = "history", tag = "things", params(("thing" = String, Path, example = "shop.daily_sales"), Side),
     responses((status = 200, description = "What became of it", body = HistoryReport)), extensions(("x-class" = json!("read"))))]
 async fn history(caller: Caller, Named(thing): Named, Params(side): Params<Side>) -> Response {
     caller

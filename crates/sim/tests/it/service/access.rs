@@ -189,7 +189,7 @@ fn accounts_have_worlds_of_their_own() {
     let owner = token(&sandbox, "acme", "owner");
     let project = |place: &str| {
         json!({ "files": [{ "path": "mainstay.toml", "text":
-            format!("[project]\nname = \"acme\"\n[source.\"shop.orders\"]\nfiles = \"{place}\"\ncolumns = {{ id = \"int64\" }}\n") }] })
+            format!("[project]\nname = \"acme\"\n[source.\"shop.orders\"]\nfiles = \"{place}\"\ncolumns = {{ id = \"long\" }}\n") }] })
     };
     sandbox.write(".mainstay/accounts/acme/in/a.csv", "id\n1\n2\n");
     let applied = post(&server.address, &owner, "/v1/applies", &[], &project("in/*.csv"));

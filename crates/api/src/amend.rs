@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// What an amendment means for one dataset.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ReachReport {
     /// The dataset.
     pub name: String,
@@ -20,7 +20,7 @@ pub struct ReachReport {
 }
 
 /// The work of an amendment, as expected or as measured.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct EffortReport {
     /// Runs.
     pub runs: u64,
@@ -52,16 +52,18 @@ impl<'de> Deserialize<'de> for Row {
 }
 
 /// A row that an amendment changes, as it is and as it will be.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct RowChange {
     /// As it is; none for a row that comes.
+    #[schema(value_type = Option<Object>)]
     pub before: Option<Row>,
     /// As it will be; none for a row that goes.
+    #[schema(value_type = Option<Object>)]
     pub after: Option<Row>,
 }
 
 /// The answer of `amend`, and of `revert` and `show` of an amendment.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct AmendReport {
     /// Its id; none if it was only looked at.
     pub amendment: Option<String>,
@@ -72,6 +74,7 @@ pub struct AmendReport {
     /// `preview`, `waiting`, `ready`, `applied`, `failed`, `reverted` or `dropped`.
     pub status: String,
     /// Rows of the dataset itself.
+    #[schema(value_type = Object)]
     pub rows: RowCounts,
     /// Some of these rows.
     pub sample: Vec<RowChange>,
@@ -84,6 +87,7 @@ pub struct AmendReport {
     /// Who proposed it.
     pub who: String,
     /// When.
+    #[schema(value_type = String, format = DateTime)]
     pub time: Timestamp,
     /// Why.
     pub reason: Option<String>,
@@ -94,6 +98,7 @@ pub struct AmendReport {
     /// The runs that it took.
     pub runs: Vec<String>,
     /// Why it could not be made.
+    #[schema(value_type = Option<Object>)]
     pub error: Option<RunError>,
     /// The newest deliveries after which it changed other rows than before, and those that are held back because it would.
     #[serde(default)]
@@ -101,13 +106,14 @@ pub struct AmendReport {
 }
 
 /// A delivery after which an amendment changes other rows than before.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct RedeliveredReport {
     /// The delivery.
     pub delivery: String,
     /// Its file.
     pub file: String,
     /// When.
+    #[schema(value_type = String, format = DateTime)]
     pub time: Timestamp,
     /// Whether it is held back.
     pub held: bool,
@@ -118,7 +124,7 @@ pub struct RedeliveredReport {
 }
 
 /// A branch.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct BranchReport {
     /// Its name.
     pub branch: String,
@@ -127,6 +133,7 @@ pub struct BranchReport {
     /// Who made it.
     pub who: String,
     /// When.
+    #[schema(value_type = String, format = DateTime)]
     pub time: Timestamp,
     /// Why.
     pub reason: Option<String>,
@@ -139,7 +146,7 @@ pub struct BranchReport {
 }
 
 /// A dataset in which a branch differs from the live side.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct BranchDataset {
     /// The dataset.
     pub name: String,

@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::error::Error;
 
 /// One delivered file.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct DeliveryReport {
     /// The delivery's id.
     pub id: String,
@@ -31,16 +31,18 @@ pub struct DeliveryReport {
     /// The delivery whose rows it replaced, or whose content it repeats.
     pub other: Option<String>,
     /// Why it was set aside or held back.
+    #[schema(value_type = Option<Object>)]
     pub error: Option<FileError>,
     /// The amendments that change other rows after it than before; of a file that is held, those that would.
     #[serde(default)]
     pub reapplied: Vec<ReappliedReport>,
     /// When it was recorded.
+    #[schema(value_type = String, format = DateTime)]
     pub time: Timestamp,
 }
 
 /// An amendment that changes other rows after a delivery than before.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ReappliedReport {
     /// The amendment.
     pub amendment: String,
@@ -51,7 +53,7 @@ pub struct ReappliedReport {
 }
 
 /// A source whose files could not be taken in.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct SourceRefusal {
     /// The source.
     pub source: String,
@@ -60,17 +62,18 @@ pub struct SourceRefusal {
 }
 
 /// A check of a source that only warns, and did.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct SourceWarning {
     /// The source.
     pub source: String,
     /// How the check ended.
     #[serde(flatten)]
+    #[schema(value_type = Object)]
     pub outcome: CheckOutcome,
 }
 
 /// The answer of `deliver`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct DeliverReport {
     /// The files that were new or changed.
     pub deliveries: Vec<DeliveryReport>,
@@ -85,7 +88,7 @@ pub struct DeliverReport {
 }
 
 /// A dataset.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct DatasetReport {
     /// Its name.
     pub name: String,
@@ -106,15 +109,17 @@ pub struct DatasetReport {
     /// Its slice columns.
     pub slice_columns: Vec<String>,
     /// Its columns.
+    #[schema(value_type = Object)]
     pub columns: Schema,
     /// When it was last published.
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub published: Option<Timestamp>,
     /// `fresh`, `stale` or `empty`.
     pub state: String,
 }
 
 /// One slice.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct SliceReport {
     /// Its value.
     pub slice: String,
@@ -133,7 +138,7 @@ pub struct SliceReport {
 }
 
 /// The answer of `slices`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct SlicesReport {
     /// The dataset.
     pub dataset: String,
@@ -142,7 +147,7 @@ pub struct SlicesReport {
 }
 
 /// Where a dependency falls back to everything.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Fallback {
     /// The input.
     pub input: String,
@@ -153,7 +158,7 @@ pub struct Fallback {
 }
 
 /// The answer of `deps`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct DependenciesReport {
     /// By slice of the output, by input, the slices that it reads: a list, or `"all"`.
     pub slices: BTreeMap<String, BTreeMap<String, Value>>,
@@ -165,10 +170,11 @@ pub struct DependenciesReport {
 }
 
 /// The answer of `list`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ListReport {
     /// What was listed.
     pub kind: String,
     /// The things.
+    #[schema(value_type = Vec<Object>)]
     pub items: Vec<Value>,
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::project::Mistake;
 
 /// What the caller does next; the command line makes its exit status of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ErrorKind {
     /// The work itself failed: a run, a check.
@@ -27,7 +27,7 @@ pub enum ErrorKind {
 }
 
 /// An error: a stable code with a page in the docs, what happened, why, and what to do.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error, utoipa::ToSchema)]
 #[error("{message}")]
 pub struct Error {
     /// The stable code.

@@ -5,11 +5,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// One fact.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct FactReport {
     /// The journal's number.
     pub seq: u64,
     /// When.
+    #[schema(value_type = String, format = DateTime)]
     pub time: Timestamp,
     /// The account.
     pub account: String,
@@ -23,6 +24,9 @@ pub struct FactReport {
     pub subject: String,
     /// Why, if it was said.
     pub reason: Option<String>,
+    /// The key of the request that it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<String>,
     /// The fact that led to it.
     pub cause: Option<u64>,
     /// The body.
@@ -30,14 +34,14 @@ pub struct FactReport {
 }
 
 /// The answer of `journal`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct JournalReport {
     /// The facts, the oldest first.
     pub facts: Vec<FactReport>,
 }
 
 /// The answer of `journal verify`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct VerifyReport {
     /// How many facts were verified.
     pub facts: u64,
@@ -56,7 +60,7 @@ pub struct VerifyReport {
 }
 
 /// The answer of `journal check`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ProofCheckReport {
     /// Whether the proof holds.
     pub ok: bool,

@@ -3,6 +3,7 @@
 //! The documents of `--json`, and later of the HTTP API: plain data with stable keys in snake_case. No handlers, no rules,
 //! no defaults that change behaviour.
 
+mod access;
 mod amend;
 mod data;
 mod error;
@@ -12,6 +13,7 @@ mod replay;
 mod run;
 mod why;
 
+pub use access::{Problem, TokenReport, TokensReport};
 pub use amend::{
     AmendReport, BranchDataset, BranchReport, EffortReport, ReachReport, RedeliveredReport, Row, RowChange,
 };

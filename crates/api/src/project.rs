@@ -5,7 +5,7 @@ use mainstay_model::change::{Action, FieldChange};
 use serde::{Deserialize, Serialize};
 
 /// A mistake in a project's files.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Mistake {
     /// The file, relative to the project.
     pub file: String,
@@ -22,7 +22,7 @@ pub struct Mistake {
 }
 
 /// The answer of `check`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct CheckReport {
     /// The mistakes; none is good.
     pub mistakes: Vec<Mistake>,
@@ -31,18 +31,20 @@ pub struct CheckReport {
 }
 
 /// The change of one resource.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ChangeReport {
     /// What happens to it.
+    #[schema(value_type = String)]
     pub action: Action,
     /// Which resource, for example `job/air.daily_delays`.
     pub resource: String,
     /// Field by field, for a change.
+    #[schema(value_type = Vec<Object>)]
     pub fields: Vec<FieldChange>,
 }
 
 /// A dataset that is, or would be, not what it should be.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct StaleReport {
     /// The dataset.
     pub dataset: String,
@@ -55,7 +57,7 @@ pub struct StaleReport {
 }
 
 /// What bringing everything up to date would cost, from the last runs.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Estimate {
     /// How many runs.
     pub runs: u64,
@@ -70,7 +72,7 @@ pub struct Estimate {
 }
 
 /// The answer of `plan`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct PlanReport {
     /// The plan's id; none if there is nothing to apply.
     pub plan: Option<String>,
@@ -85,7 +87,7 @@ pub struct PlanReport {
 }
 
 /// The answer of `apply` and of `revert apply/N`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ApplyReport {
     /// The apply's number; none if there was nothing to do.
     pub apply: Option<u64>,
@@ -102,11 +104,12 @@ pub struct ApplyReport {
 }
 
 /// One change in a thing's history.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct HistoryEntry {
     /// The journal's number.
     pub seq: u64,
     /// When.
+    #[schema(value_type = String, format = DateTime)]
     pub time: Timestamp,
     /// Who.
     pub who: String,
@@ -119,11 +122,12 @@ pub struct HistoryEntry {
     /// The generation or version that it made.
     pub generation: u64,
     /// Field by field, for a resource.
+    #[schema(value_type = Vec<Object>)]
     pub fields: Vec<FieldChange>,
 }
 
 /// The answer of `history`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct HistoryReport {
     /// The thing, as an address.
     pub thing: String,

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::amend::Row;
 
 /// One slice of a replay.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ReplayedSlice {
     /// Which.
     pub slice: String,
@@ -22,7 +22,7 @@ pub struct ReplayedSlice {
 }
 
 /// A run that was computed again, aside.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ReplayReport {
     /// The run.
     pub run: String,
@@ -43,14 +43,14 @@ pub struct ReplayReport {
 }
 
 /// The answer of `replay`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ReplaysReport {
     /// The replays.
     pub replays: Vec<ReplayReport>,
 }
 
 /// What goes of one dataset.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct VacuumedDataset {
     /// The dataset.
     pub dataset: String,
@@ -63,7 +63,7 @@ pub struct VacuumedDataset {
 }
 
 /// The answer of `vacuum`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct VacuumReport {
     /// Whether it was only looked at.
     pub dry_run: bool,
@@ -78,18 +78,20 @@ pub struct VacuumReport {
 }
 
 /// A row that is not on both sides.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct RowDifference {
     /// `added`, `removed` or `changed`.
     pub change: String,
     /// As it was; none for one that was added.
+    #[schema(value_type = Option<Object>)]
     pub before: Option<Row>,
     /// As it is; none for one that was removed.
+    #[schema(value_type = Option<Object>)]
     pub after: Option<Row>,
 }
 
 /// The answer of `diff`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct DiffReport {
     /// The dataset.
     pub dataset: String,

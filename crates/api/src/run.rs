@@ -7,7 +7,7 @@ use mainstay_model::run::{CheckOutcome, RunError};
 use serde::{Deserialize, Serialize};
 
 /// What a run used.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct UsageReport {
     /// Processor time in seconds, over all threads.
     pub cpu_seconds: f64,
@@ -22,7 +22,7 @@ pub struct UsageReport {
 }
 
 /// A run.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct RunReport {
     /// Its id.
     pub id: String,
@@ -44,10 +44,12 @@ pub struct RunReport {
     /// Elapsed seconds, from its record to its end.
     pub seconds: f64,
     /// Why it did not succeed.
+    #[schema(value_type = Option<Object>)]
     pub error: Option<RunError>,
     /// Why it was wanted.
     pub because: String,
     /// When it was recorded.
+    #[schema(value_type = String, format = DateTime)]
     pub time: Timestamp,
     /// Who asked for it.
     pub who: String,
@@ -60,6 +62,7 @@ pub struct RunReport {
     /// How many of its slices came out as they were.
     pub unchanged: u64,
     /// How its checks ended.
+    #[schema(value_type = Vec<Object>)]
     pub checks: Vec<CheckOutcome>,
     /// What it used.
     pub usage: UsageReport,
@@ -72,7 +75,7 @@ pub struct RunReport {
 }
 
 /// Some slices of a run, computed a second time to see whether they read no more than they are said to.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct CrossCheckReport {
     /// The slices.
     pub slices: Vec<String>,
@@ -88,7 +91,7 @@ pub struct CrossCheckReport {
 }
 
 /// The answer of `run` and `runs`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct RunsReport {
     /// The runs.
     pub runs: Vec<RunReport>,

@@ -7,7 +7,7 @@ use crate::amend::Row;
 
 /// One thing that led to what was asked about. Causes stand in the order of a tree written line by line: what led to a cause
 /// follows it, one deeper.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Cause {
     /// How deep it stands in the tree; 0 led to the thing itself.
     pub depth: u32,
@@ -19,6 +19,7 @@ pub struct Cause {
     /// Who did it; none where nobody did.
     pub who: Option<String>,
     /// When.
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub when: Option<Timestamp>,
     /// The journal's number.
     pub seq: Option<u64>,
@@ -31,7 +32,7 @@ pub struct Cause {
 }
 
 /// One replay aside with some differences undone.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Trial {
     /// The run that was replayed.
     pub run: String,
@@ -46,7 +47,7 @@ pub struct Trial {
 }
 
 /// The differences that explain a run, found by replaying.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Proven {
     /// The run.
     pub run: String,
@@ -57,7 +58,7 @@ pub struct Proven {
 }
 
 /// What replaying with differences undone has shown.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ProofReport {
     /// `proven`, `not reproduced` (the replay does not show it), `not explained` (it shows with everything undone) or
     /// `incomplete` (stopped after too many trials).
@@ -73,7 +74,7 @@ pub struct ProofReport {
 }
 
 /// The rows of one input behind rows of the output.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct OriginReport {
     /// The input.
     pub dataset: String,
@@ -84,13 +85,14 @@ pub struct OriginReport {
     /// How many rows meet it.
     pub count: u64,
     /// Some of them.
+    #[schema(value_type = Vec<Object>)]
     pub rows: Vec<Row>,
     /// Why more cannot be said, in words.
     pub unknown: Vec<String>,
 }
 
 /// The input rows behind output rows.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct RowsReport {
     /// The condition on the output's rows.
     pub condition: String,
@@ -99,6 +101,7 @@ pub struct RowsReport {
     /// How many output rows meet the condition.
     pub count: u64,
     /// Some of them.
+    #[schema(value_type = Vec<Object>)]
     pub rows: Vec<Row>,
     /// Input by input.
     pub inputs: Vec<OriginReport>,
@@ -107,7 +110,7 @@ pub struct RowsReport {
 }
 
 /// The answer of `why`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct WhyReport {
     /// What was asked about, as an address.
     pub thing: String,

@@ -33,6 +33,9 @@ pub(crate) struct Global {
     /// The embedded home: journal and data; else .mainstay in the project
     #[arg(long, global = true, value_name = "DIR", env = "MAINSTAY_HOME")]
     pub(crate) home: Option<PathBuf>,
+    /// A server in place of a home: https://HOST:PORT, with a token in MAINSTAY_TOKEN
+    #[arg(long, global = true, value_name = "URL", env = "MAINSTAY_SERVER")]
+    pub(crate) server: Option<String>,
     /// As part of which account
     #[arg(long, global = true, value_name = "NAME", env = "MAINSTAY_ACCOUNT")]
     pub(crate) account: Option<String>,
@@ -275,6 +278,22 @@ pub(crate) enum Command {
         #[command(flatten)]
         filter: JournalArgs,
     },
+    /// Serve the home to many: over a socket in it, and over the network
+    #[command(
+        after_help = "Examples:\n  mainstay serve\n  mainstay serve --listen 127.0.0.1:7433   # plain, as it does not leave this machine\n  mainstay serve --listen 0.0.0.0:7433     # with TLS, by an authority of its own: mainstay trust"
+    )]
+    Serve(ServeArgs),
+    /// Print the certificate of the home's authority, for those who are to trust it
+    #[command(after_help = "Example:\n  mainstay trust > mainstay-ca.pem")]
+    Trust,
+    /// Say who may use the service
+    #[command(
+        after_help = "Examples:\n  mainstay token create ci --role operator\n  mainstay token create ana@example.org --role reader --expires 2027-01-01T00:00:00Z\n  mainstay token revoke T-3"
+    )]
+    Token {
+        #[command(subcommand)]
+        action: TokenAction,
+    },
     /// Generate completions or a manual page
     Gen {
         #[command(subcommand)]
@@ -339,6 +358,41 @@ pub(crate) struct DiffArgs {
     /// Write all of them to a file, one JSON object a line
     #[arg(long, short, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ServeArgs {
+    /// Where to listen besides the home's socket; beyond this machine with TLS
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(crate) listen: Option<String>,
+    /// A certificate chain (PEM) in place of one by the home's own authority
+    #[arg(long, value_name = "FILE", requires = "key", requires = "listen")]
+    pub(crate) certificate: Option<PathBuf>,
+    /// The certificate's key (PEM)
+    #[arg(long, value_name = "FILE", requires = "certificate")]
+    pub(crate) key: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TokenAction {
+    /// Make a token; it is shown once
+    Create {
+        /// As whom its bearer acts
+        name: String,
+        /// What its bearer may do: owner, operator or reader
+        #[arg(long)]
+        role: String,
+        /// From when on it is worth nothing, for example 2027-01-01T00:00:00Z; never if left out
+        #[arg(long, value_name = "TIME")]
+        expires: Option<String>,
+    },
+    /// List the account's tokens, without their secrets
+    List,
+    /// Take a token back, at once
+    Revoke {
+        /// The token
+        token: String,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -426,6 +480,8 @@ pub(crate) enum Gen {
     Man,
     /// The reference of all commands, as Markdown
     Reference,
+    /// The description of the API (OpenAPI 3.1)
+    Openapi,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -13,6 +13,7 @@ mod query;
 mod replay;
 mod run;
 mod runs;
+mod serve;
 mod show;
 mod show_run;
 mod why;
@@ -25,13 +26,17 @@ use mainstay_server::{Access, Instance};
 use crate::Done;
 use crate::args::{Cli, Command, Global};
 use crate::context;
+use crate::desk::Desk;
 use crate::output::Output;
 
 /// Carries a command out.
 pub(crate) fn run(cli: &Cli, output: &Output) -> Result<Done, Error> {
     let global = &cli.global;
     match &cli.command {
-        Command::Demo { dir } => demo::demo(global, dir, output),
+        Command::Demo { dir } => {
+            serve::not_there(global, "demo")?;
+            demo::demo(global, dir, output)
+        }
         Command::Init { dir } => init::init(dir, output),
         Command::Schema { job } => generate::schema(*job, output),
         Command::Check => project::check(global, output),
@@ -87,6 +92,15 @@ pub(crate) fn run(cli: &Cli, output: &Output) -> Result<Done, Error> {
         Command::Cancel { run } => run::cancel(global, run, output),
         Command::Deps { address } => data::deps(global, address, output),
         Command::Journal { action, filter } => journal::journal(global, action.as_ref(), filter, output),
+        Command::Serve(args) => {
+            serve::not_there(global, "serve")?;
+            serve::serve(global, args, output)
+        }
+        Command::Trust => {
+            serve::not_there(global, "trust")?;
+            serve::trust(global, output)
+        }
+        Command::Token { action } => serve::token(global, action, output),
         Command::Gen { what } => generate::generate(what, output),
         Command::Version => {
             generate::version(output);
@@ -95,8 +109,24 @@ pub(crate) fn run(cli: &Cli, output: &Output) -> Result<Done, Error> {
     }
 }
 
-/// Opens the home, does something, and ends cleanly whatever came of it.
+/// Does something in the home or at the server that has it, and ends cleanly whatever came of it. The one place where that
+/// is told apart.
 fn with<T>(
+    global: &Global,
+    access: Access,
+    output: &Output,
+    work: impl FnOnce(&Desk) -> Result<T, Error>,
+) -> Result<T, Error> {
+    let desk = Desk::open(global, access, output)?;
+    let result = work(&desk);
+    let closed = desk.close();
+    let value = result?;
+    closed?;
+    Ok(value)
+}
+
+/// Opens the home itself, does something, and ends cleanly whatever came of it.
+fn with_home<T>(
     global: &Global,
     access: Access,
     output: &Output,

@@ -56,7 +56,7 @@ pub(crate) fn home(global: &Global, project: Option<&Path>) -> Result<PathBuf, E
     }
 }
 
-fn person(global: &Global) -> Context {
+pub(crate) fn person(global: &Global) -> Context {
     let user = ["MAINSTAY_USER", "USER", "LOGNAME"]
         .iter()
         .find_map(|v| std::env::var(v).ok().filter(|u| !u.is_empty()));
@@ -64,6 +64,7 @@ fn person(global: &Global) -> Context {
         account: global.account.clone().unwrap_or_else(|| "main".to_owned()),
         actor: user.unwrap_or_else(|| format!("uid-{}", rustix::process::getuid().as_raw())),
         reason: global.reason.clone(),
+        request: None,
     }
 }
 

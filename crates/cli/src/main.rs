@@ -6,6 +6,7 @@
 mod args;
 mod commands;
 mod context;
+mod desk;
 mod output;
 mod progress;
 mod ranges;

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use mainstay_base::{Hash, Rows};
+use mainstay_base::{Hash, Rows, Timestamp};
+use mainstay_model::access::{AccessDecided, RequestAnswered, Role, TokenId};
 use mainstay_model::amendment::{Consequences, Edit, Overlay};
 use mainstay_model::dataset::SliceVersion;
 use mainstay_model::delivery::{FileError, Observed, Reapplied};
@@ -15,6 +16,32 @@ use mainstay_model::{BranchName, DataFile, DatasetName, SliceKey};
 /// What may be asked.
 #[derive(Clone, Debug)]
 pub enum Command {
+    /// Make a token.
+    CreateToken {
+        /// As whom its bearer acts.
+        name: String,
+        /// What its bearer may do.
+        role: Role,
+        /// From when on it is worth nothing; none is never.
+        expires: Option<Timestamp>,
+        /// The hash of its secret.
+        secret: Hash,
+    },
+    /// Take a token back.
+    RevokeToken {
+        /// Which.
+        token: TokenId,
+    },
+    /// Record whether somebody may do something.
+    RecordAccess {
+        /// The decision.
+        decided: AccessDecided,
+    },
+    /// Record what a request was answered.
+    RecordAnswer {
+        /// The answer.
+        answered: RequestAnswered,
+    },
     /// Record what applying these resources would change, for review.
     Plan {
         /// All resources of the project, as they should be.

@@ -1,5 +1,6 @@
 //! Deciding: a command and the state in, facts or a refusal out.
 
+mod access;
 mod amend;
 mod apply;
 mod branch;
@@ -42,6 +43,15 @@ pub fn decide(
         branch: side,
     };
     match command {
+        Command::CreateToken {
+            name,
+            role,
+            expires,
+            secret,
+        } => access::create(state, name, role, expires, secret, now),
+        Command::RevokeToken { token } => access::revoke(state, token),
+        Command::RecordAccess { decided } => Ok(vec![decided.into()]),
+        Command::RecordAnswer { answered } => Ok(vec![answered.into()]),
         Command::Plan { desired } => {
             let planned = Planned {
                 plan: PlanId(state.last_plan + 1),

@@ -20,8 +20,8 @@ pub use decide::{
 };
 pub use diff::{diff, field_changes};
 pub use state::{
-    About, Amendment, AmendmentStatus, AppliedEntry, Attempt, BadSnapshot, Branch, BranchStatus, Content,
-    Dataset, Firing, FiringDone, Generation, Held, Line, PlanEntry, Redelivered, Run, RunStatus, Signed,
-    SliceHistory, SourceFile, State, Triggers, Trust, VersionEntry,
+    About, Amendment, AmendmentStatus, AppliedEntry, Asked, Attempt, BadSnapshot, Branch, BranchStatus,
+    Content, Dataset, Firing, FiringDone, Generation, Held, Kept, Line, PlanEntry, Redelivered, Run,
+    RunStatus, Signed, SliceHistory, SourceFile, State, Token, Triggers, Trust, VersionEntry,
 };
 pub use view::{At, Sight, job_of};

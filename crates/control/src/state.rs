@@ -12,6 +12,7 @@ use mainstay_model::resource::ResourceKey;
 use mainstay_model::{BranchName, DatasetName};
 use serde::{Deserialize, Serialize};
 
+mod access;
 mod amendment;
 mod branch;
 mod dataset;
@@ -23,6 +24,7 @@ mod slices;
 mod stored;
 mod trigger;
 
+pub use access::{Asked, Kept, Token};
 pub use amendment::{Amendment, AmendmentStatus, Redelivered, Signed};
 pub use branch::{About, Branch, BranchStatus};
 pub use dataset::{Content, Dataset, SliceHistory, VersionEntry};
@@ -116,6 +118,8 @@ pub struct State {
     pub last_delivery: u64,
     /// The highest run number given out.
     pub last_run: u64,
+    /// Tokens, and the newest requests.
+    pub access: Kept,
 }
 
 impl State {

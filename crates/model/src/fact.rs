@@ -6,6 +6,7 @@
 use mainstay_base::{Bytes, Hash, MultisetHash, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::access::{AccessDecided, RequestAnswered, TokenCreated, TokenRevoked};
 use crate::amendment::{Consequences, Edit, Overlay};
 use crate::branch::BranchName;
 use crate::change::Change;
@@ -450,4 +451,12 @@ facts! {
     TriggerMissed = "trigger.missed", 1, |f| format!("trigger/{}", f.trigger);
     /// See [`TriggerDone`].
     TriggerDone = "trigger.done", 1, |f| format!("trigger/{}", f.trigger);
+    /// See [`TokenCreated`].
+    TokenCreated = "token.created", 1, |f| format!("token/{}", f.token);
+    /// See [`TokenRevoked`].
+    TokenRevoked = "token.revoked", 1, |f| format!("token/{}", f.token);
+    /// See [`AccessDecided`].
+    AccessDecided = "access.decided", 1, |f| format!("operation/{}", f.operation);
+    /// See [`RequestAnswered`].
+    RequestAnswered = "request.answered", 1, |f| format!("operation/{}", f.operation);
 }

@@ -3,6 +3,7 @@
 //! The vocabulary of the whole house. Nothing here decides, reads a clock or does I/O; nothing here knows Arrow, DataFusion
 //! or HTTP. What is stored (facts) has a version and is up-cast when it is read, never rewritten.
 
+pub mod access;
 pub mod address;
 pub mod amendment;
 pub mod branch;
@@ -21,6 +22,7 @@ pub mod spec;
 pub mod trigger;
 pub mod upcast;
 
+pub use access::{Role, TokenId};
 pub use address::{Address, Selection};
 pub use amendment::{Edit, Overlay};
 pub use branch::BranchName;

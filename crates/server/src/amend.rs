@@ -139,7 +139,7 @@ impl Instance {
     ) -> Result<AmendReport, Error> {
         self.submit(Command::ApproveAmendment {
             amendment: id,
-            approver: self.options.context.actor.clone(),
+            approver: self.context.actor.clone(),
         })?;
         self.make_if_ready(id, cancel, watch)
     }
@@ -196,7 +196,7 @@ impl Instance {
         self.amendment(id)
     }
 
-    fn amendment(&self, id: AmendmentId) -> Result<AmendReport, Error> {
+    pub(crate) fn amendment(&self, id: AmendmentId) -> Result<AmendReport, Error> {
         let found = self.with(|s| Some(report::amendment(s, id, s.state.amendments.get(&id)?)));
         found.ok_or_else(|| unknown(id))
     }

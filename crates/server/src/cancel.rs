@@ -28,6 +28,15 @@ impl Instance {
         std::fs::write(&path, "").map_err(|e| error::file("write", &path, &e))
     }
 
+    /// Leaves the wish that a run of this home stops.
+    ///
+    /// # Errors
+    ///
+    /// If the home cannot be written.
+    pub fn cancel(&self, run: RunId) -> Result<(), Error> {
+        Self::request_cancel(&self.options.home, run)
+    }
+
     /// Returns the runs that someone wants stopped, each once.
     pub(crate) fn take_cancel_requests(&self) -> Vec<RunId> {
         let Ok(entries) = std::fs::read_dir(folder(&self.options.home)) else {

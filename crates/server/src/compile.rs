@@ -56,8 +56,10 @@ impl Instance {
     ///
     /// If there is no project or its files cannot be read; mistakes in them are part of the answer.
     pub fn compile(&self) -> Result<Compiled, Error> {
-        let dir = self.project_dir()?;
-        let files = crate::project::read(dir)?;
+        let files = match &self.files {
+            Some(files) => files.as_ref().clone(),
+            None => crate::project::read(self.project_dir()?)?,
+        };
         let (declared, mut mistakes) = mainstay_project::load(&files);
         let mut resources = Vec::new();
         if let Some(declared) = declared {
@@ -115,8 +117,12 @@ impl Instance {
     /// Returns the columns of a source's first readable file, slice columns included.
     fn first_file_schema(&self, spec: &SourceSpec) -> Result<Schema, NoColumns> {
         let unseen = |e: mainstay_storage::Error| NoColumns::Place(e.to_string());
-        let dir = self.project_dir().map_err(|e| NoColumns::Place(e.to_string()))?;
-        let place = match Watch::open(spec, dir) {
+        let no = |e: Error| NoColumns::Place(e.to_string());
+        if self.files.is_none() {
+            self.project_dir().map_err(no)?;
+        }
+        self.within(&spec.files).map_err(no)?;
+        let place = match Watch::open(spec, &self.place_dir()) {
             Ok(place) => place,
             Err(e) if e.kind == mainstay_storage::Kind::NotFound => return Err(NoColumns::Nothing),
             Err(e) => return Err(unseen(e)),

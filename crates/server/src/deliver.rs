@@ -5,7 +5,6 @@ mod judge;
 mod round;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 
 use mainstay_api::{DeliverReport, DeliveryReport, Error, ErrorKind, Progress, SourceRefusal, SourceWarning};
 use mainstay_base::text;
@@ -124,6 +123,7 @@ impl Instance {
         watch: Watcher<'_>,
         report: &mut DeliverReport,
     ) -> Result<(), Error> {
+        self.within(&spec.files)?;
         let place = Watch::open(spec, &self.place_dir()).map_err(|e| error::place(name, &e))?;
         let seen = self
             .runtime
@@ -301,14 +301,11 @@ impl Instance {
             .transpose()
     }
 
-    /// Returns the folder to which the places of sources are relative.
-    fn place_dir(&self) -> PathBuf {
-        let project = self.options.project.clone();
-        project.unwrap_or_else(|| self.options.home.clone())
-    }
-
     /// Returns those of these files of a source that are not in its place any more; none if the place cannot be looked at.
     pub(crate) fn gone(&self, spec: &SourceSpec, files: &BTreeSet<String>) -> Vec<String> {
+        if self.within(&spec.files).is_err() {
+            return Vec::new();
+        }
         let seen = Watch::open(spec, &self.place_dir())
             .and_then(|place| self.runtime.block_on(place.observe(self.clock.as_ref())));
         seen.map(|seen| again::missing(files, &seen)).unwrap_or_default()

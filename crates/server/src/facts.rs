@@ -29,6 +29,10 @@ pub struct JournalFilter {
     pub after: u64,
     /// At most so many, the newest.
     pub limit: Option<usize>,
+    /// The oldest of them instead.
+    pub oldest: bool,
+    /// That belong to a request, by its key.
+    pub request: Option<String>,
 }
 
 pub(crate) fn fact_report(record: &Record) -> FactReport {
@@ -46,6 +50,7 @@ pub(crate) fn fact_report(record: &Record) -> FactReport {
         version: record.kind_version,
         subject: record.subject.clone(),
         reason: record.reason.clone(),
+        request: record.request.clone(),
         cause: record.cause,
         body,
     }
@@ -64,7 +69,7 @@ impl Instance {
             subject: filter.on.clone(),
             actor: filter.who.clone(),
             since: filter.since,
-            ..Filter::default()
+            account: Some(self.account().to_owned()),
         };
         let mut facts = std::collections::VecDeque::new();
         // What a run published is about its dataset, and stands right before its end.
@@ -74,6 +79,7 @@ impl Instance {
                 kind: Some(PUBLISHED.to_owned()),
                 actor: filter.who.clone(),
                 since: filter.since,
+                account: Some(self.account().to_owned()),
                 ..Filter::default()
             };
             let before = ledger
@@ -97,14 +103,30 @@ impl Instance {
             let published =
                 (run.is_some() && wants_publish && fact.kind == "run.finished").then(|| publish(fact.seq));
             facts.extend(published.flatten());
-            if filter.kind.as_deref().is_none_or(|k| k == fact.kind) {
+            let asked = filter
+                .request
+                .as_ref()
+                .is_none_or(|r| fact.request.as_ref() == Some(r));
+            if asked && filter.kind.as_deref().is_none_or(|k| k == fact.kind) {
                 facts.push_back(fact);
+            }
+            if filter.oldest && filter.limit.is_some_and(|limit| facts.len() >= limit) {
+                break;
             }
             while filter.limit.is_some_and(|limit| facts.len() > limit) {
                 facts.pop_front();
             }
         }
         Ok(JournalReport { facts: facts.into() })
+    }
+
+    /// Verifies the journal of this home, beside whoever writes.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::verify`].
+    pub fn verify_own(&self, since: Option<u64>) -> Result<VerifyReport, Error> {
+        Self::verify(&self.options.home, since, &|_| {})
     }
 
     /// Verifies the journal in a home: every hash, every link, every signature. It needs nothing to be open or sound.
@@ -159,7 +181,16 @@ impl Instance {
     ///
     /// `NotFound` if there is no such fact, or no checkpoint covers it yet.
     pub fn prove(&self, seq: u64) -> Result<Proof, Error> {
-        self.ledger().journal().prove(seq).map_err(|e| error::journal(&e))
+        let ledger = self.ledger();
+        let record = ledger.journal().record(seq).map_err(|e| error::journal(&e))?;
+        if record.account != self.account() {
+            return Err(Error::new(
+                ErrorKind::NotFound,
+                "MS0401",
+                format!("account `{}` has no fact {seq}", self.account()),
+            ));
+        }
+        ledger.journal().prove(seq).map_err(|e| error::journal(&e))
     }
 
     /// Checks a proof with nothing but the proof and a public key.

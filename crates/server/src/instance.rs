@@ -1,8 +1,9 @@
 //! An open home with its project.
 
+use std::collections::BTreeMap;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ use mainstay_model::fact::Fact;
 use mainstay_model::resource::{Kind, ResourceKey, Spec};
 use mainstay_model::spec::ProjectSpec;
 use mainstay_model::{BranchName, DEFAULT_ACCOUNT, DatasetName};
+use mainstay_project::SourceFile;
 use mainstay_storage::Store;
 
 use crate::error;
@@ -50,10 +52,12 @@ pub struct Options {
 /// The store of the tables, and what projects into it; opened once for each location.
 #[derive(Clone, Debug)]
 pub(crate) struct Tables {
-    location: Option<String>,
     pub(crate) store: Store,
     pub(crate) projector: Projector,
 }
+
+/// How many folders for passing files were named.
+static SCRATCH: AtomicU64 = AtomicU64::new(0);
 
 /// Who watches the work.
 pub(crate) type Watch<'a> = &'a (dyn Fn(Progress) + Sync);
@@ -63,6 +67,10 @@ pub(crate) type Watch<'a> = &'a (dyn Fn(Progress) + Sync);
 pub struct Instance {
     shared: Arc<Shared>,
     pub(crate) branch: Option<BranchName>,
+    /// Who acts, and as part of which account.
+    pub(crate) context: Arc<Context>,
+    /// The project's files, where they came with the request; else they are on disk.
+    pub(crate) files: Option<Arc<Vec<SourceFile>>>,
 }
 
 impl Deref for Instance {
@@ -82,7 +90,7 @@ pub struct Shared {
     /// Taken only while the ledger is.
     planning: Mutex<Planning>,
     engine: OnceLock<Engine>,
-    tables: Mutex<Option<Tables>>,
+    tables: Mutex<BTreeMap<Option<String>, Tables>>,
     /// Whether staged files were left that could not be removed.
     pub(crate) leavings: AtomicBool,
     /// What opening found out and people should know.
@@ -122,23 +130,79 @@ impl Instance {
             runtime,
         };
         let instance = Self {
+            context: Arc::new(shared.options.context.clone()),
             shared: Arc::new(shared),
             branch,
+            files: None,
         };
-        if let Some(name) = &instance.branch
-            && instance.ledger().state().line(Some(name)).is_none()
-        {
-            return Err(Error::new(
-                ErrorKind::NotFound,
-                "MS0401",
-                format!("there is no branch `{name}`"),
-            )
-            .help(format!("mainstay branch create {name} makes it")));
-        }
+        instance.check_branch()?;
         if instance.options.access == Access::Write {
             instance.recover()?;
         }
         Ok(instance)
+    }
+
+    fn check_branch(&self) -> Result<(), Error> {
+        match &self.branch {
+            Some(name) if self.ledger().state(self.account()).line(Some(name)).is_none() => {
+                let message = format!("there is no branch `{name}`");
+                Err(Error::new(ErrorKind::NotFound, "MS0401", message)
+                    .help(format!("mainstay branch create {name} makes it")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Returns the same home as somebody else sees it: as part of another account, from another side, with a project's files
+    /// that are not on disk.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound` if the account has no such branch.
+    pub fn acting(
+        &self,
+        context: Context,
+        branch: Option<BranchName>,
+        files: Option<Vec<SourceFile>>,
+    ) -> Result<Self, Error> {
+        let other = Self {
+            shared: Arc::clone(&self.shared),
+            branch,
+            context: Arc::new(context),
+            files: files.map(Arc::new),
+        };
+        other.check_branch()?;
+        Ok(other)
+    }
+
+    /// Returns why the one who acts does, if that was said.
+    pub fn reason(&self) -> Option<&str> {
+        self.context.reason.as_deref()
+    }
+
+    /// Returns the account that is acted in.
+    pub fn account_name(&self) -> &str {
+        self.account()
+    }
+
+    /// Returns the home's folder.
+    pub fn home(&self) -> &Path {
+        &self.options.home
+    }
+
+    /// Returns the number of the last fact of the journal.
+    pub fn position(&self) -> u64 {
+        self.ledger().journal().head().last_seq
+    }
+
+    /// Returns a folder of its own for files that are gone when the work is done; it is not made yet.
+    pub fn scratch(&self) -> PathBuf {
+        let name = format!(
+            "{}-{}",
+            std::process::id(),
+            SCRATCH.fetch_add(1, Ordering::Relaxed)
+        );
+        self.options.home.join(crate::recover::SCRATCH).join(name)
     }
 
     /// Says whether a home was ever written.
@@ -157,6 +221,15 @@ impl Instance {
             self.unmark();
         }
         Ok(())
+    }
+
+    /// Signs a checkpoint over what is not signed yet, and leaves a snapshot where it is worth it, while it stays open.
+    ///
+    /// # Errors
+    ///
+    /// If the journal cannot be written.
+    pub fn settle(&self) -> Result<(), Error> {
+        self.ledger().close()
     }
 
     /// Returns what opening had to put in order, in words; none after a clean end.
@@ -194,6 +267,8 @@ impl Instance {
         Self {
             shared: Arc::clone(&self.shared),
             branch,
+            context: Arc::clone(&self.context),
+            files: self.files.clone(),
         }
     }
 
@@ -201,7 +276,7 @@ impl Instance {
     /// is seen as the live side.
     pub(crate) fn with<T>(&self, look: impl FnOnce(&Sight<'_>) -> T) -> T {
         let ledger = self.ledger();
-        let state = ledger.state();
+        let state = ledger.state(self.account());
         let sight = Sight::of(state, self.branch.as_ref()).unwrap_or_else(|| Sight::live(state));
         look(&sight)
     }
@@ -215,13 +290,13 @@ impl Instance {
     }
 
     pub(crate) fn submit(&self, command: Command) -> Result<Recorded, Error> {
-        self.ledger()
-            .submit(&self.options.context, self.branch.as_ref(), command)
+        self.ledger().submit(&self.context, self.branch.as_ref(), command)
     }
 
     /// Says what a command would record now.
     pub(crate) fn would(&self, command: &Command) -> Result<Vec<Fact>, Error> {
-        self.ledger().would(self.branch.as_ref(), command.clone())
+        self.ledger()
+            .would(self.account(), self.branch.as_ref(), command.clone())
     }
 
     /// Returns the project's settings as applied.
@@ -230,7 +305,7 @@ impl Instance {
     }
 
     pub(crate) fn account(&self) -> &str {
-        let account = self.options.context.account.as_str();
+        let account = self.context.account.as_str();
         if account.is_empty() {
             DEFAULT_ACCOUNT
         } else {
@@ -246,12 +321,11 @@ impl Instance {
     pub(crate) fn tables(&self) -> Result<Tables, Error> {
         let location = self.settings().store;
         let mut opened = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(tables) = opened.as_ref().filter(|t| t.location == location) {
+        if let Some(tables) = opened.get(&location) {
             return Ok(tables.clone());
         }
-        let base = self.options.project.as_ref().unwrap_or(&self.options.home);
         let store = match &location {
-            Some(location) => mainstay_storage::open(location, base),
+            Some(location) => mainstay_storage::open(self.within(location)?, &self.place_dir()),
             None => mainstay_storage::open("data", &self.options.home),
         };
         let store = store.map_err(|e| error::storage(&e))?;
@@ -263,13 +337,9 @@ impl Instance {
                 .map_err(|e| error::storage(&e))?;
         }
         let projector = Projector::new(&store);
-        Ok(opened
-            .insert(Tables {
-                location,
-                store,
-                projector,
-            })
-            .clone())
+        let tables = Tables { store, projector };
+        opened.insert(location, tables.clone());
+        Ok(tables)
     }
 
     /// Returns the path of a dataset's table in the store.
@@ -278,7 +348,8 @@ impl Instance {
     }
 
     pub(crate) fn project_dir(&self) -> Result<&Path, Error> {
-        self.options.project.as_deref().ok_or_else(|| {
+        let own = self.options.project.as_deref().filter(|_| !self.is_guest());
+        own.ok_or_else(|| {
             Error::new(
                 ErrorKind::NotFound,
                 "MS0001",

@@ -1,5 +1,6 @@
 //! The ledger: the journal with its fold. Every change goes through here: decided, appended, then applied.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,6 +14,7 @@ use mainstay_model::fact::Fact;
 use mainstay_model::upcast;
 
 use crate::error;
+use crate::snapshot;
 use crate::step;
 
 /// After so many facts a closing ledger leaves a snapshot, so that the next opening folds few facts.
@@ -30,6 +32,8 @@ pub struct Context {
     pub actor: String,
     /// Why, in the person's words.
     pub reason: Option<String>,
+    /// The key of the request that it belongs to.
+    pub request: Option<String>,
 }
 
 /// What was recorded: the numbers and the facts.
@@ -39,7 +43,12 @@ pub(crate) type Recorded = Vec<(u64, Fact)>;
 #[derive(Debug)]
 pub(crate) struct Ledger {
     journal: Journal,
-    state: State,
+    /// By account: what is known there. Accounts share the journal and nothing else.
+    states: BTreeMap<String, State>,
+    /// What an account without a fact knows.
+    nothing: State,
+    /// The last fact that is in the states.
+    folded: u64,
     clock: Arc<dyn Clock>,
     snapshot: u64,
     folder: std::path::PathBuf,
@@ -67,13 +76,14 @@ impl Ledger {
         let found = journal
             .load_snapshot(State::FOLD_VERSION)
             .map_err(|e| error::journal(&e))?;
-        let (snapshot, state) = match found.and_then(|(seq, body)| Some((seq, State::decode(&body).ok()?))) {
-            Some((seq, state)) if state.seq == seq => (seq, state),
-            _ => (0, State::default()),
-        };
+        let (snapshot, states) = found
+            .and_then(|(seq, body)| Some((seq, snapshot::read(&body)?)))
+            .unwrap_or_default();
         let mut ledger = Self {
             journal,
-            state,
+            states,
+            nothing: State::default(),
+            folded: snapshot,
             clock,
             snapshot,
             folder: folder.to_owned(),
@@ -85,31 +95,44 @@ impl Ledger {
 
     /// Folds what is in the journal and not yet in the state.
     pub(crate) fn catch_up(&mut self) -> Result<(), Error> {
-        let Self { journal, state, .. } = self;
-        for record in journal.records(state.seq + 1, mainstay_journal::Filter::default()) {
+        let Self {
+            journal,
+            states,
+            folded,
+            ..
+        } = self;
+        for record in journal.records(*folded + 1, mainstay_journal::Filter::default()) {
             let record = record.map_err(|e| error::journal(&e))?;
+            *folded = record.seq;
             let fact = match &record.body {
                 Some(body) => upcast::decode(&record.kind, record.kind_version, body),
                 None => continue,
             };
             match fact {
-                Ok(fact) => state.apply(
+                Ok(fact) => states.entry(record.account).or_default().apply(
                     record.seq,
                     record.time,
                     &record.actor,
                     record.reason.as_deref(),
                     fact,
                 ),
-                Err(_) if record.ignorable => state.seq = record.seq,
+                Err(_) if record.ignorable => {}
                 Err(e) => return Err(unreadable(record.seq, &e)),
             }
         }
         Ok(())
     }
 
-    /// Returns the state.
-    pub(crate) fn state(&self) -> &State {
-        &self.state
+    /// Returns what is known in an account.
+    pub(crate) fn state(&self, account: &str) -> &State {
+        self.states.get(account).unwrap_or(&self.nothing)
+    }
+
+    /// Returns the accounts, with what is known in each.
+    pub(crate) fn states(&self) -> impl Iterator<Item = (&str, &State)> {
+        self.states
+            .iter()
+            .map(|(account, state)| (account.as_str(), state))
     }
 
     /// Returns the journal.
@@ -123,8 +146,13 @@ impl Ledger {
     }
 
     /// Says what a command would record now.
-    pub(crate) fn would(&self, side: Option<&BranchName>, command: Command) -> Result<Vec<Fact>, Error> {
-        decide(&self.state, side, command, self.clock.now()).map_err(error::refusal)
+    pub(crate) fn would(
+        &self,
+        account: &str,
+        side: Option<&BranchName>,
+        command: Command,
+    ) -> Result<Vec<Fact>, Error> {
+        decide(self.state(account), side, command, self.clock.now()).map_err(error::refusal)
     }
 
     /// Decides commands together, records what was decided in one frame, and folds it. Nothing is recorded if one is refused.
@@ -135,7 +163,7 @@ impl Ledger {
         command: Command,
     ) -> Result<Recorded, Error> {
         let now = self.clock.now();
-        let mut facts = decide(&self.state, side, command, now).map_err(error::refusal)?;
+        let mut facts = decide(self.state(&context.account), side, command, now).map_err(error::refusal)?;
         if facts.is_empty() {
             return Ok(Vec::new());
         }
@@ -145,13 +173,13 @@ impl Ledger {
             reason: context.reason.as_deref(),
             time: now,
         };
-        facts.extend(react(&self.state, &facts, happening));
+        facts.extend(react(self.state(&context.account), &facts, happening));
         let draft = |fact: &Fact| {
             Ok(Draft {
                 time: now,
                 account: context.account.clone(),
                 actor: context.actor.clone(),
-                request: None,
+                request: context.request.clone(),
                 kind: fact.kind().to_owned(),
                 kind_version: fact.version(),
                 ignorable: false,
@@ -167,9 +195,10 @@ impl Ledger {
             .append(drafts, None)
             .map_err(|e| error::journal(&e))?;
         let mut recorded = Vec::with_capacity(facts.len());
+        let state = self.states.entry(context.account.clone()).or_default();
         for (seq, fact) in (receipt.first_seq..).zip(facts) {
-            self.state
-                .apply(seq, now, &context.actor, context.reason.as_deref(), fact.clone());
+            self.folded = seq;
+            state.apply(seq, now, &context.actor, context.reason.as_deref(), fact.clone());
             recorded.push((seq, fact));
         }
         Ok(recorded)
@@ -182,10 +211,7 @@ impl Ledger {
         }
         let head = self.journal.head().last_seq;
         if head >= self.snapshot + SNAPSHOT_AFTER {
-            let body = self
-                .state
-                .encode()
-                .map_err(|e| error::defect("write a snapshot", &e))?;
+            let body = snapshot::write(&self.states).map_err(|e| error::defect("write a snapshot", &e))?;
             self.journal
                 .save_snapshot(State::FOLD_VERSION, &body)
                 .map_err(|e| error::journal(&e))?;

@@ -4,6 +4,7 @@
 //! world, asks `control` to decide, records the facts, and then does in the world what they say. It decides nothing by itself
 //! and prints nothing; what people see is data of `mainstay_api`.
 
+mod access;
 mod amend;
 mod branch;
 mod cancel;
@@ -16,6 +17,7 @@ mod error;
 mod examine;
 mod expressions;
 mod facts;
+mod guest;
 mod instance;
 mod jobs;
 mod ledger;
@@ -31,6 +33,7 @@ mod replay;
 mod report;
 mod run;
 mod show;
+mod snapshot;
 mod stage;
 pub mod step;
 mod system;
@@ -38,6 +41,7 @@ mod trigger;
 mod vacuum;
 mod why;
 
+pub use access::{Earlier, NewToken, TokenReport, Who};
 pub use amend::{AmendChange, AmendRequest};
 pub use compile::Compiled;
 pub use consent::NEEDS_YES;
@@ -53,13 +57,24 @@ pub use query::{QueryOptions, QueryResult, When};
 pub use replay::ReplayRequest;
 pub use report::other_rows;
 pub use run::RunRequest;
+pub use trigger::{DoneReport, Worked};
 pub use why::WhyRequest;
 
 /// The file that marks a project's folder.
 pub const PROJECT_FILE: &str = mainstay_project::MAIN_FILE;
 
+/// Reads the files of a project that declare something.
+///
+/// # Errors
+///
+/// If a file cannot be read.
+pub fn project_files(dir: &std::path::Path) -> Result<Vec<SourceFile>, mainstay_api::Error> {
+    project::read(dir)
+}
+
 /// The folder of the embedded home within a project.
 pub const HOME_FOLDER: &str = ".mainstay";
 
 pub use mainstay_engine::ENGINE;
+pub use mainstay_project::SourceFile;
 pub use mainstay_project::{job_schema, schema as project_schema};

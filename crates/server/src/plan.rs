@@ -178,7 +178,7 @@ impl Instance {
         Err(error)
     }
 
-    fn apply_report(&self, recorded: &Recorded) -> ApplyReport {
+    pub(crate) fn apply_report(&self, recorded: &Recorded) -> ApplyReport {
         let applied: Option<(u64, &Applied)> = recorded.iter().find_map(|(seq, fact)| match fact {
             Fact::Applied(a) => Some((*seq, a.as_ref())),
             _ => None,
@@ -200,7 +200,7 @@ impl Instance {
     }
 }
 
-fn change_report(c: &Change) -> ChangeReport {
+pub(crate) fn change_report(c: &Change) -> ChangeReport {
     ChangeReport {
         action: c.action,
         resource: c.resource.to_string(),

@@ -282,20 +282,55 @@ impl QueryResult {
     /// If it cannot be written.
     pub fn parquet(&self, path: &Path) -> Result<(), Error> {
         let file = std::fs::File::create(path).map_err(|e| error::file("write", path, &e))?;
+        self.write_parquet(file).map_err(|e| {
+            let mut error = Error::new(
+                ErrorKind::Failed,
+                "MS0702",
+                format!("cannot write {}", path.display()),
+            );
+            error.causes = e.causes;
+            error
+        })
+    }
+
+    /// Writes the rows as Parquet.
+    ///
+    /// # Errors
+    ///
+    /// If they cannot be written.
+    pub fn write_parquet(&self, out: impl Write + Send) -> Result<(), Error> {
         let write = || {
-            let mut writer = ArrowWriter::try_new(file, self.schema.clone(), None)?;
+            let mut writer = ArrowWriter::try_new(out, self.schema.clone(), None)?;
             for batch in &self.batches {
                 writer.write(batch)?;
             }
             writer.close()
         };
-        write().map(|_| ()).map_err(|e| {
+        write()
+            .map(|_| ())
+            .map_err(|e| error::defect("write rows as Parquet", &e))
+    }
+
+    /// Reads rows that were written as Parquet.
+    ///
+    /// # Errors
+    ///
+    /// If that is not what these bytes are.
+    pub fn read_parquet(bytes: Vec<u8>) -> Result<Self, Error> {
+        use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+        let wrong = |e: &dyn std::error::Error| {
             Error::new(
-                ErrorKind::Failed,
-                "MS0702",
-                format!("cannot write {}", path.display()),
+                ErrorKind::Unavailable,
+                "MS0816",
+                "the server's rows cannot be read",
             )
-            .because(&e)
-        })
+            .because(e)
+        };
+        let builder =
+            ParquetRecordBatchReaderBuilder::try_new(bytes::Bytes::from(bytes)).map_err(|e| wrong(&e))?;
+        let schema = builder.schema().clone();
+        let reader = builder.build().map_err(|e| wrong(&e))?;
+        let batches = reader.collect::<Result<Vec<_>, _>>().map_err(|e| wrong(&e))?;
+        Ok(Self { schema, batches })
     }
 }

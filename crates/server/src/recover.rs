@@ -13,9 +13,13 @@ use mainstay_model::{DatasetName, RunId};
 
 use crate::error;
 use crate::instance::{Access, Instance};
+use crate::ledger::Context;
 
 /// The file that is there while a process writes.
 const MARKER: &str = "open";
+
+/// The folder for files that came with requests.
+pub(crate) const SCRATCH: &str = "scratch";
 
 /// The folder for what does not fit into memory.
 pub(crate) const SPILL: &str = "spill";
@@ -32,6 +36,27 @@ impl Instance {
         };
         std::fs::write(&marker, std::process::id().to_string())
             .map_err(|e| error::file("write", &marker, &e))?;
+        let accounts: Vec<String> = self.ledger().states().map(|(a, _)| a.to_owned()).collect();
+        for account in accounts {
+            let context = Context {
+                account,
+                ..self.context.as_ref().clone()
+            };
+            self.acting(context, None, None)?
+                .recover_account(&process, crashed)?;
+        }
+        if crashed {
+            // What is there belonged to requests of a process that is gone.
+            let _ = std::fs::remove_dir_all(self.options.home.join(SCRATCH));
+            let spill = self.options.home.join(SPILL);
+            if spill.is_dir() {
+                mainstay_engine::remove_abandoned(&spill).map_err(|e| error::file("clean up", &spill, &e))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn recover_account(&self, process: &str, crashed: bool) -> Result<(), Error> {
         for run in self.with(unfinished) {
             let error = RunError {
                 code: "MS0504".to_owned(),
@@ -52,10 +77,6 @@ impl Instance {
         }
         if crashed {
             self.remove_leavings()?;
-            let spill = self.options.home.join(SPILL);
-            if spill.is_dir() {
-                mainstay_engine::remove_abandoned(&spill).map_err(|e| error::file("clean up", &spill, &e))?;
-            }
         }
         Ok(())
     }

@@ -202,7 +202,13 @@ impl Instance {
 
     fn fact_rows(&self) -> Result<Vec<Value>, Error> {
         let ledger = self.ledger();
-        let records = ledger.journal().records(1, mainstay_journal::Filter::default());
+        let records = ledger.journal().records(
+            1,
+            mainstay_journal::Filter {
+                account: Some(self.account().to_owned()),
+                ..mainstay_journal::Filter::default()
+            },
+        );
         let row = |r: mainstay_journal::Record| {
             let body = r.body.map(|b| String::from_utf8_lossy(&b).into_owned());
             json!({ "seq": r.seq, "time": r.time, "account": r.account, "actor": r.actor, "kind": r.kind,

@@ -1,9 +1,13 @@
 //! Triggers: what is known of them.
 
+mod work;
+
 use mainstay_control::{Firing, Sight, next_times};
 use mainstay_model::resource::{Resource, Spec};
 use mainstay_model::trigger::{TriggerSpec, When};
 use serde_json::{Value, json};
+
+pub use work::{DoneReport, Worked};
 
 /// How many of the next times of a clock are shown.
 const SHOWN: usize = 5;

@@ -124,7 +124,7 @@ impl Instance {
     fn looking<T>(&self, see: impl FnOnce(&Look<'_>) -> T) -> T {
         let now = self.clock.now();
         let ledger = self.ledger();
-        let state = ledger.state();
+        let state = ledger.state(self.account());
         let sight = Sight::of(state, self.branch.as_ref()).unwrap_or_else(|| Sight::live(state));
         see(&Look {
             sight,

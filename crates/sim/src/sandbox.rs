@@ -100,6 +100,38 @@ impl Running {
             .status();
     }
 
+    /// Waits for the first line that it prints; what it prints after that is lost.
+    ///
+    /// # Panics
+    ///
+    /// If it ends without one.
+    #[expect(clippy::panic, reason = "this is a test's expectation")]
+    pub fn first_line(&mut self) -> String {
+        let mut line = String::new();
+        let read = self
+            .0
+            .stdout
+            .as_mut()
+            .map(|out| std::io::BufRead::read_line(&mut std::io::BufReader::new(out), &mut line));
+        if line.is_empty() {
+            let mut said = String::new();
+            let _ = self
+                .0
+                .stderr
+                .as_mut()
+                .map(|e| std::io::Read::read_to_string(e, &mut said));
+            panic!("it ended without a word ({read:?}): {said}");
+        }
+        line
+    }
+
+    /// Sends it what a service manager sends to end it.
+    pub fn terminate(&self) {
+        let _ = Command::new("kill")
+            .args(["-TERM", &self.0.id().to_string()])
+            .status();
+    }
+
     /// Returns its process id.
     pub fn id(&self) -> u32 {
         self.0.id()

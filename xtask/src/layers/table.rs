@@ -28,6 +28,7 @@ pub(super) const TABLE: &[Row] = &[
     row("trigger", 1, &["base"]),
     row("api", 2, &["base", "model"]),
     row("planner", 2, &["base", "model"]),
+    row("policy", 2, &["base", "model"]),
     row("project", 2, &["base", "model", "trigger"]),
     row("sql", 2, &["base", "model"]),
     row("storage", 2, &["base"]),
@@ -44,9 +45,10 @@ pub(super) const TABLE: &[Row] = &[
             "control", "engine", "ingest",
         ],
     ),
+    row("http", 7, &["base", "model", "api", "policy", "server"]),
     row(
         "cli",
-        7,
-        &["base", "model", "api", "project", "journal", "server"],
+        8,
+        &["base", "model", "api", "project", "journal", "server", "http"],
     ),
 ];

@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use mainstay_api::{AmendReport, Error, ErrorKind, Progress, RowChange};
 use mainstay_base::text;
 use mainstay_model::{Address, AmendmentId};
-use mainstay_server::{Access, AmendChange, AmendRequest, CancelToken, Instance};
+use mainstay_server::{Access, AmendChange, AmendRequest, CancelToken};
 
 use super::{address, cell, data, dataset, moment, slices, with};
 use crate::args::{AmendArgs, Global};
+use crate::desk::Desk;
 use crate::output::{Output, Style};
 use crate::progress::Shown;
 use crate::table::table;
@@ -97,7 +98,7 @@ fn absolute(file: &std::path::Path) -> PathBuf {
 fn carry_out(
     global: &Global,
     output: &Output,
-    work: impl FnOnce(&Instance, &CancelToken, &(dyn Fn(Progress) + Sync)) -> Result<AmendReport, Error>,
+    work: impl FnOnce(&Desk, &CancelToken, &(dyn Fn(Progress) + Sync)) -> Result<AmendReport, Error>,
 ) -> Result<Done, Error> {
     let cancel = context::interruptible();
     with(global, Access::Write, output, |instance| {

@@ -32,6 +32,7 @@ pub(super) fn generate(what: &Gen, output: &Output) -> Result<Done, Error> {
             // Writing to memory does not fail.
             let _ = clap_mangen::Man::new(command).render(&mut text);
         }
+        Gen::Openapi => text = format!("{}\n", mainstay_http::openapi()?).into_bytes(),
         Gen::Reference => text = reference(&mut command).into_bytes(),
     }
     output.raw(&text);

@@ -8,6 +8,7 @@ use mainstay_server::{Access, Instance, JournalFilter};
 
 use super::{moment, time, with};
 use crate::args::{Global, JournalAction, JournalArgs};
+use crate::desk::Remote;
 use crate::output::{Output, Style};
 use crate::progress::Shown;
 use crate::{Done, context};
@@ -81,6 +82,8 @@ fn show(global: &Global, args: &JournalArgs, output: &Output) -> Result<Done, Er
         kind: args.kind.clone(),
         since: args.since.as_deref().map(time).transpose()?,
         after: 0,
+        oldest: false,
+        request: None,
         limit: args.limit.or((!output.is_json() && !args.follow).then_some(60)),
     };
     let report = with(global, Access::Read, output, |instance| instance.journal(&filter))?;
@@ -115,10 +118,17 @@ fn show(global: &Global, args: &JournalArgs, output: &Output) -> Result<Done, Er
 }
 
 fn verify(global: &Global, since: Option<u64>, output: &Output) -> Result<Done, Error> {
-    let project = context::project(global)?;
-    let home = context::home(global, project.as_deref())?;
     let shown = Shown::new(output);
-    let report = Instance::verify(&home, since, &|p| shown.show(p))?;
+    // The journal of a home that is here is read as it lies there, beside whoever writes it.
+    let remote = global.server.as_ref().map(|_| Remote::find(global)).transpose()?;
+    let report = match remote.flatten() {
+        Some(remote) => remote.verify(since)?,
+        None => {
+            let project = context::project(global)?;
+            let home = context::home(global, project.as_deref())?;
+            Instance::verify(&home, since, &|p| shown.show(p))?
+        }
+    };
     if output.is_json() {
         output.document(&report);
     } else if report.ok {

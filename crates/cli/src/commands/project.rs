@@ -4,13 +4,14 @@ use mainstay_api::{ApplyReport, ChangeReport, Error, ErrorKind, PlanReport, Stal
 use mainstay_base::text;
 use mainstay_model::Address;
 use mainstay_model::change::Action;
-use mainstay_server::{Access, Instance};
+use mainstay_server::Access;
 use serde_json::Value;
 
 use super::confirm::confirmed;
 use super::{address, slices, with};
 use crate::Done;
 use crate::args::Global;
+use crate::desk::Desk;
 use crate::output::{Output, Style};
 
 pub(super) fn check(global: &Global, output: &Output) -> Result<Done, Error> {
@@ -34,9 +35,8 @@ pub(super) fn check(global: &Global, output: &Output) -> Result<Done, Error> {
     })
 }
 
-fn show_mistakes(instance: &Instance, output: &Output) -> Result<(), Error> {
-    let compiled = instance.compile()?;
-    output.mistakes(&compiled.render(output.color()));
+fn show_mistakes(instance: &Desk, output: &Output) -> Result<(), Error> {
+    output.mistakes(&instance.render(output.color())?);
     Ok(())
 }
 
@@ -59,7 +59,7 @@ pub(super) fn plan(global: &Global, exit_code: bool, full: bool, output: &Output
 }
 
 fn show(
-    instance: &Instance,
+    instance: &Desk,
     report: &PlanReport,
     exit_code: bool,
     full: bool,

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::{address, data, dataset, moment, with};
 use crate::args::Global;
+use crate::desk::Desk;
 use crate::output::{Output, Style};
 use crate::progress::Shown;
 use crate::{Done, context};
@@ -49,7 +50,7 @@ pub(super) fn run(
 }
 
 /// Says that files of the project are not what ran.
-fn say_what_is_unapplied(instance: &Instance, output: &Output) {
+fn say_what_is_unapplied(instance: &Desk, output: &Output) {
     // A project that cannot be read now was not needed for the run, either.
     let Ok(unapplied) = instance.unapplied() else {
         return;
@@ -235,12 +236,32 @@ fn step(body: &Value) -> String {
     }
 }
 
+fn say_cancelled(run: &RunReport, output: &Output) {
+    if output.is_json() {
+        output.document(run);
+    } else {
+        output.line(format!("run {} is {}", run.id, run.outcome));
+    }
+}
+
 pub(super) fn cancel(global: &Global, run: &str, output: &Output) -> Result<Done, Error> {
     let id = run_id(run)?;
+    let status = |desk: &Desk| {
+        let runs = desk.runs()?.runs.into_iter();
+        Ok(runs.into_iter().find(|r| r.id == id.to_string()))
+    };
+    let (there, before) = with(global, Access::Read, output, |desk| {
+        match desk.cancel_there(id)? {
+            Some(run) => Ok((Some(run), None)),
+            None => Ok((None, status(desk)?)),
+        }
+    })?;
+    if let Some(run) = there {
+        say_cancelled(&run, output);
+        return Ok(Done::Well);
+    }
     let project = context::project(global)?;
     let home = context::home(global, project.as_deref())?;
-    let status = |instance: &Instance| instance.runs().runs.into_iter().find(|r| r.id == id.to_string());
-    let before = with(global, Access::Read, output, |i| Ok(status(i)))?;
     match before.map(|r| r.outcome) {
         None => {
             return Err(
@@ -269,13 +290,9 @@ pub(super) fn cancel(global: &Global, run: &str, output: &Output) -> Result<Done
     let began = Instant::now();
     let (_keep, never) = std::sync::mpsc::channel::<()>();
     while began.elapsed() < Duration::from_secs(10) {
-        let after = with(global, Access::Read, output, |i| Ok(status(i)))?;
+        let after = with(global, Access::Read, output, status)?;
         if let Some(run) = after.filter(|r| r.outcome != "running" && r.outcome != "waiting") {
-            if output.is_json() {
-                output.document(&run);
-            } else {
-                output.line(format!("run {id} is {}", run.outcome));
-            }
+            say_cancelled(&run, output);
             return Ok(Done::Well);
         }
         // Nothing is ever sent: this is a pause between two looks, with the loop's deadline above.

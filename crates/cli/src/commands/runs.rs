@@ -21,7 +21,7 @@ pub(super) struct Listed<'a> {
 
 fn listed(global: &Global, which: &Listed<'_>, output: &Output) -> Result<RunsReport, Error> {
     with(global, Access::Read, output, |instance| {
-        let mut report = instance.runs();
+        let mut report = instance.runs()?;
         if let Some(job) = which.job {
             let (name, _) = dataset(job)?;
             report.runs.retain(|r| r.job == name.to_string());

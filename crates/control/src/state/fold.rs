@@ -68,6 +68,10 @@ impl State {
             Fact::TriggerFired(f) => self.triggers.fired(seq, time, *f),
             Fact::TriggerMissed(f) => self.triggers.missed(&f),
             Fact::TriggerDone(f) => self.triggers.done(seq, time, &f),
+            Fact::TokenCreated(f) => self.access.created(seq, time, actor, *f),
+            Fact::TokenRevoked(f) => self.access.revoked(time, f.token),
+            Fact::AccessDecided(f) => self.access.decided(seq, *f),
+            Fact::RequestAnswered(f) => self.access.answered(seq, &f.request),
         }
     }
 

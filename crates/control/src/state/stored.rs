@@ -87,6 +87,8 @@ pub(super) struct Stored {
     last_plan: u64,
     last_delivery: u64,
     last_run: u64,
+    #[serde(default)]
+    access: super::Kept,
 }
 
 struct Pools {
@@ -165,6 +167,7 @@ impl From<State> for Stored {
             last_plan: state.last_plan,
             last_delivery: state.last_delivery,
             last_run: state.last_run,
+            access: state.access,
         }
     }
 }
@@ -199,6 +202,7 @@ impl From<Stored> for State {
             last_plan: stored.last_plan,
             last_delivery: stored.last_delivery,
             last_run: stored.last_run,
+            access: stored.access,
         }
     }
 }

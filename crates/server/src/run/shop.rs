@@ -30,6 +30,7 @@ impl Shop {
                 account: "main".to_owned(),
                 actor: "ana".to_owned(),
                 reason: None,
+                request: None,
             },
         });
         Self {

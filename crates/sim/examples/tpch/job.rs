@@ -54,6 +54,7 @@ impl Project {
                 account: "main".to_owned(),
                 actor: "bench".to_owned(),
                 reason: None,
+                request: None,
             },
         };
         let instance = Instance::open(options)?;

@@ -20,6 +20,7 @@ mod queries;
 mod redelivery;
 mod rereading;
 mod reuse;
+mod service;
 mod shop;
 mod slices;
 mod why;

@@ -45,6 +45,7 @@ impl Here {
                     account: "main".to_owned(),
                     actor: "ana".to_owned(),
                     reason: None,
+                    request: None,
                 },
             })?);
         }

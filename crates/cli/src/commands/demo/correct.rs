@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::{say, say_detail};
 use crate::args::Global;
-use crate::commands::{slices, with};
+use crate::commands::{slices, with_home};
 use crate::output::Output;
 use crate::table::table;
 
@@ -33,7 +33,7 @@ pub(super) fn correct(
         ..global.clone()
     };
     let first = side("nobody leaves 21 hours late: a slip of the pen");
-    let amended = with(&first, Access::Write, output, |i| {
+    let amended = with_home(&first, Access::Write, output, |i| {
         let amended = amend(i, cancel, output)?;
         if amended.as_ref().is_some_and(|a| a.status == "applied") {
             why(i, amended.as_ref(), cancel, output)?;
@@ -48,7 +48,7 @@ pub(super) fn correct(
         return Ok(vec![amended]);
     };
     let second = side("it did leave 21 hours late");
-    let reverted = with(&second, Access::Write, output, |i| {
+    let reverted = with_home(&second, Access::Write, output, |i| {
         let reverted = revert(i, id, cancel, output)?;
         replay(i, &amended, cancel, output)?;
         Ok(reverted)

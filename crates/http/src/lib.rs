@@ -1,0 +1,32 @@
+//! The service: HTTP/JSON in front of what the commands do, and the client of it.
+//!
+//! Owns how requests come in, who asks, and how answers and problems go out: sockets, TLS, tokens, limits, idempotency, the
+//! description of every route. It decides nothing about data or resources and knows no SQL: every route calls one method of
+//! [`mainstay_server::Instance`]. Every request has an identity and is decided at one place ([`guard`]); every change is recorded
+//! with its decision before it is made, and with its answer after.
+
+mod answer;
+mod app;
+mod body;
+mod caller;
+pub mod client;
+mod guard;
+mod identity;
+mod limits;
+mod listen;
+mod operation;
+mod page;
+mod plain;
+mod problem;
+mod routes;
+mod serve;
+mod socket;
+mod sse;
+mod tls;
+
+pub use identity::new_token;
+pub use limits::Limits;
+pub use routes::openapi;
+pub use serve::{Announced, ServeOptions, serve};
+pub use socket::path as socket_path;
+pub use tls::authority;

@@ -1,0 +1,266 @@
+//! The server from its start to its end: it opens the home as its one writer, listens, and ends so that nothing is lost.
+
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use mainstay_api::{Error, ErrorKind};
+use mainstay_model::Role;
+use mainstay_policy::Policies;
+use mainstay_server::{Access, Context, Instance, Options};
+use tokio::net::{TcpListener, UnixListener};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{Semaphore, mpsc, watch};
+
+use crate::app::{self, App};
+use crate::identity::new_token;
+use crate::limits::{Limits, Rates};
+use crate::listen::{self, Shared};
+use crate::operation::Operations;
+use crate::{guard, routes, socket, tls};
+
+/// How long what is going on may take to end by itself.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// How long what was stopped may take to end.
+const STOP: Duration = Duration::from_secs(60);
+
+/// How often checkpoints are signed and snapshots left.
+const SETTLE: Duration = Duration::from_secs(60);
+
+/// How a server is started.
+#[derive(Clone, Debug)]
+pub struct ServeOptions {
+    /// The home.
+    pub home: PathBuf,
+    /// The project whose sources lie on this machine, if there is one.
+    pub project: Option<PathBuf>,
+    /// Who starts it, and the account that the home is of.
+    pub context: Context,
+    /// How long to wait for another writer.
+    pub wait: Option<Duration>,
+    /// Where to listen besides the socket, for example `127.0.0.1:7433`.
+    pub listen: Option<String>,
+    /// A certificate chain and its key, in place of the home's own authority.
+    pub certificate: Option<(PathBuf, PathBuf)>,
+    /// What requests may take.
+    pub limits: Limits,
+}
+
+/// A server that answers.
+#[derive(Clone, Debug)]
+pub struct Announced {
+    /// Its socket.
+    pub socket: PathBuf,
+    /// Its URL, if it listens on the network.
+    pub url: Option<String>,
+    /// The secret of the first owner's token, if this start made it.
+    pub owner: Option<String>,
+    /// What opening had to put in order, in words.
+    pub notices: Vec<String>,
+}
+
+fn cannot(what: &str, e: &std::io::Error) -> Error {
+    Error::new(ErrorKind::Unavailable, "MS0820", format!("cannot {what}")).because(e)
+}
+
+/// Serves until it is told to end (SIGTERM or Ctrl-C). `announce` is called once, when it answers.
+///
+/// # Errors
+///
+/// `Unavailable` if another process writes to the home, or it cannot listen there.
+pub fn serve(options: &ServeOptions, announce: impl FnOnce(Announced)) -> Result<(), Error> {
+    let instance = Instance::open(Options {
+        home: options.home.clone(),
+        project: options.project.clone(),
+        access: Access::Write,
+        branch: None,
+        wait: options.wait,
+        context: options.context.clone(),
+    })?;
+    let served = serve_home(options, &instance, announce);
+    let closed = instance.close();
+    served?;
+    closed
+}
+
+fn serve_home(
+    options: &ServeOptions,
+    instance: &Instance,
+    announce: impl FnOnce(Announced),
+) -> Result<(), Error> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .thread_name("mainstay-http")
+        .build()
+        .map_err(|e| cannot("start threads", &e))?;
+    let owner = first_token(instance)?;
+    let metadata = std::fs::metadata(&options.home).map_err(|e| cannot("look at the home", &e))?;
+    let (router, api) = routes::router();
+    let (ending, ends) = watch::channel(false);
+    let app = Arc::new(App {
+        instance: instance.clone(),
+        policies: Policies::standard().map_err(|e| {
+            Error::new(ErrorKind::Failed, "MS0901", "the policies cannot be used").because(&e)
+        })?,
+        limits: options.limits,
+        rates: Rates::default(),
+        operations: Operations::default(),
+        routes: app::routes(&api)?,
+        work: Arc::default(),
+        looks: Semaphore::new(options.limits.looks),
+        account: options.context.account.clone(),
+        owner: metadata.uid(),
+        ending: ends.clone(),
+    });
+    let guarded = Arc::clone(&app);
+    let router = router
+        .fallback(|| async { axum::http::StatusCode::NOT_FOUND })
+        .layer(axum::middleware::from_fn(
+            move |request: axum::extract::Request, next: axum::middleware::Next| {
+                guard::guard(Arc::clone(&guarded), request, next)
+            },
+        ));
+    let (alive, gone) = mpsc::channel(1);
+    let shared = Shared {
+        router,
+        limits: options.limits,
+        ending: ends,
+        connections: Arc::new(Semaphore::new(options.limits.connections)),
+        alive,
+    };
+    let result = runtime.block_on(async {
+        let socket = on_socket(&options.home, shared.clone())?;
+        let url = match &options.listen {
+            Some(place) => Some(on_network(options, place, shared.clone()).await?),
+            None => None,
+        };
+        drop(shared);
+        announce(Announced {
+            socket,
+            url,
+            owner,
+            notices: instance.notices(),
+        });
+        until_told(instance).await?;
+        // The sender has receivers for as long as there are connections.
+        let _ = ending.send(true);
+        end(&app, gone).await;
+        Ok(())
+    });
+    // The home is not to be closed while anything still uses it.
+    runtime.shutdown_timeout(STOP);
+    let _ = std::fs::remove_file(socket::path(&options.home));
+    drop(app);
+    result
+}
+
+/// Makes the first owner's token, if the account has none; returns its secret.
+fn first_token(instance: &Instance) -> Result<Option<String>, Error> {
+    if !instance.tokens().is_empty() {
+        return Ok(None);
+    }
+    let token = new_token(instance, "owner", Role::Owner, None)?;
+    Ok(token.secret)
+}
+
+fn on_socket(home: &Path, shared: Shared) -> Result<PathBuf, Error> {
+    let place = socket::path(home);
+    // The home's lock is held: whoever left a socket there is gone.
+    let _ = std::fs::remove_file(&place);
+    let bind = || {
+        let short = socket::Short::of(home)?;
+        let listener = UnixListener::bind(&short.path)?;
+        // Others on this machine need a token, but may ask.
+        std::fs::set_permissions(&place, std::fs::Permissions::from_mode(0o666))?;
+        Ok(listener)
+    };
+    let listener = bind().map_err(|e| cannot(&format!("listen on {}", place.display()), &e))?;
+    tokio::spawn(listen::socket(listener, shared));
+    Ok(place)
+}
+
+async fn on_network(options: &ServeOptions, place: &str, shared: Shared) -> Result<String, Error> {
+    let fail = |e: std::io::Error| {
+        cannot(&format!("listen on {place}"), &e).help("for example --listen 127.0.0.1:7433")
+    };
+    let addresses: Vec<SocketAddr> = place.to_socket_addrs().map_err(fail)?.collect();
+    let listener = TcpListener::bind(addresses.as_slice()).await.map_err(fail)?;
+    let address = listener.local_addr().map_err(fail)?;
+    let plain = address.ip().is_loopback() && options.certificate.is_none();
+    let acceptor = if plain {
+        None
+    } else {
+        let files = options.certificate.as_ref().map(|(certificate, key)| tls::Files {
+            certificate: certificate.clone(),
+            key: key.clone(),
+        });
+        let config = tls::server(&options.home, files.as_ref(), &names(place, address))?;
+        Some(tokio_rustls::TlsAcceptor::from(config))
+    };
+    tokio::spawn(listen::network(listener, acceptor, shared));
+    Ok(format!("{}://{address}", if plain { "http" } else { "https" }))
+}
+
+/// The names by which this server is called: as it was told, as this machine is called, and the local ones.
+fn names(place: &str, address: SocketAddr) -> Vec<String> {
+    let mut names = vec!["localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned()];
+    if !address.ip().is_unspecified() {
+        names.push(address.ip().to_string());
+    }
+    if let Some((host, _)) = place.rsplit_once(':') {
+        names.push(host.trim_matches(['[', ']']).to_owned());
+    }
+    let machine = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    names.push(machine.trim().to_owned());
+    names.retain(|n| !n.is_empty() && n != "0.0.0.0" && n != "::");
+    names.sort();
+    names.dedup();
+    names
+}
+
+/// Waits for the signal to end; keeps the journal in order meanwhile.
+async fn until_told(instance: &Instance) -> Result<(), Error> {
+    let listen = |kind| signal(kind).map_err(|e| cannot("listen to signals", &e));
+    let (mut terminate, mut interrupt) = (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?);
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => return Ok(()),
+            _ = interrupt.recv() => return Ok(()),
+            () = tokio::time::sleep(SETTLE) => {
+                let instance = instance.clone();
+                // What cannot be signed now is signed later, or at the end, which says why it cannot.
+                let _ = crate::answer::blocking(move || instance.settle()).await;
+            }
+        }
+    }
+}
+
+/// Lets requests end, then stops what goes on; a second signal stops it at once.
+async fn end(app: &App, mut gone: mpsc::Receiver<()>) {
+    let told = async {
+        if let (Ok(mut terminate), Ok(mut interrupt)) =
+            (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+        {
+            tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+        }
+    };
+    let all_done = async {
+        gone.recv().await;
+        // Work whose client went away is still work.
+        let _ = app.work.lock().await;
+    };
+    let mut all_done = std::pin::pin!(all_done);
+    let ended = tokio::select! {
+        () = all_done.as_mut() => true,
+        () = told => false,
+        () = tokio::time::sleep(GRACE) => false,
+    };
+    if !ended {
+        app.operations.cancel_all();
+        let _ = tokio::time::timeout(STOP, all_done).await;
+    }
+}

@@ -1,0 +1,178 @@
+//! Doing what has set triggers off.
+//!
+//! What a trigger wants is recorded before it is done, and stays to be done until it is recorded as done. A process that dies in
+//! between does it again: a run computes what is stale, so that doing it twice does nothing the second time.
+
+use mainstay_api::{Error, Progress, RunReport};
+use mainstay_base::Timestamp;
+use mainstay_control::{Command, Sight, next_tick};
+use mainstay_engine::CancelToken;
+use mainstay_model::id::FiringId;
+use mainstay_model::resource::{Kind, ResourceKey, Spec};
+use mainstay_model::run::RunError;
+use mainstay_model::trigger::{CatchUp, is_among};
+use mainstay_model::{DatasetName, Selection};
+
+use super::because;
+use crate::instance::Instance;
+use crate::ledger::Context;
+use crate::run::RunRequest;
+use crate::show::datasets;
+
+/// What triggers did.
+#[derive(Clone, Debug, Default)]
+pub struct Worked {
+    /// What was done, in the order of doing.
+    pub done: Vec<DoneReport>,
+    /// When the first clock fires next; none if none does.
+    pub next: Option<Timestamp>,
+}
+
+/// What came of firings of one trigger.
+#[derive(Clone, Debug)]
+pub struct DoneReport {
+    /// The account whose trigger it is.
+    pub account: String,
+    /// The trigger.
+    pub trigger: String,
+    /// Why it was set off.
+    pub because: String,
+    /// The runs that there were.
+    pub runs: Vec<RunReport>,
+    /// Why it could not be done, if it could not.
+    pub error: Option<Error>,
+}
+
+/// What waits to be done for one trigger.
+struct Waiting {
+    firings: Vec<FiringId>,
+    trigger: String,
+    because: String,
+}
+
+impl Instance {
+    /// Fires what the clocks say, and does what triggers want, in all accounts, until nothing is left to do or it is cancelled.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be recorded; what fails in doing it is part of the answer.
+    pub fn work(&self, cancel: &CancelToken, watch: &(dyn Fn(Progress) + Sync)) -> Result<Worked, Error> {
+        let mut worked = Worked::default();
+        let accounts: Vec<String> = self
+            .ledger()
+            .states()
+            .map(|(account, _)| account.to_owned())
+            .collect();
+        for account in accounts {
+            let clock = self.as_part_of(&account, "mainstay", None)?;
+            clock.submit(Command::Tick)?;
+            while let Some(waiting) = clock.with(waiting).filter(|_| !cancel.is_cancelled()) {
+                let actor = format!("trigger/{}", waiting.trigger);
+                let trigger = clock.as_part_of(&account, &actor, Some(waiting.because.clone()))?;
+                worked.done.push(trigger.carry_out(waiting, cancel, watch)?);
+            }
+            let next = clock.with(|sight| next_tick(sight.state));
+            worked.next = worked.next.into_iter().chain(next).min();
+        }
+        Ok(worked)
+    }
+
+    /// Says whether something that a trigger wants is still to be done.
+    pub fn has_work(&self) -> bool {
+        let ledger = self.ledger();
+        ledger
+            .states()
+            .any(|(_, state)| state.triggers.open().next().is_some())
+    }
+
+    fn as_part_of(&self, account: &str, actor: &str, reason: Option<String>) -> Result<Self, Error> {
+        let context = Context {
+            account: account.to_owned(),
+            actor: actor.to_owned(),
+            reason,
+            request: None,
+        };
+        self.acting(context, None, None)
+    }
+
+    fn carry_out(
+        &self,
+        waiting: Waiting,
+        cancel: &CancelToken,
+        watch: &(dyn Fn(Progress) + Sync),
+    ) -> Result<DoneReport, Error> {
+        let ran = self.targets(&waiting.trigger).and_then(|targets| {
+            let request = RunRequest {
+                targets,
+                ..RunRequest::default()
+            };
+            self.run(&request, cancel, watch)
+        });
+        let (runs, error) = match ran {
+            Ok((_, report)) => (report.runs, None),
+            Err(e) => (Vec::new(), Some(e)),
+        };
+        // What was stopped half-way is done the next time.
+        if !cancel.is_cancelled() {
+            self.submit(Command::FinishFirings {
+                firings: waiting.firings,
+                runs: runs.iter().filter_map(|r| r.id.parse().ok()).collect(),
+                error: error.as_ref().map(|e| RunError {
+                    code: e.code.clone(),
+                    message: e.message.clone(),
+                    help: e.help.clone(),
+                    transient: false,
+                }),
+            })?;
+        }
+        Ok(DoneReport {
+            account: self.account().to_owned(),
+            trigger: waiting.trigger,
+            because: waiting.because,
+            runs,
+            error,
+        })
+    }
+
+    /// The datasets that a trigger runs, as they are declared now.
+    fn targets(&self, trigger: &str) -> Result<Vec<(DatasetName, Selection)>, Error> {
+        self.with(|sight| {
+            let wanted = match sight
+                .resource(&ResourceKey::new(Kind::Trigger, trigger))
+                .map(|r| &r.spec)
+            {
+                Some(Spec::Trigger(spec)) => spec.run.clone(),
+                _ => {
+                    let message = format!("trigger/{trigger} was taken away before what it wanted was done");
+                    return Err(Error::new(mainstay_api::ErrorKind::NotFound, "MS0401", message));
+                }
+            };
+            let declared = datasets(sight).into_iter();
+            let named = declared.filter(|name| is_among(&wanted, &name.to_string()));
+            Ok(named.map(|name| (name, Selection::All)).collect())
+        })
+    }
+}
+
+/// What is to be done next: the oldest firing, with all others of its trigger if they may be merged.
+fn waiting(sight: &Sight<'_>) -> Option<Waiting> {
+    let triggers = &sight.state.triggers;
+    let (first, firing) = triggers.open().next()?;
+    let spec = sight.resource(&ResourceKey::new(Kind::Trigger, &firing.trigger));
+    let apart = matches!(spec.map(|r| &r.spec), Some(Spec::Trigger(spec)) if spec.catch_up == CatchUp::All);
+    let same = triggers.open().filter(|(_, f)| f.trigger == firing.trigger);
+    let firings: Vec<FiringId> = same
+        .map(|(id, _)| id)
+        .take(if apart { 1 } else { usize::MAX })
+        .collect();
+    let newest = firings
+        .last()
+        .and_then(|id| triggers.firings.get(id))
+        .unwrap_or(firing);
+    debug_assert!(firings.contains(&first), "the first is one of them");
+    Some(Waiting {
+        because: because(newest),
+        trigger: firing.trigger.clone(),
+        firings,
+    })
+}

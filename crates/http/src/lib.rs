@@ -10,6 +10,7 @@ mod app;
 mod body;
 mod caller;
 pub mod client;
+mod clock;
 mod guard;
 mod identity;
 mod limits;

@@ -19,7 +19,7 @@ use crate::identity::new_token;
 use crate::limits::{Limits, Rates};
 use crate::listen::{self, Shared};
 use crate::operation::Operations;
-use crate::{guard, routes, socket, tls};
+use crate::{clock, guard, routes, socket, tls};
 
 /// How long what is going on may take to end by itself.
 const GRACE: Duration = Duration::from_secs(5);
@@ -139,6 +139,7 @@ fn serve_home(
             None => None,
         };
         drop(shared);
+        let clock = tokio::spawn(clock::keep(Arc::clone(&app)));
         announce(Announced {
             socket,
             url,
@@ -149,6 +150,8 @@ fn serve_home(
         // The sender has receivers for as long as there are connections.
         let _ = ending.send(true);
         end(&app, gone).await;
+        // It stops what it does when the server ends.
+        let _ = clock.await;
         Ok(())
     });
     // The home is not to be closed while anything still uses it.

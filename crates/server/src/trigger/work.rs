@@ -77,12 +77,13 @@ impl Instance {
         Ok(worked)
     }
 
-    /// Says whether something that a trigger wants is still to be done.
-    pub fn has_work(&self) -> bool {
+    /// Says whether there is something to do: a clock time that has come, or something that a trigger wants.
+    pub fn is_due(&self) -> bool {
+        let now = self.clock.now();
         let ledger = self.ledger();
-        ledger
-            .states()
-            .any(|(_, state)| state.triggers.open().next().is_some())
+        ledger.states().any(|(_, state)| {
+            state.triggers.open().next().is_some() || next_tick(state).is_some_and(|next| next <= now)
+        })
     }
 
     fn as_part_of(&self, account: &str, actor: &str, reason: Option<String>) -> Result<Self, Error> {

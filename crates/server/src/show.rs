@@ -5,16 +5,16 @@ mod history;
 use std::collections::{BTreeMap, BTreeSet};
 
 use mainstay_api::{DatasetReport, Error, ErrorKind, ListReport, RunsReport, SliceReport, SlicesReport};
-use mainstay_control::{At, Dataset, Sight, job_of};
+use mainstay_control::{Dataset, Sight, job_of};
 use mainstay_model::address::Selection;
 use mainstay_model::resource::{Kind, Resource, ResourceKey, Spec};
 use mainstay_model::{Address, DatasetName, SliceKey};
-use mainstay_planner::{StaleSlices, stale};
+use mainstay_planner::StaleSlices;
 use serde_json::{Value, json};
 
 use crate::deliver::read_otherwise;
-use crate::expressions::SliceColumns;
 use crate::instance::Instance;
+use crate::planning::Planning;
 use crate::report;
 
 /// What can be listed.
@@ -203,7 +203,7 @@ impl Instance {
     /// `NotFound` if nothing fills it and nothing is in it.
     pub fn dataset(&self, name: &DatasetName) -> Result<DatasetReport, Error> {
         let store = self.store()?;
-        let found = self.with(|state| {
+        let found = self.planning(|state, planning| {
             let held = state.dataset(name);
             let is = |kind| {
                 state
@@ -220,7 +220,7 @@ impl Instance {
             let empty = Dataset::default();
             let d = held.unwrap_or(&empty);
             let contents = || d.slices.values().filter_map(|h| h.newest());
-            let fresh = fresh(state, name);
+            let fresh = fresh(state, planning, name);
             Some(DatasetReport {
                 name: name.to_string(),
                 filled_by: filled_by.to_owned(),
@@ -257,10 +257,10 @@ impl Instance {
     /// `NotFound` if there is no such dataset.
     pub fn slices(&self, name: &DatasetName, selection: &Selection) -> Result<SlicesReport, Error> {
         self.dataset(name)?;
-        let slices = self.with(|state| {
+        let slices = self.planning(|state, planning| {
             let empty = Dataset::default();
             let d = state.dataset(name).unwrap_or(&empty);
-            let (columns, stale) = stale_slices(state, name);
+            let (columns, stale) = stale_slices(state, planning, name);
             let columns = if d.slice_columns.is_empty() {
                 columns
             } else {
@@ -348,7 +348,11 @@ pub(crate) fn things(state: &Sight<'_>) -> BTreeSet<String> {
 }
 
 /// Says which slices of a job's dataset are stale, with its slice columns; none for sources.
-pub(crate) fn stale_slices(state: &Sight<'_>, name: &DatasetName) -> (Vec<String>, Option<StaleSlices>) {
+pub(crate) fn stale_slices(
+    state: &Sight<'_>,
+    planning: &mut Planning,
+    name: &DatasetName,
+) -> (Vec<String>, Option<StaleSlices>) {
     let job = state
         .resources
         .get(&ResourceKey::new(Kind::Job, name))
@@ -357,21 +361,21 @@ pub(crate) fn stale_slices(state: &Sight<'_>, name: &DatasetName) -> (Vec<String
     match job {
         Some(job) => (
             job.slice_columns.clone(),
-            stale(&job, &At::now(state), &SliceColumns::now(state)).map(|s| s.slices),
+            planning.stale(state, &job).map(|s| s.slices),
         ),
         None => (Vec::new(), None),
     }
 }
 
 /// Says whether a dataset is what it should be, and all that it is computed from, too.
-pub(crate) fn fresh(state: &Sight<'_>, name: &DatasetName) -> bool {
+pub(crate) fn fresh(state: &Sight<'_>, planning: &mut Planning, name: &DatasetName) -> bool {
     let mut left = vec![name.clone()];
     let mut seen = BTreeSet::new();
     while let Some(name) = left.pop() {
         if !seen.insert(name.clone()) {
             continue;
         }
-        if stale_slices(state, &name).1.is_some() || is_read_otherwise(state, &name) {
+        if stale_slices(state, planning, &name).1.is_some() || is_read_otherwise(state, &name) {
             return false;
         }
         let job = state

@@ -10,6 +10,7 @@ use mainstay_model::{Address, DatasetName, Selection, SliceKey};
 use mainstay_planner::StaleSlices;
 
 use super::{last_failed, maker, not_computed, promoted, short};
+use crate::planning::Planning;
 use crate::why::Answered;
 use crate::why::about::of_run;
 use crate::why::look::Look;
@@ -25,7 +26,7 @@ pub(super) fn of_slices(
 ) -> Result<Answered, Error> {
     let empty = Dataset::default();
     let held = look.sight.dataset(name).unwrap_or(&empty);
-    let (columns, stale_now) = crate::show::stale_slices(&look.sight, name);
+    let (columns, stale_now) = crate::show::stale_slices(&look.sight, &mut Planning::default(), name);
     let columns = if held.slice_columns.is_empty() {
         columns
     } else {

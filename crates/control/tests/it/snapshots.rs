@@ -9,7 +9,7 @@ fn fold(state: &mut State, kind: &str, version: u16, body: &Value) {
     let fact = upcast::decode(kind, version, body.to_string().as_bytes()).expect("a fact");
     let seq = state.seq + 1;
     let time = Timestamp::from_micros(1_700_000_000_123_456 + seq as i64);
-    state.apply(seq, time, "ana", (seq % 2 == 0).then_some("because"), fact);
+    state.apply(seq, time, "ana", seq.is_multiple_of(2).then_some("because"), fact);
 }
 
 fn round_trip(state: &State) -> State {

@@ -59,7 +59,7 @@ fn sources() {
     let at = day.as_str().rfind("day").expect("it is there");
     assert_eq!(
         day.place(at..at + 3).to_string(),
-        "mainstay.toml:14:45",
+        "mainstay.toml:16:45",
         "behind two escapes"
     );
     assert_eq!(

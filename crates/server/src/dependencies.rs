@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::expressions::SliceColumns;
 use crate::instance::Instance;
-use crate::jobs;
+use crate::jobs::{self, WRONG_DEPENDENCIES};
 use crate::show::not_computed;
 
 impl Instance {
@@ -102,7 +102,7 @@ fn distrusted(sight: &Sight<'_>, job: &Job) -> Vec<Fallback> {
         input: input.to_string(),
         operator: "cross-check".to_owned(),
         message: format!(
-            "MS0506: in {run} a slice came out otherwise from everything; until the query changes, all of it is read"
+            "{WRONG_DEPENDENCIES}: in {run} a slice came out otherwise from everything; until the query changes, all of it is read"
         ),
     };
     job.reads.keys().map(each).collect()

@@ -11,6 +11,9 @@ use mainstay_model::resource::{Kind, ResourceKey, Spec};
 use mainstay_model::{DatasetName, Resource, RunId};
 use mainstay_planner::Job;
 
+/// The code of what is said when a job's dependencies were found to be wrong.
+pub(crate) const WRONG_DEPENDENCIES: &str = "MS0506";
+
 /// Returns a declared job of this side; none if nothing of that name is a job.
 pub(crate) fn declared(sight: &Sight<'_>, name: &DatasetName) -> Option<Job> {
     let project = sight.declared().map(|(_, _, r)| r);

@@ -28,6 +28,7 @@ fn a_project() {
     };
     assert_eq!(spec.memory, Some(3 << 29));
     assert_eq!((spec.spill, spec.parallel), (Some(100_000_000), Some(4)));
+    assert_eq!((spec.cross_check, spec.recompute_on_engine), (Some(10), true));
     assert!(declared.complete && declared.broken.is_empty());
     let names: Vec<String> = declared.datasets().map(ToString::to_string).collect();
     assert_eq!(
@@ -52,13 +53,13 @@ fn sources() {
     let [airlines, flights] = declared.sources.as_slice() else {
         panic!("two sources")
     };
-    assert_eq!(airlines.columns[2].to_string(), "mainstay.toml:32:49");
+    assert_eq!(airlines.columns[2].to_string(), "mainstay.toml:34:49");
     let day = flights.slice[0].expression.as_ref().expect("it is made");
     assert_eq!(day.as_str(), "make_date(year, \"month\", day)");
     let at = day.as_str().rfind("day").expect("it is there");
     assert_eq!(
         day.place(at..at + 3).to_string(),
-        "mainstay.toml:14:45",
+        "mainstay.toml:16:45",
         "behind two escapes"
     );
     assert_eq!(

@@ -76,7 +76,7 @@ impl Chosen {
         let own = &run.assignment.inputs;
         let (seen, there) = (rows(own), run.there());
         let chosen = if own.iter().map(|m| m.slices.len()).sum::<usize>() < there {
-            run.from_everything(scope)
+            run.against_everything(scope)
         } else {
             run.alone(scope)
         }?;
@@ -146,7 +146,7 @@ impl Chosen {
 }
 
 impl Run<'_> {
-    fn from_everything(&self, scope: &[SliceKey]) -> Option<Chosen> {
+    fn against_everything(&self, scope: &[SliceKey]) -> Option<Chosen> {
         let slices = self.some(scope, FROM_EVERYTHING);
         let inputs = self.mounted(&ReadBy::default())?;
         let widened = Assignment {

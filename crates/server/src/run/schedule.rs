@@ -121,7 +121,10 @@ impl<'a> Schedule<'a> {
         (self.watch)(Progress::Ended {
             what,
             ok: true,
-            message: "MS0506: it reads more than was known, and is computed again from everything".to_owned(),
+            message: format!(
+                "{}: it reads more than was known, and is computed again from everything",
+                crate::jobs::WRONG_DEPENDENCIES
+            ),
         });
         self.waiting.splice(0..0, job);
     }

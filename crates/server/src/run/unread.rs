@@ -9,10 +9,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use mainstay_base::MultisetHash;
 use mainstay_catalog::digest::Digester;
-use mainstay_control::{Dataset, Line, Run, Sight};
+use mainstay_control::{Dataset, Line, Run, RunStatus, Sight, VersionEntry};
 use mainstay_engine::{CancelToken, Mounted, Question};
 use mainstay_model::relation::Reads;
-use mainstay_model::run::{Input, Pinned, Scope};
+use mainstay_model::run::{Input, Pinned, RunOutcome, Scope};
 use mainstay_model::spec::JobSpec;
 use mainstay_model::{DatasetName, RunId, SliceKey, SliceVersion};
 use mainstay_sql::{InputTable, Yield};
@@ -97,7 +97,8 @@ impl Prospect {
                 }
             }
             Scope::Whole => {
-                let run = base.versions.last()?.run?;
+                let newest = base.versions.last()?;
+                let run = newest.run.or_else(|| of_amendment(sight, pinned, newest))?;
                 let there = base
                     .slices
                     .iter()
@@ -213,6 +214,16 @@ impl Prospect {
         let (before, after) = (digest(&change.before), digest(&change.after));
         before.is_some() && before == after
     }
+}
+
+/// The run by which an amendment made a version.
+fn of_amendment(sight: &Sight<'_>, pinned: &Pinned, version: &VersionEntry) -> Option<RunId> {
+    let amendment = sight.state.amendments.get(&version.amendment?)?;
+    let its = |id: &&RunId| {
+        let run = sight.state.runs.get(id);
+        run.is_some_and(|r| r.pinned.job == pinned.job && r.status == RunStatus::Ended(RunOutcome::Succeeded))
+    };
+    amendment.runs.iter().rev().find(its).copied()
 }
 
 /// What changed since a run of what some of its slices read; none if that cannot be said, or is too much to compare.

@@ -17,6 +17,7 @@ use super::Answered;
 use super::differ::{ended, failure};
 use super::look::{By, Look, changing, of, text_diff};
 use super::trace::{Task, Trace};
+use crate::jobs::WRONG_DEPENDENCIES;
 use crate::report;
 
 /// Writes how much a run computed.
@@ -127,7 +128,7 @@ fn cross_check(look: &Look<'_>, run: &Run, checked: &CrossCheck) -> (String, Str
     );
     let change = match (&checked.failed, checked.differing.as_slice()) {
         (_, [_, ..]) => format!(
-            "MS0506: {} came out otherwise, so that it reads more than was known; everything is read until its query changes",
+            "{WRONG_DEPENDENCIES}: {} came out otherwise, so that it reads more than was known; everything is read until its query changes",
             texts(&checked.differing)
         ),
         (Some(failed), _) => format!("{} could not be compared: {failed}", texts(&checked.slices)),

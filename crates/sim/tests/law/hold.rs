@@ -174,8 +174,16 @@ impl Holding<'_> {
             Step::Amend(amendment) => self.amend(amendment)?,
             Step::RevertAmendment(number) => {
                 if let Some(id) = self.amendments.remove(number) {
-                    self.timed(|s| s.revert_amendment(&id))?;
-                    self.ledger.revert(*number);
+                    match self.timed(|s| s.revert_amendment(&id)) {
+                        Ok(()) => self.ledger.revert(*number),
+                        // A check refuses what it would lead to, so the correction holds on.
+                        Err(e)
+                            if e.code == "MS0501" && self.project.jobs.iter().any(|j| j.check.is_some()) =>
+                        {
+                            self.amendments.insert(*number, id);
+                        }
+                        Err(e) => return Err(e.into()),
+                    }
                 }
             }
             Step::Reopen { cleanly } => self.timed(|s| s.end(*cleanly))?,

@@ -278,18 +278,21 @@ impl Ended {
 fn attempt(instance: &Instance, work: &Work, cancel: &CancelToken, watch: Watch<'_>) -> Result<Ended, Error> {
     let store = instance.store()?;
     let mut prepared = instance.with(|state| Prepared::new(instance, state, &store, work, true));
-    if let Some(found) = &mut prepared
-        && let Err(e) = bring(instance, work, found)
-    {
-        if e.kind == ErrorKind::Unavailable {
-            return Ok(Ended::new(
-                found.number,
-                Finish::Failed(failure(e)),
-                Usage::default(),
-            ));
+    if let Some(found) = &mut prepared {
+        match bring(instance, work, found) {
+            Ok(true) => {}
+            // What is not there any more is computed.
+            Ok(false) => {
+                prepared = instance.with(|state| Prepared::new(instance, state, &store, work, false));
+            }
+            Err(e) => {
+                return Ok(Ended::new(
+                    found.number,
+                    Finish::Failed(failure(e)),
+                    Usage::default(),
+                ));
+            }
         }
-        // What is not there any more is computed.
-        prepared = instance.with(|state| Prepared::new(instance, state, &store, work, false));
     }
     let Some(prepared) = prepared else {
         let error = RunError {
@@ -511,8 +514,8 @@ fn brought(run: RunId, attempt: u32) -> String {
     format!("r{}-{attempt}-x", run.0)
 }
 
-/// Copies what is known from other datasets into this one's table.
-fn bring(instance: &Instance, work: &Work, prepared: &mut Prepared) -> Result<(), Error> {
+/// Copies what is known from other datasets into this one's table; says whether all of it was there.
+fn bring(instance: &Instance, work: &Work, prepared: &mut Prepared) -> Result<bool, Error> {
     let (own, folder) = (
         instance.table(&work.job.dataset),
         brought(work.run, prepared.number),
@@ -538,10 +541,16 @@ fn bring(instance: &Instance, work: &Work, prepared: &mut Prepared) -> Result<()
         }
         Ok::<(), mainstay_storage::Error>(())
     });
-    copied.map_err(|e| {
-        instance.forget_staged(&work.job.dataset, &folder);
-        error::storage(&e)
-    })
+    match copied {
+        Ok(()) => Ok(true),
+        Err(e) => {
+            instance.forget_staged(&work.job.dataset, &folder);
+            match e.kind {
+                mainstay_storage::Kind::NotFound => Ok(false),
+                _ => Err(error::storage(&e)),
+            }
+        }
+    }
 }
 
 fn job_spec<'a>(state: &'a Sight<'a>, name: &DatasetName) -> Option<&'a JobSpec> {

@@ -57,12 +57,12 @@ pub(super) fn carry_out(
         let foreign = staged_files(&finish, &format!("{}/", brought(work.run, number)));
         let mut overlaid = None;
         match shown(instance, work, number, &finish, !foreign.is_empty(), cancel) {
-            Ok(Some((laid, examined))) => {
-                if let Some(laid) = laid {
+            Ok(Some(examined)) => {
+                if let Some(laid) = examined.laid {
                     files.extend(laid.files());
                     overlaid = Some(laid.overlaid);
                 }
-                checks = examined;
+                checks = examined.checks;
             }
             Ok(None) => {}
             Err(e) if e.kind == ErrorKind::Interrupted => finish = Finish::Cancelled,
@@ -120,6 +120,13 @@ fn to_keep(instance: &Instance, work: &Work, number: u32, finish: &Finish, files
         .collect()
 }
 
+/// What readers would see of an attempt's output.
+struct Shown {
+    /// What amendments make of it; none if there are none.
+    laid: Option<Laid>,
+    checks: Vec<CheckOutcome>,
+}
+
 /// Lays the amendments of the job's dataset over what was computed, and asks the checks of what readers would see; none if it
 /// has none, and nothing that others computed is in it.
 fn shown(
@@ -129,7 +136,7 @@ fn shown(
     finish: &Finish,
     foreign: bool,
     cancel: &CancelToken,
-) -> Result<Option<(Option<Laid>, Vec<CheckOutcome>)>, Error> {
+) -> Result<Option<Shown>, Error> {
     let Finish::Computed(staged) = finish else {
         return Ok(None);
     };
@@ -164,7 +171,7 @@ fn shown(
         inputs: Some(&inputs),
     };
     match instance.examine_shown(examined, contents, cancel) {
-        Ok(checks) => Ok(Some((laid, checks))),
+        Ok(checks) => Ok(Some(Shown { laid, checks })),
         Err(e) => {
             if let Some(laid) = laid {
                 instance.discard(name, &laid.files());

@@ -5,8 +5,10 @@
 
 mod attempt;
 mod checks;
+mod known;
 mod reuse;
 mod schedule;
+mod shown;
 
 pub(crate) use checks::{check_inputs, check_names, checks_of, judged, read_by_checks};
 pub(crate) use schedule::run_all;

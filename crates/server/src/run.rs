@@ -6,10 +6,12 @@
 mod attempt;
 mod checks;
 mod crosscheck;
+mod known;
 mod reuse;
 mod schedule;
 #[cfg(test)]
 mod shop;
+mod shown;
 mod unread;
 
 pub(crate) use checks::{check_inputs, check_names, checks_of, judged, read_by_checks};

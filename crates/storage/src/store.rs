@@ -301,9 +301,7 @@ impl Store {
         }
         if let Some(root) = &self.0.local {
             let folder = root.join(at.as_ref());
-            let mut durable = self.0.durable.lock().unwrap_or_else(PoisonError::into_inner);
-            durable.retain(|known| !known.starts_with(&folder));
-            drop(durable);
+            self.forget_durable(&folder);
             match tokio::task::spawn_blocking(move || std::fs::remove_dir_all(folder)).await {
                 Ok(Err(e)) if e.kind() != std::io::ErrorKind::NotFound => {
                     return Err(self.fail("remove", path, e));
@@ -355,6 +353,12 @@ impl Store {
             Ok(done) => done.map_err(|e| Error::new("sync", place, e)),
             Err(e) => Err(Error::new("sync", place, e)),
         }
+    }
+
+    /// What is removed and made again has to be made durable again.
+    fn forget_durable(&self, folder: &FsPath) {
+        let mut durable = self.0.durable.lock().unwrap_or_else(PoisonError::into_inner);
+        durable.retain(|known| !known.starts_with(folder));
     }
 
     fn path(&self, operation: &'static str, path: &str) -> Result<Path> {

@@ -1,12 +1,10 @@
 //! One run's attempts: started, computed, checked, published; or failed and, if that may help, tried again.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use mainstay_api::{Error, ErrorKind, Progress};
-use mainstay_control::{
-    At, Command, Finish, Run, RunStatus, Sight, StagedDataset, StagedSlices, base_after_run, shown_under,
-};
+use mainstay_control::{At, Command, Finish, Run, RunStatus, Sight, StagedDataset, StagedSlices};
 use mainstay_engine::{Assignment, CancelToken, Engine, Finished, Mounted, Output};
 use mainstay_model::resource::{Kind, ResourceKey, Spec};
 use mainstay_model::run::{CheckOutcome, CrossCheck, Judged, RunError, RunOutcome, Scope, Usage};
@@ -15,15 +13,14 @@ use mainstay_model::{DatasetName, RunId, SliceKey, SliceVersion};
 use mainstay_planner::{Job, StaleSlices, fingerprints};
 use mainstay_storage::Store;
 
-use crate::amend::{Ground, Laid};
-use crate::error;
-use crate::examine::Examined;
 use crate::expressions::SliceColumns;
 use crate::instance::{Instance, Watch, settings};
 use crate::read::{ReadBy, computed};
-use crate::run::checks::{check_inputs, judged};
+use crate::run::checks::check_inputs;
 use crate::run::crosscheck::{self, Chosen};
-use crate::run::reuse::{self, Known, Twin};
+use crate::run::known::{bring, brought, known};
+use crate::run::reuse::{Known, Twin};
+use crate::run::shown::{pinned_checks, shown, to_keep};
 use crate::run::unread::{self, Prospect, Unread};
 use crate::step;
 
@@ -61,12 +58,12 @@ pub(super) fn carry_out(
         let foreign = !staged_files(&finish, &brought(work.run, number)).is_empty();
         let mut overlaid = None;
         match shown(instance, work, number, &finish, foreign, cancel) {
-            Ok(Some((laid, examined))) => {
-                if let Some(laid) = laid {
+            Ok(Some(examined)) => {
+                if let Some(laid) = examined.laid {
                     files.extend(laid.files());
                     overlaid = Some(laid.overlaid);
                 }
-                checks = examined;
+                checks = examined.checks;
             }
             Ok(None) => {}
             Err(e) if e.kind == ErrorKind::Interrupted => finish = Finish::Cancelled,
@@ -102,80 +99,6 @@ pub(super) fn carry_out(
         wait_for_retry(instance, work.run, cancel);
         instance.submit(Command::StartAttempt { run: work.run })?;
         step::at("attempt.started");
-    }
-}
-
-/// Returns those of some staged files that will be referred to: slices that came out as they were are not written again.
-fn to_keep(instance: &Instance, work: &Work, number: u32, finish: &Finish, files: &[String]) -> Vec<String> {
-    let Finish::Computed(staged) = finish else {
-        return Vec::new();
-    };
-    let name = &work.job.dataset;
-    let after = instance.with(|sight| base_after_run(sight.dataset(name), name, staged));
-    let kept: BTreeSet<&str> = after
-        .values()
-        .flat_map(|v| v.files.iter().map(|f| f.path.as_str()))
-        .collect();
-    // What amendments made of it stands below a prefix of their own.
-    let of_amendments = format!("r{}-{number}-a/", work.run.0);
-    let files = files.iter();
-    files
-        .filter(|f| f.starts_with(&of_amendments) || kept.contains(f.as_str()))
-        .cloned()
-        .collect()
-}
-
-/// Lays the amendments of the job's dataset over what was computed, and asks the checks of what readers would see; none if it
-/// has none, and nothing that others computed is in it.
-fn shown(
-    instance: &Instance,
-    work: &Work,
-    attempt: u32,
-    finish: &Finish,
-    foreign: bool,
-    cancel: &CancelToken,
-) -> Result<Option<(Option<Laid>, Vec<CheckOutcome>)>, Error> {
-    let Finish::Computed(staged) = finish else {
-        return Ok(None);
-    };
-    let name = &work.job.dataset;
-    let (base, ground) = instance.with(|sight| {
-        let held = sight.dataset(name);
-        let base = base_after_run(held, name, staged);
-        let amended = held.filter(|d| !d.overlay.amendments.is_empty());
-        let about = (&staged.schema, staged.slice_columns.as_slice());
-        let ground = amended.map(|d| Ground::new(sight, name, about, base.clone(), &d.overlay.amendments));
-        (base, ground)
-    });
-    let (contents, laid) = match ground {
-        Some(ground) => {
-            let laid = instance.lay(&ground, &format!("r{}-{attempt}-a", work.run.0), cancel)?;
-            (shown_under(base, &laid.overlaid), Some(laid))
-        }
-        None if foreign => (base, None),
-        None => return Ok(None),
-    };
-    let store = instance.store()?;
-    let (judged, inputs) = instance.with(|sight| {
-        let judged = pinned_checks(sight, work);
-        let inputs = check_inputs(instance, sight, &store, &judged.beside);
-        (judged, inputs)
-    });
-    let examined = Examined {
-        name,
-        schema: &staged.schema,
-        slice_columns: &staged.slice_columns,
-        checks: &judged.checks,
-        inputs: Some(&inputs),
-    };
-    match instance.examine_shown(examined, contents, cancel) {
-        Ok(checks) => Ok(Some((laid, checks))),
-        Err(e) => {
-            if let Some(laid) = laid {
-                instance.discard(name, &laid.files());
-            }
-            Err(e)
-        }
     }
 }
 
@@ -304,18 +227,19 @@ fn attempt(instance: &Instance, work: &Work, cancel: &CancelToken, watch: Watch<
             prepared = prepare(&unread, true);
         }
     }
-    if let Some(found) = &mut prepared
-        && let Err(e) = bring(instance, work, found)
-    {
-        if e.kind == ErrorKind::Unavailable {
-            return Ok(Ended::new(
-                found.number,
-                Finish::Failed(failure(e)),
-                Usage::default(),
-            ));
+    if let Some(found) = &mut prepared {
+        match bring(instance, work, found) {
+            Ok(true) => {}
+            // What is not there any more is computed.
+            Ok(false) => prepared = prepare(&unread, false),
+            Err(e) => {
+                return Ok(Ended::new(
+                    found.number,
+                    Finish::Failed(failure(e)),
+                    Usage::default(),
+                ));
+            }
         }
-        // What is not there any more is computed.
-        prepared = prepare(&unread, false);
     }
     let Some(prepared) = prepared else {
         let error = RunError {
@@ -431,7 +355,7 @@ fn cross_checked(
 }
 
 /// What an attempt's output was computed from.
-type Fingerprint = (
+pub(super) type Fingerprint = (
     Option<mainstay_base::Hash>,
     BTreeMap<SliceKey, mainstay_base::Hash>,
 );
@@ -456,19 +380,12 @@ fn staged(
     }
 }
 
-/// What a run's output is judged by, as its record says.
-fn pinned_checks(sight: &Sight<'_>, work: &Work) -> Judged {
-    let run = sight.state.runs.get(&work.run);
-    let pinned = run.and_then(|r| r.pinned.judged.clone());
-    pinned.unwrap_or_else(|| judged(sight, &work.job.dataset))
-}
-
-struct Prepared {
-    number: u32,
+pub(super) struct Prepared {
+    pub(super) number: u32,
     assignment: Assignment,
     fingerprint: Fingerprint,
     /// The slices whose results are known; of a whole dataset, all or none.
-    known: BTreeMap<SliceKey, Known>,
+    pub(super) known: BTreeMap<SliceKey, Known>,
 }
 
 /// Returns what a run is about to compute that may not have to be.
@@ -575,79 +492,6 @@ impl Prepared {
             known,
         })
     }
-}
-
-/// Returns what of a run's result is known already, and what is left to compute.
-fn known(
-    sight: &Sight<'_>,
-    work: &Work,
-    (fingerprint, unread): (&Fingerprint, &Unread),
-    scope: &Scope,
-    twin: Option<Twin<'_>>,
-) -> (BTreeMap<SliceKey, Known>, Scope) {
-    let name = &work.job.dataset;
-    match (scope, fingerprint.0) {
-        _ if work.anew => (BTreeMap::new(), scope.clone()),
-        (Scope::Whole, Some(wanted)) => {
-            let own = reuse::whole(sight, name, wanted);
-            match own.or_else(|| twin?.whole(sight, wanted)) {
-                Some(known) => (known, Scope::Slices(Vec::new())),
-                None if unread.whole => (unread.slices.clone(), Scope::Slices(Vec::new())),
-                None => (BTreeMap::new(), Scope::Whole),
-            }
-        }
-        (Scope::Slices(list), _) => {
-            let mut known = unread.slices.clone();
-            known.extend(reuse::slices(sight, name, &fingerprint.1));
-            if let Some(twin) = twin.filter(|_| known.len() < list.len()) {
-                let left = fingerprint.1.iter().filter(|(s, _)| !known.contains_key(*s));
-                let left = left.map(|(s, f)| (s.clone(), *f)).collect();
-                known.extend(twin.slices(sight, &left));
-            }
-            let left = list.iter().filter(|s| !known.contains_key(*s)).cloned();
-            let left = Scope::Slices(left.collect());
-            (known, left)
-        }
-        (Scope::Whole, None) => (BTreeMap::new(), Scope::Whole),
-    }
-}
-
-/// The folder of what an attempt took from other datasets.
-fn brought(run: RunId, attempt: u32) -> String {
-    format!("r{}-{attempt}-x", run.0)
-}
-
-/// Copies what is known from other datasets into this one's table.
-fn bring(instance: &Instance, work: &Work, prepared: &mut Prepared) -> Result<(), Error> {
-    let (own, folder) = (
-        instance.table(&work.job.dataset),
-        brought(work.run, prepared.number),
-    );
-    let store = instance.store()?;
-    let mut copies = Vec::new();
-    let foreign = prepared.known.values_mut();
-    for (known, other) in foreign
-        .filter_map(|k| Some((k.elsewhere.clone()?, k)))
-        .map(|(o, k)| (k, o))
-    {
-        let table = instance.table(&other);
-        for file in &mut known.content.files {
-            let name = file.path.rsplit('/').next().unwrap_or_default();
-            let path = format!("{folder}/{}-{name}", copies.len());
-            copies.push((format!("{table}/{}", file.path), format!("{own}/{path}")));
-            file.path = path;
-        }
-    }
-    let copied = instance.runtime.block_on(async {
-        for (from, to) in &copies {
-            store.copy(from, to).await?;
-        }
-        Ok::<(), mainstay_storage::Error>(())
-    });
-    copied.map_err(|e| {
-        instance.forget_staged(&work.job.dataset, &folder);
-        error::storage(&e)
-    })
 }
 
 fn job_spec<'a>(state: &'a Sight<'a>, name: &DatasetName) -> Option<&'a JobSpec> {

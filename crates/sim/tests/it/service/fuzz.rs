@@ -105,7 +105,7 @@ fn schemathesis_finds_nothing() {
         .args(["--config-file", "schemathesis.toml", "run", "openapi.json"])
         .args(["--url", &format!("http://{}", server.address)])
         .args(["--header", &format!("Authorization: Bearer {token}")])
-        // These streams have no end: `runs --follow` and `journal --follow` test them.
+        // These two streams have no end; `keys` tests them.
         .args([
             "--exclude-operation-id",
             "follow_runs",

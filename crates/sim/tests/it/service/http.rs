@@ -104,3 +104,23 @@ pub(super) fn post(address: &str, token: &str, path: &str, headers: &[(&str, &st
     );
     answer.expect("an answer")
 }
+
+/// Reads a stream until a text is in it, and leaves it.
+pub(super) fn until(address: &str, token: &str, path: &str, text: &str) -> String {
+    let mut stream = TcpStream::connect(address).expect("the server listens");
+    stream
+        .set_read_timeout(Some(Duration::from_secs(20)))
+        .expect("a limit");
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {token}\r\n\r\n");
+    stream.write_all(request.as_bytes()).expect("a request");
+    let (mut all, mut some) = (Vec::new(), [0_u8; 4096]);
+    loop {
+        let n = stream.read(&mut some).expect("more of the stream");
+        all.extend_from_slice(&some[..n]);
+        let said = String::from_utf8_lossy(&all);
+        if said.contains(text) {
+            return said.into_owned();
+        }
+        assert!(n > 0, "the stream ended without `{text}`: {said}");
+    }
+}

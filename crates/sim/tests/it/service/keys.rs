@@ -4,7 +4,7 @@ use mainstay_sim::Sandbox;
 use serde_json::{Value, json};
 
 use super::Server;
-use super::http::{Ask, ask, get, post};
+use super::http::{Ask, ask, get, post, until};
 
 fn facts(server: &Server, token: &str, kind: &str) -> usize {
     let answer = get(
@@ -118,6 +118,19 @@ fn long_work_is_answered_later_and_followed() {
         &json!({}),
     );
     assert_eq!(again.json(), done["answer"]);
+    // Streams without an end begin with what there is, and go on.
+    let runs = until(&server.address, &token, "/v1/runs/events", "event: run");
+    assert!(
+        runs.contains("text/event-stream") && runs.contains("R-1"),
+        "{runs}"
+    );
+    let facts = until(
+        &server.address,
+        &token,
+        "/v1/journal/events?kind=run.finished",
+        "event: fact",
+    );
+    assert!(facts.contains("run.finished"), "{facts}");
     // The log of a run that ended is a stream with an end.
     let log = get(&server.address, &token, "/v1/runs/R-1/logs/events");
     assert!(String::from_utf8_lossy(&log.body).contains("run.finished"));

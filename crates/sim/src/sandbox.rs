@@ -81,23 +81,41 @@ impl Outcome {
     }
 }
 
-/// A command that goes on.
+/// A command that goes on; killed if nobody waits for its end.
 #[derive(Debug)]
-pub struct Running(Child);
+pub struct Running(Option<Child>);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.0 {
+            // One that has ended already needs no killing.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
 
 impl Running {
+    fn child(&mut self) -> &mut Child {
+        self.0
+            .as_mut()
+            .unwrap_or_else(|| unreachable!("only waiting takes it away"))
+    }
+
+    fn signal(&self, name: &str) {
+        let _ = Command::new("kill").args([name, &self.id().to_string()]).status();
+    }
+
     /// Kills it with SIGKILL and waits until it is gone.
     pub fn kill(mut self) -> Outcome {
         // One that has ended already needs no killing.
-        let _ = self.0.kill();
+        let _ = self.child().kill();
         self.wait()
     }
 
     /// Sends it what Ctrl-C sends.
     pub fn interrupt(&self) {
-        let _ = Command::new("kill")
-            .args(["-INT", &self.0.id().to_string()])
-            .status();
+        self.signal("-INT");
     }
 
     /// Waits for the first line that it prints; what it prints after that is lost.
@@ -109,14 +127,14 @@ impl Running {
     pub fn first_line(&mut self) -> String {
         let mut line = String::new();
         let read = self
-            .0
+            .child()
             .stdout
             .as_mut()
             .map(|out| std::io::BufRead::read_line(&mut std::io::BufReader::new(out), &mut line));
         if line.is_empty() {
             let mut said = String::new();
             let _ = self
-                .0
+                .child()
                 .stderr
                 .as_mut()
                 .map(|e| std::io::Read::read_to_string(e, &mut said));
@@ -127,24 +145,26 @@ impl Running {
 
     /// Sends it what a service manager sends to end it.
     pub fn terminate(&self) {
-        let _ = Command::new("kill")
-            .args(["-TERM", &self.0.id().to_string()])
-            .status();
+        self.signal("-TERM");
     }
 
     /// Returns its process id.
     pub fn id(&self) -> u32 {
-        self.0.id()
+        self.0.as_ref().map_or(0, Child::id)
     }
 
     /// Says whether it still goes on.
     pub fn goes_on(&mut self) -> bool {
-        matches!(self.0.try_wait(), Ok(None))
+        matches!(self.child().try_wait(), Ok(None))
     }
 
     /// Waits for its end.
-    pub fn wait(self) -> Outcome {
-        outcome(self.0.wait_with_output())
+    pub fn wait(mut self) -> Outcome {
+        let child = self
+            .0
+            .take()
+            .unwrap_or_else(|| unreachable!("only waiting takes it away"));
+        outcome(child.wait_with_output())
     }
 }
 
@@ -254,7 +274,27 @@ impl Sandbox {
     #[expect(clippy::panic, reason = "a test whose binary cannot be started can only end")]
     pub fn start<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Running {
         let child = self.command(arguments).spawn();
-        Running(child.unwrap_or_else(|e| panic!("the binary cannot be started: {e}")))
+        Running(Some(
+            child.unwrap_or_else(|e| panic!("the binary cannot be started: {e}")),
+        ))
+    }
+
+    /// Starts the binary with a further variable and does not wait.
+    ///
+    /// # Panics
+    ///
+    /// If it cannot be started.
+    #[expect(clippy::panic, reason = "a test whose binary cannot be started can only end")]
+    pub fn start_with<S: AsRef<OsStr>>(
+        &self,
+        name: &str,
+        value: &str,
+        arguments: impl IntoIterator<Item = S>,
+    ) -> Running {
+        let child = self.command(arguments).env(name, value).spawn();
+        Running(Some(
+            child.unwrap_or_else(|e| panic!("the binary cannot be started: {e}")),
+        ))
     }
 
     /// Answers a query, as JSON rows.

@@ -6,6 +6,7 @@ mod fuzz;
 mod http;
 mod keys;
 mod tls;
+mod triggers;
 
 use mainstay_sim::{Running, Sandbox};
 use serde_json::Value;

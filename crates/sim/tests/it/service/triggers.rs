@@ -1,0 +1,123 @@
+//! What is run by itself.
+
+use std::time::{Duration, Instant};
+
+use mainstay_sim::Sandbox;
+use serde_json::Value;
+
+use super::Server;
+
+const FOLLOW: &str = "
+[trigger.follow]
+after = [\"shop.orders\"]
+run = [\"shop.daily_sales\"]
+
+[trigger.again]
+on = { kind = [\"run.finished\"], body = { outcome = [\"failed\"] } }
+run = [\"shop.*\"]
+";
+
+const ORDERS: &str = "day,product,pieces,price\n2026-01-03,tea,1,3.50\n";
+
+fn followed() -> Sandbox {
+    let s = Sandbox::shop();
+    let project = s.path().join("mainstay.toml");
+    let text = std::fs::read_to_string(project).expect("the project");
+    s.write("mainstay.toml", format!("{text}{FOLLOW}"));
+    let _ = s.run(["apply"]).expect_status(0);
+    s
+}
+
+/// Asks until the answer is as wanted, for half a minute at most.
+fn until(s: &Sandbox, sql: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+    let began = Instant::now();
+    loop {
+        let answer = s.query(sql);
+        if wanted(&answer) {
+            return answer;
+        }
+        assert!(began.elapsed() < Duration::from_secs(30), "{sql}: {answer}");
+        std::thread::park_timeout(Duration::from_millis(100));
+    }
+}
+
+const FACTS: &str = "SELECT count(*) AS n FROM system.facts WHERE kind = ";
+
+fn count(s: &Sandbox, kind: &str) -> u64 {
+    s.query(&format!("{FACTS}'{kind}'"))[0]["n"]
+        .as_u64()
+        .unwrap_or_default()
+}
+
+#[test]
+fn new_content_is_followed_and_says_why() {
+    let s = followed();
+    let server = Server::start(&s);
+    let _ = s.run(["deliver"]).expect_status(0);
+    let done = format!("{FACTS}'trigger.done'");
+    let _ = until(&s, &done, |a| a[0]["n"] == 1);
+    assert_eq!(
+        s.query("SELECT sum(pieces) AS n FROM shop.daily_sales")[0]["n"],
+        10
+    );
+    let run = s.query("SELECT actor, reason FROM system.facts WHERE kind = 'run.finished'");
+    assert_eq!(run[0]["actor"], "trigger/follow");
+    assert_eq!(run[0]["reason"], "shop.orders has new content");
+    let shown = s
+        .run(["show", "trigger/follow", "--json"])
+        .expect_status(0)
+        .json();
+    assert_eq!(shown["status"]["state"], "ready");
+    assert_eq!(shown["status"]["last"]["runs"][0], "R-1");
+    // Delivered again, nothing is new, and nothing is set off.
+    let _ = s.run(["deliver"]).expect_status(0);
+    assert_eq!(count(&s, "trigger.fired"), 1);
+    server.end();
+}
+
+#[test]
+fn what_a_killed_server_was_to_do_is_done_by_the_next_once() {
+    for step in ["run.recorded", "attempt.staged", "publish.recorded"] {
+        let s = followed();
+        let mut killed = s.start_with("MAINSTAY_KILL_AT", step, ["serve", "--json"]);
+        let _ = killed.first_line();
+        let _ = s.run(["deliver"]);
+        let ended = killed.wait();
+        assert_eq!(ended.status, None, "{step}: {}", ended.stderr);
+        assert_eq!(count(&s, "trigger.fired"), 1, "{step}");
+        assert_eq!(count(&s, "trigger.done"), 0, "{step}");
+
+        let server = Server::start(&s);
+        let done = format!("{FACTS}'trigger.done'");
+        let _ = until(&s, &done, |a| a[0]["n"] == 1);
+        assert_eq!(
+            s.query("SELECT sum(pieces) AS n FROM shop.daily_sales")[0]["n"],
+            10,
+            "{step}"
+        );
+        let version =
+            s.query("SELECT max(version) AS v FROM system.slices WHERE dataset = 'shop.daily_sales'");
+        assert_eq!(version[0]["v"], 1, "{step}: published once");
+        server.end();
+        let _ = s.run(["journal", "verify"]).expect_status(0);
+    }
+}
+
+#[test]
+fn a_failing_run_that_a_trigger_tries_again_does_not_go_round_for_ever() {
+    let s = followed();
+    let check = "\n[check.never]\ndataset = \"shop.daily_sales\"\nsql = \"SELECT * FROM shop.daily_sales\"\n";
+    let text = std::fs::read_to_string(s.path().join("mainstay.toml")).expect("the project");
+    s.write("mainstay.toml", format!("{text}{check}"));
+    let _ = s.run(["apply"]).expect_status(0);
+    let server = Server::start(&s);
+    s.write("data/orders/2026-01-03.csv", ORDERS);
+    let _ = s.run(["deliver"]).expect_status(0);
+    // `follow` fails, which sets `again` off, which fails, which sets nobody off.
+    let done = format!("{FACTS}'trigger.done'");
+    let _ = until(&s, &done, |a| a[0]["n"] == 2);
+    std::thread::park_timeout(Duration::from_secs(1));
+    assert_eq!(count(&s, "trigger.fired"), 2);
+    assert_eq!(count(&s, "run.finished"), 2);
+    server.end();
+}

@@ -31,6 +31,7 @@ use crate::table::PinnedTable;
 use crate::usage::Counted;
 use crate::whole::{Checked, signed};
 
+mod filters;
 mod floats;
 mod rules;
 
@@ -117,6 +118,7 @@ impl Session {
             .with_runtime_env(Arc::new(runtime))
             .with_analyzer_rule(Arc::new(Checked))
             .with_optimizer_rules(rules::optimizer())
+            .with_physical_optimizer_rules(filters::physical_optimizer())
             .build();
         exact::register(&mut state)?;
         Ok(Self {

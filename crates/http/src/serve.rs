@@ -11,7 +11,7 @@ use mainstay_model::Role;
 use mainstay_policy::Policies;
 use mainstay_server::{Access, Context, Instance, Options};
 use tokio::net::{TcpListener, UnixListener};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Semaphore, mpsc, watch};
 
 use crate::app::{self, App};
@@ -133,6 +133,8 @@ fn serve_home(
         alive,
     };
     let result = runtime.block_on(async {
+        // Whoever sees that it answers may end it in the same moment.
+        let mut signals = [told_by(SignalKind::terminate())?, told_by(SignalKind::interrupt())?];
         let socket = on_socket(&options.home, shared.clone())?;
         let url = match &options.listen {
             Some(place) => Some(on_network(options, place, shared.clone()).await?),
@@ -146,7 +148,7 @@ fn serve_home(
             owner,
             notices: instance.notices(),
         });
-        until_told(instance).await?;
+        until_told(instance, &mut signals).await?;
         // The sender has receivers for as long as there are connections.
         let _ = ending.send(true);
         end(&app, gone).await;
@@ -225,10 +227,13 @@ fn names(place: &str, address: SocketAddr) -> Vec<String> {
     names
 }
 
+fn told_by(kind: SignalKind) -> Result<Signal, Error> {
+    signal(kind).map_err(|e| cannot("listen to signals", &e))
+}
+
 /// Waits for the signal to end; keeps the journal in order meanwhile.
-async fn until_told(instance: &Instance) -> Result<(), Error> {
-    let listen = |kind| signal(kind).map_err(|e| cannot("listen to signals", &e));
-    let (mut terminate, mut interrupt) = (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?);
+async fn until_told(instance: &Instance, signals: &mut [Signal; 2]) -> Result<(), Error> {
+    let [terminate, interrupt] = signals;
     loop {
         tokio::select! {
             _ = terminate.recv() => return Ok(()),

@@ -1,5 +1,7 @@
 //! The reference of project files, from their JSON Schema: one table for each kind of thing in them.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use crate::failure::{Context as _, Outcome};
@@ -9,7 +11,7 @@ pub(super) fn page(title: &str, schema: &str) -> Outcome<String> {
     let schema: Value = serde_json::from_str(schema).context("mainstay schema")?;
     let mut text = format!("<!-- Written by `cargo xtask gen`. -->\n\n# {title}\n");
     section(&schema, None, &mut text);
-    for (name, definition) in schema["$defs"].as_object().into_iter().flatten() {
+    for (name, definition) in fields(&schema["$defs"]) {
         section(definition, Some(name), &mut text);
     }
     Ok(text)
@@ -25,7 +27,8 @@ fn section(schema: &Value, name: Option<&str>, text: &mut String) {
     let variants = ["enum", "oneOf", "anyOf"]
         .iter()
         .find_map(|k| schema[k].as_array());
-    if let Some(properties) = schema["properties"].as_object().filter(|p| !p.is_empty()) {
+    let properties = fields(&schema["properties"]);
+    if !properties.is_empty() {
         let required: Vec<&str> = schema["required"]
             .as_array()
             .into_iter()
@@ -36,7 +39,7 @@ fn section(schema: &Value, name: Option<&str>, text: &mut String) {
         for (field, value) in properties {
             let default = match value.get("default") {
                 Some(default) => format!("`{default}`"),
-                None if required.contains(&field.as_str()) => "required".to_owned(),
+                None if required.contains(&field) => "required".to_owned(),
                 None => String::new(),
             };
             let about = value["description"].as_str().unwrap_or_default();
@@ -59,6 +62,12 @@ fn section(schema: &Value, name: Option<&str>, text: &mut String) {
     } else if name.is_some() {
         text.push_str(&format!("\nWritten as {}.\n", kind(schema)));
     }
+}
+
+/// The fields of an object by name: the page is the same in whichever order the schema has them.
+fn fields(object: &Value) -> BTreeMap<&str, &Value> {
+    let fields = object.as_object().into_iter().flatten();
+    fields.map(|(name, value)| (name.as_str(), value)).collect()
 }
 
 /// What a value is, in words, with a link where it has a section of its own.

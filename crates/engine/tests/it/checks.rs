@@ -66,7 +66,7 @@ fn not_null() {
     );
     assert_eq!(
         sample(&o),
-        r#"[{"carrier":"ZZ","day":null,"delay":9.0,"seats":1},{"carrier":"AA","day":"2013-02-02","delay":null,"seats":100}]"#
+        r#"[{"day":null,"carrier":"ZZ","delay":9.0,"seats":1},{"day":"2013-02-02","carrier":"AA","delay":null,"seats":100}]"#
     );
 }
 
@@ -98,7 +98,7 @@ fn unique() {
     );
     assert_eq!(
         sample(&o),
-        r#"[{"rows":2,"seats":100},{"carrier":"AA","rows":2},{"carrier":"UA","rows":2}]"#
+        r#"[{"seats":100,"rows":2},{"carrier":"AA","rows":2},{"carrier":"UA","rows":2}]"#
     );
 }
 
@@ -178,7 +178,7 @@ fn row_count() {
     );
     assert_eq!(
         sample(&o),
-        r#"[{"rows":1,"slice":"null"},{"rows":1,"slice":"2013-02-03"}]"#
+        r#"[{"slice":"null","rows":1},{"slice":"2013-02-03","rows":1}]"#
     );
 }
 

@@ -128,3 +128,49 @@ fn whoever_takes_no_more_gets_no_more() {
         .expect_err("stopped");
     assert!(taken < 100_000 && e.message.contains("nothing"), "{taken} {e}");
 }
+
+/// The engine's own rule would push the filter into one side, since both have a column of that name.
+#[test]
+fn a_filter_over_columns_of_one_name_keeps_them_apart() {
+    let lake = lake();
+    let columns = [("day", "date"), ("k", "long")];
+    let rows = r#"{"day":"2024-01-30","k":2}
+                  {"day":"2024-02-04","k":1}"#;
+    let tables = [
+        lake.table("lab.a", &columns, &["day"], &[rows]),
+        lake.table("lab.b", &columns, &["day"], &[rows]),
+    ];
+    for (join, filter, expected) in [
+        ("lab.a AS a RIGHT JOIN lab.b AS b", "<", vec![]),
+        ("lab.b AS b LEFT JOIN lab.a AS a", "<", vec![]),
+        (
+            "lab.a AS a RIGHT JOIN lab.b AS b",
+            ">",
+            vec![r#"{"k":1}"#, "{}"],
+        ),
+    ] {
+        let sql = format!(
+            "SELECT a.k FROM {join} ON a.k = b.k - 1 \
+             WHERE coalesce(a.day, b.day) {filter} DATE '2024-01-31' ORDER BY a.k"
+        );
+        for threads in [1, 4] {
+            let found = ask(&lake.engine(threads, 100 << 20), &tables, &sql);
+            assert_eq!(found.expect("rows"), expected, "{sql}");
+        }
+    }
+}
+
+#[test]
+fn a_counting_subquery_beside_a_union_is_computed() {
+    let lake = lake();
+    let sql = "SELECT f.carrier, (SELECT count(DISTINCT g.day) FROM air.flights AS g WHERE g.carrier = f.carrier) AS n \
+               FROM (SELECT DISTINCT carrier FROM air.flights WHERE seats > 100) AS f \
+               UNION SELECT carrier, seats AS n FROM air.flights WHERE seats = 1 ORDER BY carrier";
+    let rows = ask(&lake.engine(2, 100 << 20), &[flights(&lake)], sql);
+    let expected = [
+        r#"{"carrier":"DL","n":1}"#,
+        r#"{"carrier":"UA","n":2}"#,
+        r#"{"carrier":"ZZ","n":1}"#,
+    ];
+    assert_eq!(rows.expect("rows"), expected);
+}

@@ -27,6 +27,7 @@ fn routes(sandbox: &Sandbox) -> Vec<Route> {
             let mut filled = path.clone();
             for (name, value) in [
                 ("{run}", "R-1"),
+                ("{delivery}", "D-1"),
                 ("{dataset}", "shop.daily_sales"),
                 ("{thing}", "shop.daily_sales"),
                 ("{amendment}", "A-1"),

@@ -11,7 +11,9 @@ const FOLLOW: &str = "
 [trigger.follow]
 after = [\"shop.orders\"]
 run = [\"shop.daily_sales\"]
+";
 
+const AGAIN: &str = "
 [trigger.again]
 on = { kind = [\"run.finished\"], body = { outcome = [\"failed\"] } }
 run = [\"shop.*\"]
@@ -19,12 +21,16 @@ run = [\"shop.*\"]
 
 const ORDERS: &str = "day,product,pieces,price\n2026-01-03,tea,1,3.50\n";
 
+/// Adds to the project and applies it.
+fn declare(s: &Sandbox, more: &str) {
+    let text = std::fs::read_to_string(s.path().join("mainstay.toml")).expect("the project");
+    s.write("mainstay.toml", format!("{text}{more}"));
+    let _ = s.run(["apply"]).expect_status(0);
+}
+
 fn followed() -> Sandbox {
     let s = Sandbox::shop();
-    let project = s.path().join("mainstay.toml");
-    let text = std::fs::read_to_string(project).expect("the project");
-    s.write("mainstay.toml", format!("{text}{FOLLOW}"));
-    let _ = s.run(["apply"]).expect_status(0);
+    declare(&s, FOLLOW);
     s
 }
 
@@ -107,9 +113,7 @@ fn what_a_killed_server_was_to_do_is_done_by_the_next_once() {
 fn a_failing_run_that_a_trigger_tries_again_does_not_go_round_for_ever() {
     let s = followed();
     let check = "\n[check.never]\ndataset = \"shop.daily_sales\"\nsql = \"SELECT * FROM shop.daily_sales\"\n";
-    let text = std::fs::read_to_string(s.path().join("mainstay.toml")).expect("the project");
-    s.write("mainstay.toml", format!("{text}{check}"));
-    let _ = s.run(["apply"]).expect_status(0);
+    declare(&s, &format!("{AGAIN}{check}"));
     let server = Server::start(&s);
     s.write("data/orders/2026-01-03.csv", ORDERS);
     let _ = s.run(["deliver"]).expect_status(0);

@@ -19,6 +19,7 @@
 pub mod error;
 pub mod fault;
 pub mod listing;
+mod local;
 pub mod location;
 mod probe;
 mod s3;

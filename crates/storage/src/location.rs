@@ -13,6 +13,7 @@ use object_store::prefix::PrefixStore;
 use url::Url;
 
 use crate::error::{Error, Result};
+use crate::local::Local;
 use crate::store::Store;
 
 /// Variables that say how servers are reached: those of the process, or a test's own.
@@ -165,7 +166,7 @@ fn open_folder(folder: &Path) -> Result<Store> {
         LocalFileSystem::new_with_prefix(&folder).map_err(|e| Error::new("open", place.clone(), e))?;
     let url = Url::from_directory_path(&folder)
         .map_err(|()| Error::invalid("open", place, "the path cannot be written as a URL"))?;
-    Store::new(Arc::new(local), url, Some(folder))
+    Store::new(Arc::new(Local(Arc::new(local))), url, Some(folder))
 }
 
 fn open_remote(url: &Url, env: &Environment) -> Result<Store> {

@@ -14,6 +14,7 @@ mod machine;
 mod page;
 mod slices;
 mod tpch;
+mod why;
 
 use std::path::PathBuf;
 use std::time::Instant;
@@ -33,13 +34,14 @@ struct Bench {
     measure: fn(&Setting) -> Outcome<Vec<Figure>>,
 }
 
-const BENCHES: [Bench; 7] = [
+const BENCHES: [Bench; 8] = [
     journal::BENCH,
     exact::BENCH,
     tpch::BENCH,
     demo::BENCH,
     amend::BENCH,
     slices::BENCH,
+    why::BENCH,
     build::BENCH,
 ];
 
@@ -117,6 +119,21 @@ impl Setting {
         Program::cargo().args(["build", "--release"]).run()?;
         let name = format!("mainstay{}", std::env::consts::EXE_SUFFIX);
         Ok(workspace.target.join("release").join(name))
+    }
+
+    /// Builds an example above the engine, with the whole workspace, so that nothing heavy is built twice; returns its program.
+    fn built(&self, package: &str, example: &str) -> Outcome<PathBuf> {
+        if self.release {
+            Program::cargo()
+                .args(["build", "--release", "--package", package, "--example", example])
+                .run()?;
+        } else {
+            test::build()?;
+        }
+        let folder = Workspace::read()?
+            .target
+            .join(if self.release { "release" } else { "debug" });
+        Ok(folder.join("examples").join(example))
     }
 
     /// Builds and runs an example that prints one JSON document. An example above the engine is built with the whole

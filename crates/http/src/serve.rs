@@ -134,7 +134,10 @@ fn serve_home(
     };
     let result = runtime.block_on(async {
         // Whoever sees that it answers may end it in the same moment.
-        let mut signals = [told_by(SignalKind::terminate())?, told_by(SignalKind::interrupt())?];
+        let mut signals = [
+            told_by(SignalKind::terminate())?,
+            told_by(SignalKind::interrupt())?,
+        ];
         let socket = on_socket(&options.home, shared.clone())?;
         let url = match &options.listen {
             Some(place) => Some(on_network(options, place, shared.clone()).await?),

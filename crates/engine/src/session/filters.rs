@@ -13,9 +13,9 @@ use datafusion::common::config::ConfigOptions;
 use datafusion::error::Result;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
-use datafusion::physical_plan::{ExecutionPlan, with_new_children_if_necessary};
 use datafusion::physical_plan::filter::FilterExec;
 use datafusion::physical_plan::joins::HashJoinExec;
+use datafusion::physical_plan::{ExecutionPlan, replace_children_if_necessary};
 
 type Rule = Arc<dyn PhysicalOptimizerRule + Send + Sync>;
 
@@ -38,11 +38,7 @@ pub(super) fn physical_optimizer() -> Vec<Rule> {
 struct WhereNamesDiffer(Rule);
 
 impl WhereNamesDiffer {
-    fn apply(
-        &self,
-        plan: Arc<dyn ExecutionPlan>,
-        config: &ConfigOptions,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
+    fn apply(&self, plan: Arc<dyn ExecutionPlan>, config: &ConfigOptions) -> Result<Arc<dyn ExecutionPlan>> {
         if is_safe(&plan) {
             return self.0.optimize(plan, config);
         }
@@ -54,7 +50,7 @@ impl WhereNamesDiffer {
             .into_iter()
             .map(|child| self.apply(Arc::clone(child), config))
             .collect::<Result<_>>()?;
-        with_new_children_if_necessary(plan, children)
+        replace_children_if_necessary(plan, children)
     }
 }
 

@@ -143,11 +143,7 @@ fn a_filter_over_columns_of_one_name_keeps_them_apart() {
     for (join, filter, expected) in [
         ("lab.a AS a RIGHT JOIN lab.b AS b", "<", vec![]),
         ("lab.b AS b LEFT JOIN lab.a AS a", "<", vec![]),
-        (
-            "lab.a AS a RIGHT JOIN lab.b AS b",
-            ">",
-            vec![r#"{"k":1}"#, "{}"],
-        ),
+        ("lab.a AS a RIGHT JOIN lab.b AS b", ">", vec![r#"{"k":1}"#, "{}"]),
     ] {
         let sql = format!(
             "SELECT a.k FROM {join} ON a.k = b.k - 1 \

@@ -1,20 +1,21 @@
 //! `why`: what set something off, back to the first cause, and what differed from the last good run before it.
 //!
-//! Everything is read off the state and single records of the journal, so that an answer does not take longer with a longer
-//! journal. `--prove` replays aside (see [`prove`]); `--where` queries the inputs of the run (see [`rows`]).
+//! Everything is read off the state and single records of the journal (of runs long ago: see [`past`]), so that an answer does
+//! not take longer with a longer journal. `--prove` replays aside (see [`prove`]); `--where` queries the inputs of the run (see [`rows`]).
 
 mod about;
 mod baseline;
 mod dataset;
 mod differ;
 mod look;
+mod past;
 mod prove;
 mod rows;
 mod steps;
 mod trace;
 
 use mainstay_api::{Cause, Error, ErrorKind, WhyReport};
-use mainstay_control::{Sight, State};
+use mainstay_control::Sight;
 use mainstay_engine::CancelToken;
 use mainstay_model::id::RunId;
 use mainstay_model::{Address, DatasetName, SliceKey};
@@ -129,7 +130,9 @@ impl Instance {
         see(&Look {
             sight,
             journal: ledger.journal(),
+            account: self.account(),
             now,
+            past: past::Past::default(),
         })
     }
 
@@ -152,17 +155,6 @@ impl Instance {
                     .help("ask about its apply, a run, a dataset, a slice, an amendment or a delivery"));
                 }
             };
-            if let (None, Address::Run(id)) = (&found, thing)
-                && id.0 <= look.sight.state.last_run
-            {
-                let kept = mainstay_base::text::thousands(State::RUNS_KEPT as u64);
-                return Err(Error::new(
-                    ErrorKind::NotFound,
-                    "MS0401",
-                    format!("{id} is older than the last {kept} runs, whose records are at hand"),
-                )
-                .help(format!("mainstay journal --on run/{id} shows its facts")));
-            }
             found.ok_or_else(|| crate::show::not_found(&thing.to_string(), &crate::show::things(&look.sight)))
         })
     }

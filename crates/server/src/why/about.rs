@@ -35,7 +35,7 @@ fn scope(look: &Look<'_>, run: &Run) -> String {
 }
 
 pub(super) fn run(look: &Look<'_>, thing: &Address, id: RunId) -> Option<Answered> {
-    let run = look.sight.state.runs.get(&id)?;
+    let run = look.run(&id)?;
     Some(of_run(look, thing, id, run, None))
 }
 
@@ -183,11 +183,11 @@ pub(super) fn amendment(look: &Look<'_>, thing: &Address, id: AmendmentId) -> Op
         );
     }
     let failed = a.runs.iter().rev().find(|r| {
-        let run = look.sight.state.runs.get(r);
+        let run = look.run(r);
         run.is_some_and(|r| r.status == RunStatus::Ended(RunOutcome::Failed))
     });
     if let (AmendmentStatus::Failed, Some(run)) = (a.status, failed)
-        && let Some(r) = look.sight.state.runs.get(run)
+        && let Some(r) = look.run(run)
     {
         let what = format!("{run} of {} failed", r.pinned.job);
         let cause = of(
@@ -295,7 +295,7 @@ fn ending(look: &Look<'_>, a: &Amendment) -> String {
     let runs: Vec<String> = a
         .runs
         .iter()
-        .filter(|r| look.sight.state.runs.contains_key(r))
+        .filter(|r| look.run(r).is_some())
         .map(ToString::to_string)
         .collect();
     let rows = a.result.as_ref().map(|r| r.rows).unwrap_or_default();

@@ -10,6 +10,8 @@ use mainstay_model::id::RunId;
 use mainstay_model::run::{RunOutcome, Scope};
 use mainstay_model::{BranchName, DatasetName, SliceKey};
 
+use super::look::Look;
+
 /// The good runs before a run.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Baseline {
@@ -68,7 +70,8 @@ fn seen_by(sight: &Sight<'_>, point: Point<'_>, run: &Run) -> bool {
 }
 
 /// Returns the good runs before a run (or before now), for some slices.
-pub(super) fn baseline(sight: &Sight<'_>, point: Point<'_>, slices: &[SliceKey]) -> Baseline {
+pub(super) fn baseline(look: &Look<'_>, point: Point<'_>, slices: &[SliceKey]) -> Baseline {
+    let sight = &look.sight;
     let mut found = Baseline::default();
     let line = sight.state.line(point.branch).unwrap_or(&sight.state.main);
     let known = line.dataset(point.job).map(|d| &d.base().slices);
@@ -92,6 +95,18 @@ pub(super) fn baseline(sight: &Sight<'_>, point: Point<'_>, slices: &[SliceKey])
         }
         if left.is_empty() {
             break;
+        }
+    }
+    // Longer ago than the state has runs, the contents say which runs computed them.
+    for slice in left {
+        let contents = known.and_then(|k| k.get(slice)).map(|h| h.contents.as_slice());
+        let makers = contents.unwrap_or_default().iter().rev().filter_map(|c| c.run);
+        let maker = makers
+            .filter(|id| !sight.state.runs.contains_key(id))
+            .find(|id| look.run(id).is_some_and(|run| seen_by(sight, point, run)));
+        if let Some(id) = maker {
+            found.good = found.good.max(Some(id));
+            found.of.insert(slice.clone(), id);
         }
     }
     found

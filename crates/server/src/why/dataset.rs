@@ -161,7 +161,7 @@ fn fresh(
         || "nothing that it reads changed since".to_owned(),
         |g| format!("nothing that it reads changed since {g}, so nothing was computed"),
     );
-    let run = made.and_then(|id| Some((id, look.sight.state.runs.get(&id)?)));
+    let run = made.and_then(|id| Some((id, look.run(&id)?)));
     let mut answered = match run {
         Some((id, run)) => promoted(look, of_run(look, thing, id, run, slices), entry),
         None => {
@@ -205,7 +205,7 @@ fn not_computed(look: &Look<'_>, thing: &Address, job: &Job, slices: &StaleSlice
         branch: look.sight.branch,
         seq: u64::MAX,
     };
-    let before = baseline(&look.sight, point, list.as_deref().unwrap_or_default());
+    let before = baseline(look, point, list.as_deref().unwrap_or_default());
     let pinned = pinned_now(look, job, list.clone());
     let mut trace = Trace::new(look);
     let asked = Asked {

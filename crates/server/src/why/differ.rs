@@ -56,14 +56,7 @@ impl<'a> Trace<'a> {
             self.skipped(under, run);
         }
         if let Some(from) = run.reused_from {
-            let by = self
-                .look
-                .sight
-                .state
-                .runs
-                .get(&from)
-                .map(By::from)
-                .unwrap_or_default();
+            let by = self.look.run(&from).map(By::from).unwrap_or_default();
             let text = format!(
                 "nothing was computed: {from} had the same query and inputs, and its result was taken"
             );
@@ -75,7 +68,7 @@ impl<'a> Trace<'a> {
             line,
         };
         let slices = slices_of(&run.pinned.scope, wanted).unwrap_or_default();
-        let before = baseline(&self.look.sight, asked.point, &slices);
+        let before = baseline(self.look, asked.point, &slices);
         self.differences(under, asked, &before, wanted);
         if top {
             self.around(under, run, &before);
@@ -115,7 +108,7 @@ impl<'a> Trace<'a> {
         before: &Baseline,
         wanted: Option<&[SliceKey]>,
     ) {
-        let good = before.good.and_then(|id| self.look.sight.state.runs.get(&id));
+        let good = before.good.and_then(|id| self.look.run(&id));
         match good {
             Some(good) => {
                 self.job(under, asked, good);
@@ -185,7 +178,7 @@ impl<'a> Trace<'a> {
         input: &DatasetName,
     ) -> u64 {
         let sight = &self.look.sight;
-        let good = before.of.get(slice).and_then(|id| sight.state.runs.get(id));
+        let good = before.of.get(slice).and_then(|id| self.look.run(id));
         good.and_then(|g| version_read(sight, asked.point, g, input))
             .unwrap_or(0)
     }
@@ -306,10 +299,7 @@ impl<'a> Trace<'a> {
 
     /// Says what else differs from the last good run: settings, engine, identity, cost.
     fn around(&mut self, under: Place, run: &'a Run, before: &Baseline) {
-        let Some((id, good)) = before
-            .good
-            .and_then(|id| Some((id, self.look.sight.state.runs.get(&id)?)))
-        else {
+        let Some((id, good)) = before.good.and_then(|id| Some((id, self.look.run(&id)?))) else {
             return;
         };
         let (then, now) = (&good.pinned, &run.pinned);

@@ -11,7 +11,10 @@ use mainstay_journal::{Journal, Record};
 use mainstay_model::DatasetName;
 use mainstay_model::delivery::Delivery;
 use mainstay_model::fact::Fact;
+use mainstay_model::id::RunId;
 use mainstay_model::upcast;
+
+use super::past::Past;
 
 /// The most records that are read back from a publish to its deliveries.
 const DELIVERIES_READ: u64 = 20_000;
@@ -20,7 +23,9 @@ const DELIVERIES_READ: u64 = 20_000;
 pub(super) struct Look<'a> {
     pub(super) sight: Sight<'a>,
     pub(super) journal: &'a Journal,
+    pub(super) account: &'a str,
     pub(super) now: Timestamp,
+    pub(super) past: Past,
 }
 
 /// Who did something, when and why.
@@ -33,6 +38,16 @@ pub(super) struct By {
 }
 
 impl<'a> Look<'a> {
+    /// Returns a run, as the state has it or, if it is too long ago for that, the journal.
+    pub(super) fn run(&self, id: &RunId) -> Option<&Run> {
+        let runs = &self.sight.state.runs;
+        let past = || {
+            let is_older = runs.first_key_value().is_some_and(|(first, _)| id < first);
+            is_older.then(|| self.past.run(self.journal, self.account, *id))?
+        };
+        runs.get(id).or_else(past)
+    }
+
     /// Returns a record of the journal; none if there is none of that number or it cannot be read, which `journal verify`
     /// says.
     pub(super) fn record(&self, seq: u64) -> Option<Record> {

@@ -153,10 +153,7 @@ fn symptom(
     condition: Option<&str>,
 ) -> Result<Symptom, String> {
     let run = look
-        .sight
-        .state
-        .runs
-        .get(&id)
+        .run(&id)
         .ok_or_else(|| "its record is not at hand any more".to_owned())?;
     match run.status {
         RunStatus::Ended(RunOutcome::Succeeded) => {}
@@ -315,7 +312,7 @@ fn upstream(
     (dataset, version): (&DatasetName, u64),
     moved: &BTreeSet<SliceKey>,
 ) -> Option<Result<Case, String>> {
-    let run = look.sight.state.runs.get(&downstream)?;
+    let run = look.run(&downstream)?;
     let line = look.line(run)?;
     let held = line.dataset(dataset)?;
     let made: BTreeSet<RunId> = moved
@@ -328,11 +325,11 @@ fn upstream(
         return Some(Err("corrections stand over it".to_owned()));
     }
     let keys: Vec<SliceKey> = moved.iter().cloned().collect();
-    let upstream = look.sight.state.runs.get(&made_by)?;
+    let upstream = look.run(&made_by)?;
     // Compared with the runs that made what was read before, since what lies between may have passed the cause on.
     let input = run.pinned.inputs.iter().find(|i| i.dataset == *dataset)?;
     let slices = super::differ::slices_of(&run.pinned.scope, None).unwrap_or_default();
-    let before = super::baseline::baseline(&look.sight, super::baseline::Point::of(run), &slices);
+    let before = super::baseline::baseline(look, super::baseline::Point::of(run), &slices);
     let read = |key: &SliceKey| {
         let good = match input.reads {
             mainstay_model::spec::Reads::Same if matches!(run.pinned.scope, Scope::Slices(_)) => {
@@ -340,7 +337,7 @@ fn upstream(
             }
             _ => before.good.as_ref(),
         };
-        let good = look.sight.state.runs.get(good?)?;
+        let good = look.run(good?)?;
         super::baseline::version_read(&look.sight, super::baseline::Point::of(run), good, dataset)
     };
     let mut versus = Baseline::default();
@@ -351,7 +348,7 @@ fn upstream(
         }
     }
     versus.good = versus.of.values().max().copied();
-    let own = super::baseline::baseline(&look.sight, super::baseline::Point::of(upstream), &[]);
+    let own = super::baseline::baseline(look, super::baseline::Point::of(upstream), &[]);
     versus.good = versus.good.or(own.good);
     let wanted = Wanted {
         slices: Some(&keys),

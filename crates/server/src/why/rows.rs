@@ -224,9 +224,8 @@ fn traced(
     store: &mainstay_storage::Store,
     answered: &Answered,
 ) -> Option<Traced> {
-    let runs = &look.sight.state.runs;
     let good = |id: &RunId| {
-        let run = runs.get(id)?;
+        let run = look.run(id)?;
         (run.status == RunStatus::Ended(RunOutcome::Succeeded)).then_some((*id, run))
     };
     let versus = answered

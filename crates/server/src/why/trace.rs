@@ -80,7 +80,7 @@ impl<'a> Trace<'a> {
                 self.add(task.under, of(By::default().cause("unknown", text), task.run));
                 break;
             }
-            let Some(run) = self.look.sight.state.runs.get(&task.run) else {
+            let Some(run) = self.look.run(&task.run) else {
                 continue;
             };
             self.run(task.under, run, task.slices.as_deref(), false);
@@ -153,7 +153,7 @@ impl<'a> Trace<'a> {
 
     fn run_step(&mut self, under: Place, name: &DatasetName, id: RunId, step: &Step<'_>, at: &str) {
         let version = step.entry.version;
-        let Some(run) = self.look.sight.state.runs.get(&id) else {
+        let Some(run) = self.look.run(&id) else {
             if self.once(id) {
                 let by = self.look.by(step.entry.seq, step.entry.time);
                 let text = format!(

@@ -386,3 +386,30 @@ fn joins_lead_to_both_sides_and_nested_queries_to_words() {
     );
     assert_eq!(answer["rows"]["inputs"], json!([]));
 }
+
+/// The state keeps the last 10,000 runs.
+#[test]
+fn runs_of_long_ago_are_explained_from_the_journal() {
+    let s = ran();
+    let _ = s.run(["run", "--force", "--reason", "again"]).expect_status(0);
+    let runs = mainstay_sim::lengthen(&s.path().join(".mainstay"), 31_000).expect("a longer journal");
+    assert!(runs > 10_000, "{runs}");
+    let _ = s.run(["deliver"]).expect_status(0);
+    let answer = why(&s, &["shop.daily_sales"]);
+    assert!(
+        of(&answer, "run")
+            .iter()
+            .any(|c| contains(&c["what"], "R-1 computed")),
+        "{answer}"
+    );
+    assert_eq!(of(&answer, "delivery").len(), 2, "{answer}");
+    let answer = why(&s, &["R-2"]);
+    assert_eq!(
+        (&answer["run"], &answer["versus"]),
+        (&json!("R-2"), &json!("R-1")),
+        "{answer}"
+    );
+    let answer = why(&s, &["R-100"]);
+    assert_eq!(answer["versus"], "R-1", "{answer}");
+    let _ = s.run(["why", "R-999999"]).expect_status(2);
+}

@@ -102,7 +102,7 @@ fn of_content(
         .filter_map(|k| base.slices.get(k)?.contents.last()?.run)
         .max();
     let computed = entry.and_then(|v| maker(look, name, v)).or(computed);
-    let run = computed.and_then(|id| Some((id, look.sight.state.runs.get(&id)?)));
+    let run = computed.and_then(|id| Some((id, look.run(&id)?)));
     let mut reads = Vec::new();
     if let Some((_, run)) = run {
         reads = crate::why::rows::reads(look, run, chosen);

@@ -50,10 +50,7 @@ pub(super) fn gather(
     wanted: Wanted<'_>,
 ) -> Result<Case, String> {
     let run = look
-        .sight
-        .state
-        .runs
-        .get(&id)
+        .run(&id)
         .ok_or_else(|| format!("{id} is not known any more"))?;
     let line = look
         .line(run)
@@ -61,9 +58,9 @@ pub(super) fn gather(
     let slices = slices_of(&run.pinned.scope, wanted.slices);
     let before = match wanted.versus {
         Some(versus) => versus,
-        None => baseline(&look.sight, Point::of(run), slices.as_deref().unwrap_or_default()),
+        None => baseline(look, Point::of(run), slices.as_deref().unwrap_or_default()),
     };
-    let good = before.good.and_then(|g| look.sight.state.runs.get(&g));
+    let good = before.good.and_then(|g| look.run(&g));
     let mut g = Gather {
         look,
         run,

@@ -12,7 +12,7 @@ use crate::why::trace::{Trace, outcome};
 
 /// Describes differences as causes.
 pub(super) fn causes(look: &Look<'_>, case: &Case, set: &[usize]) -> Vec<Cause> {
-    let Some(run) = look.sight.state.runs.get(&case.id) else {
+    let Some(run) = look.run(&case.id) else {
         return Vec::new();
     };
     let mut out = Vec::new();
@@ -82,7 +82,7 @@ pub(super) fn causes(look: &Look<'_>, case: &Case, set: &[usize]) -> Vec<Cause> 
 
 /// The last change of the project's settings between the last good run and this one.
 fn project<'a>(look: &Look<'a>, run: &Run, case: &Case) -> Option<&'a Generation> {
-    let good = look.sight.state.runs.get(&case.versus?)?;
+    let good = look.run(&case.versus?)?;
     let resources = look.line(run)?.resources.iter();
     let mut projects = resources.filter(|(k, _)| k.kind == Kind::Project);
     let generations = &projects.next()?.1.generations;

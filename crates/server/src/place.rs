@@ -108,10 +108,9 @@ impl Place {
                 return Ok(());
             }
             let text = format!("the journal {address} is another home's ({})", journal.origin());
-            return Err(Error::new(ErrorKind::Invalid, "MS0611", text).help(format!(
-                "begin one of its own with a further ?schema=NAME; to open the same journal from a second home with the same store, \
-                 copy {FILE} and journal.key from the first"
-            )));
+            return Err(Error::new(ErrorKind::Invalid, "MS0611", text).help(
+                "a journal has one home: look at --home, or begin another journal in the same database with a further ?schema=NAME",
+            ));
         };
         if kept.origin != journal.origin() {
             let text = format!(

@@ -1,5 +1,6 @@
 //! A home whose journal is in PostgreSQL, through the real binary.
 
+#[expect(dead_code, reason = "the store's own tests do more with it")]
 #[path = "../../../journal/tests/it/postgres_server.rs"]
 mod server;
 

@@ -136,10 +136,9 @@ impl Place {
             kept.frame,
             journal.head().frame
         );
-        Err(Error::new(ErrorKind::Damaged, "MS0612", text).help(format!(
-            "put back a copy of the database that has everything; or give up what came after: set `frame` to 0 in {}",
-            self.home.join(FILE).display()
-        )))
+        Err(Error::new(ErrorKind::Damaged, "MS0612", text).help(
+            "put back a copy of the database that has everything, or let the server that had it take over again",
+        ))
     }
 
     /// Notes where the journal is and how far it is known.

@@ -108,14 +108,14 @@ impl Instance {
         }
         let removed = !self.is_unsure()
             && self.store().is_ok_and(|store| {
-            let remove = async {
-                for path in &unneeded {
-                    store.delete(path).await?;
-                }
-                Ok::<(), mainstay_storage::Error>(())
-            };
-            self.runtime.block_on(remove).is_ok()
-        });
+                let remove = async {
+                    for path in &unneeded {
+                        store.delete(path).await?;
+                    }
+                    Ok::<(), mainstay_storage::Error>(())
+                };
+                self.runtime.block_on(remove).is_ok()
+            });
         if !removed {
             self.leavings.store(true, Ordering::Relaxed);
         }

@@ -1,7 +1,8 @@
 //! All tests, in the order in which a failure is cheapest to see: unit and integration tests, doctests, then every command
 //! that the docs show, run with the built binary.
 //!
-//! Tests find their tools by `MAINSTAY_BIN` (the built binary), `MAINSTAY_PYTHON` and `MAINSTAY_MOTO`.
+//! Tests find their tools by `MAINSTAY_BIN` (the built binary), `MAINSTAY_PYTHON` and `MAINSTAY_MOTO`; PostgreSQL where Debian has
+//! it, or by `MAINSTAY_POSTGRES`.
 
 mod totals;
 
@@ -24,6 +25,7 @@ pub(crate) fn main(arguments: &[String]) -> Outcome {
     } else {
         Some(tools::set_up()?)
     };
+    tools::look_for_postgres();
     build()?;
     let mut totals = Totals::default();
     let mut failed = Vec::new();

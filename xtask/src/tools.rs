@@ -118,6 +118,27 @@ impl Tools {
     }
 }
 
+/// Says what the tests do without PostgreSQL, where it is not there. They start servers of their own from its programs.
+pub(crate) fn look_for_postgres() {
+    let named = std::env::var_os("MAINSTAY_POSTGRES").map(PathBuf::from);
+    let debian = std::fs::read_dir("/usr/lib/postgresql")
+        .into_iter()
+        .flatten()
+        .flatten();
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let there = named
+        .into_iter()
+        .chain(debian.map(|version| version.path().join("bin")))
+        .chain(std::env::split_paths(&path))
+        .any(|folder| folder.join("initdb").is_file());
+    if !there {
+        screen::say(
+            "PostgreSQL is missing: the tests of its journal will say NOT TESTED and pass (on a build machine they fail); \
+             on Debian and Ubuntu: apt-get install postgresql; or name its bin folder with MAINSTAY_POSTGRES",
+        );
+    }
+}
+
 /// Finds an interpreter that is new enough.
 fn python() -> Outcome<PathBuf> {
     let chosen = std::env::var_os("PYTHON").map(PathBuf::from);

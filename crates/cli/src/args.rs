@@ -33,6 +33,15 @@ pub(crate) struct Global {
     /// The embedded home: journal and data; else .mainstay in the project
     #[arg(long, global = true, value_name = "DIR", env = "MAINSTAY_HOME")]
     pub(crate) home: Option<PathBuf>,
+    /// The home's journal in PostgreSQL: postgres://USER@HOST/DATABASE, with a password in PGPASSWORD
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        env = "MAINSTAY_JOURNAL",
+        hide_env_values = true
+    )]
+    pub(crate) journal: Option<String>,
     /// A server in place of a home: https://HOST:PORT, with a token in MAINSTAY_TOKEN
     #[arg(long, global = true, value_name = "URL", env = "MAINSTAY_SERVER")]
     pub(crate) server: Option<String>,

@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use mainstay_api::{Error, ErrorKind};
 use mainstay_model::BranchName;
-use mainstay_server::{Access, CancelToken, Context, HOME_FOLDER, Instance, Options, PROJECT_FILE};
+use mainstay_server::{
+    Access, CancelToken, Context, HOME_FOLDER, Instance, JournalAddress, Options, PROJECT_FILE,
+    journal_address,
+};
 
 use crate::args::Global;
 use crate::output::Output;
@@ -56,6 +59,12 @@ pub(crate) fn home(global: &Global, project: Option<&Path>) -> Result<PathBuf, E
     }
 }
 
+/// Returns where the home's journal is, if that was said.
+pub(crate) fn journal(global: &Global) -> Result<Option<JournalAddress>, Error> {
+    let named = global.journal.as_deref().filter(|url| !url.is_empty());
+    named.map(journal_address).transpose()
+}
+
 pub(crate) fn person(global: &Global) -> Context {
     let user = ["MAINSTAY_USER", "USER", "LOGNAME"]
         .iter()
@@ -100,6 +109,7 @@ pub(crate) fn open_at(
     };
     let instance = Instance::open(Options {
         home,
+        journal: journal(global)?,
         project,
         access,
         branch,

@@ -4,12 +4,12 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use mainstay_api::{Error, ErrorKind};
 use mainstay_model::Role;
 use mainstay_policy::Policies;
-use mainstay_server::{Access, Context, Instance, Options};
+use mainstay_server::{Access, Context, Instance, JournalAddress, Options};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Semaphore, mpsc, watch};
@@ -27,6 +27,9 @@ const GRACE: Duration = Duration::from_secs(5);
 /// How long what was stopped may take to end.
 const STOP: Duration = Duration::from_secs(60);
 
+/// How often it is looked whether the journal is still there.
+const LOOK: Duration = Duration::from_secs(1);
+
 /// How often checkpoints are signed and snapshots left.
 const SETTLE: Duration = Duration::from_secs(60);
 
@@ -35,6 +38,8 @@ const SETTLE: Duration = Duration::from_secs(60);
 pub struct ServeOptions {
     /// The home.
     pub home: PathBuf,
+    /// Where its journal is, if it is not in the home and the home does not say.
+    pub journal: Option<JournalAddress>,
     /// The project whose sources lie on this machine, if there is one.
     pub project: Option<PathBuf>,
     /// Who starts it, and the account that the home is of.
@@ -74,6 +79,7 @@ fn cannot(what: &str, e: &std::io::Error) -> Error {
 pub fn serve(options: &ServeOptions, announce: impl FnOnce(Announced)) -> Result<(), Error> {
     let instance = Instance::open(Options {
         home: options.home.clone(),
+        journal: options.journal.clone(),
         project: options.project.clone(),
         access: Access::Write,
         branch: None,
@@ -151,13 +157,13 @@ fn serve_home(
             owner,
             notices: instance.notices(),
         });
-        until_told(instance, &mut signals).await?;
+        let told = until_told(instance, &mut signals).await;
         // The sender has receivers for as long as there are connections.
         let _ = ending.send(true);
         end(&app, gone).await;
         // It stops what it does when the server ends.
         let _ = clock.await;
-        Ok(())
+        told
     });
     // The home is not to be closed while anything still uses it.
     runtime.shutdown_timeout(STOP);
@@ -234,17 +240,30 @@ fn told_by(kind: SignalKind) -> Result<Signal, Error> {
     signal(kind).map_err(|e| cannot("listen to signals", &e))
 }
 
-/// Waits for the signal to end; keeps the journal in order meanwhile.
+/// Waits for the signal to end, and keeps the journal in order meanwhile. A server whose journal is lost to it ends as well: the
+/// next one opens it again, and finishes what this one could not.
 async fn until_told(instance: &Instance, signals: &mut [Signal; 2]) -> Result<(), Error> {
     let [terminate, interrupt] = signals;
+    let mut settled = Instant::now();
     loop {
         tokio::select! {
             _ = terminate.recv() => return Ok(()),
             _ = interrupt.recv() => return Ok(()),
-            () = tokio::time::sleep(SETTLE) => {
-                let instance = instance.clone();
-                // What cannot be signed now is signed later, or at the end, which says why it cannot.
-                let _ = crate::answer::blocking(move || instance.settle()).await;
+            () = tokio::time::sleep(LOOK) => {
+                let (instance, settles) = (instance.clone(), settled.elapsed() >= SETTLE);
+                let look = move || {
+                    if settles {
+                        // What cannot be signed now is signed later, or at the end, which says why it cannot.
+                        let _ = instance.settle();
+                    }
+                    Ok(instance.lost())
+                };
+                if let Some(lost) = crate::answer::blocking(look).await? {
+                    return Err(lost);
+                }
+                if settles {
+                    settled = Instant::now();
+                }
             }
         }
     }

@@ -314,6 +314,14 @@ impl Journal {
         Ok(checkpoint)
     }
 
+    /// Returns why this handle writes no more, if an append has failed.
+    pub fn broken(&self) -> Option<Error> {
+        match self.access {
+            Access::Broken(_) => self.writer().err(),
+            Access::Write | Access::Read => None,
+        }
+    }
+
     pub(crate) fn store(&self) -> &dyn Store {
         self.store.as_ref()
     }

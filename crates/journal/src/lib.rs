@@ -4,7 +4,7 @@
 //! durable, in order, by one writer at a time, and that any later change to it is found.
 //!
 //! - [`Journal`] opens, appends, reads, signs and proves; [`verify`] checks everything, even what cannot be opened.
-//! - [`store::Store`] is where the rows are kept: SQLite, memory, and whatever passes [`store::conformance`].
+//! - [`store::Store`] is where the rows are kept: SQLite, PostgreSQL, memory, and whatever passes [`store::conformance`].
 //! - [`check_proof`] needs nothing but a proof and a public key.
 //!
 //! The stored shapes are described byte by byte in `docs/formats/journal.md`.
@@ -46,5 +46,5 @@ pub use journal::{Filter, Head, Journal, Mode, OpenOptions, Receipt, Records, Re
 pub use key::{SigningKey, VerifierKey};
 pub use proof::{Proof, Proven, check_proof};
 pub use record::{Draft, MAX_BODY_BYTES, Record};
-pub use store::{MemoryStore, SqliteStore, Store};
-pub use verify::{Verification, VerifyOptions, verify};
+pub use store::{MemoryStore, PostgresStore, SqliteStore, Store};
+pub use verify::{Verification, VerifyOptions, verify, verify_boxed};

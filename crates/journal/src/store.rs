@@ -13,10 +13,13 @@ use crate::error::{Error, Kind};
 pub use crate::merkle::Tile;
 
 pub mod conformance;
+mod lock;
 pub mod memory;
+pub mod postgres;
 pub mod sqlite;
 
 pub use memory::MemoryStore;
+pub use postgres::PostgresStore;
 pub use sqlite::SqliteStore;
 
 /// A record's row.

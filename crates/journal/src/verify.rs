@@ -78,12 +78,24 @@ impl Journal {
 /// # Errors
 /// `Missing` if there is none, `Unavailable`, `Newer`. Damage is no error but the result.
 pub fn verify(
-    mut store: impl Store,
+    store: impl Store + 'static,
+    options: &VerifyOptions,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<Verification, Error> {
+    verify_boxed(Box::new(store), options, progress)
+}
+
+/// Verifies the journal in a store that is known only at run time.
+///
+/// # Errors
+/// As [`verify`].
+pub fn verify_boxed(
+    mut store: Box<dyn Store>,
     options: &VerifyOptions,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<Verification, Error> {
     store.attach()?;
-    verify_rows(&store, options, progress)
+    verify_rows(store.as_ref(), options, progress)
 }
 
 fn verify_rows(

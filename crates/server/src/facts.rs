@@ -5,11 +5,12 @@ use std::time::Instant;
 
 use mainstay_api::{Error, ErrorKind, FactReport, JournalReport, Progress, ProofCheckReport, VerifyReport};
 use mainstay_base::Timestamp;
-use mainstay_journal::{Filter, Proof, Record, SigningKey, SqliteStore, VerifyOptions};
+use mainstay_journal::{Filter, Proof, Record, SigningKey, VerifyOptions};
 
 use crate::error;
-use crate::instance::{Instance, Watch};
+use crate::instance::{Instance, JournalAddress, Watch};
 use crate::ledger::KEY;
+use crate::place::Place;
 
 /// The kind of facts that make rows visible.
 const PUBLISHED: &str = "dataset.published";
@@ -126,7 +127,8 @@ impl Instance {
     ///
     /// As [`Self::verify`].
     pub fn verify_own(&self, since: Option<u64>) -> Result<VerifyReport, Error> {
-        Self::verify(&self.options.home, since, &|_| {})
+        let journal = self.options.journal.as_ref();
+        Self::verify(&self.options.home, journal, since, &|_| {})
     }
 
     /// Verifies the journal in a home: every hash, every link, every signature. It needs nothing to be open or sound.
@@ -134,7 +136,12 @@ impl Instance {
     /// # Errors
     ///
     /// If there is no journal or it cannot be read at all; damage is part of the answer.
-    pub fn verify(home: &Path, since: Option<u64>, watch: Watch<'_>) -> Result<VerifyReport, Error> {
+    pub fn verify(
+        home: &Path,
+        journal: Option<&JournalAddress>,
+        since: Option<u64>,
+        watch: Watch<'_>,
+    ) -> Result<VerifyReport, Error> {
         let began = Instant::now();
         let key = home.join(KEY);
         let key = if key.exists() {
@@ -152,13 +159,14 @@ impl Instance {
             unit: "facts",
             total: None,
         });
-        let found = mainstay_journal::verify(SqliteStore::new(home), &options, &mut |done, _| {
-            watch(Progress::At {
-                what: "journal".to_owned(),
-                done,
-            });
-        })
-        .map_err(|e| error::journal(&e))?;
+        let found =
+            mainstay_journal::verify_boxed(Place::of(home, journal)?.store(), &options, &mut |done, _| {
+                watch(Progress::At {
+                    what: "journal".to_owned(),
+                    done,
+                });
+            })
+            .map_err(|e| error::journal(&e))?;
         watch(Progress::Ended {
             what: "journal".to_owned(),
             ok: found.ok,

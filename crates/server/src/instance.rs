@@ -12,6 +12,7 @@ use mainstay_base::{Bytes, Clock, SystemClock};
 use mainstay_catalog::Projector;
 use mainstay_control::{Command, Sight};
 use mainstay_engine::{Engine, EngineConfig};
+pub use mainstay_journal::store::postgres::Address as JournalAddress;
 use mainstay_model::fact::Fact;
 use mainstay_model::resource::{Kind, ResourceKey, Spec};
 use mainstay_model::spec::ProjectSpec;
@@ -21,6 +22,7 @@ use mainstay_storage::Store;
 
 use crate::error;
 use crate::ledger::{Context, Ledger, Recorded};
+use crate::place::{self, Place};
 use crate::planning::Planning;
 
 /// Whether an instance may change anything.
@@ -37,6 +39,8 @@ pub enum Access {
 pub struct Options {
     /// The home: journal and data.
     pub home: PathBuf,
+    /// Where its journal is, if it is not in the home and the home does not say.
+    pub journal: Option<JournalAddress>,
     /// The project's folder, if there is one.
     pub project: Option<PathBuf>,
     /// Whether it may change anything.
@@ -107,9 +111,10 @@ impl Instance {
     /// is nothing to read, `Damaged` if the journal does not verify.
     pub fn open(options: Options) -> Result<Self, Error> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let place = Place::of(&options.home, options.journal.as_ref())?;
         let ledger = match options.access {
-            Access::Write => Ledger::write(&options.home, options.wait, clock.clone())?,
-            Access::Read => Ledger::read(&options.home, clock.clone())?,
+            Access::Write => Ledger::write(&options.home, place, options.wait, clock.clone())?,
+            Access::Read => Ledger::read(&options.home, place, clock.clone())?,
         };
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
@@ -207,7 +212,7 @@ impl Instance {
 
     /// Says whether a home was ever written.
     pub fn exists(home: &Path) -> bool {
-        home.join(mainstay_journal::store::sqlite::DATABASE).is_file()
+        place::is_begun(home)
     }
 
     /// Signs a checkpoint and leaves a snapshot where it is worth it. Without it nothing is lost, only unsigned.
@@ -230,6 +235,12 @@ impl Instance {
     /// If the journal cannot be written.
     pub fn settle(&self) -> Result<(), Error> {
         self.ledger().close()
+    }
+
+    /// Returns why nothing can be recorded any more, if the journal's database was away for too long or has another writer: who
+    /// opens the home again can.
+    pub fn lost(&self) -> Option<Error> {
+        self.ledger().lost()
     }
 
     /// Returns what opening had to put in order, in words; none after a clean end.

@@ -8,12 +8,13 @@ use std::time::Duration;
 use mainstay_api::Error;
 use mainstay_base::Clock;
 use mainstay_control::{Command, Happening, State, decide, react};
-use mainstay_journal::{Draft, Journal, OpenOptions, Repair, SigningKey, SqliteStore};
+use mainstay_journal::{Draft, Journal, OpenOptions, Repair, SigningKey};
 use mainstay_model::BranchName;
 use mainstay_model::fact::Fact;
 use mainstay_model::upcast;
 
 use crate::error;
+use crate::place::Place;
 use crate::snapshot;
 use crate::step;
 
@@ -52,27 +53,44 @@ pub(crate) struct Ledger {
     clock: Arc<dyn Clock>,
     snapshot: u64,
     folder: std::path::PathBuf,
+    place: Place,
     writes: bool,
 }
 
 impl Ledger {
     /// Opens the journal in a home for writing, and folds it.
-    pub(crate) fn write(folder: &Path, wait: Option<Duration>, clock: Arc<dyn Clock>) -> Result<Self, Error> {
+    pub(crate) fn write(
+        folder: &Path,
+        place: Place,
+        wait: Option<Duration>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, Error> {
         std::fs::create_dir_all(folder).map_err(|e| error::file("create", folder, &e))?;
         let options = OpenOptions {
             mode: mainstay_journal::Mode::Write { wait },
             ..OpenOptions::write()
         };
-        Self::open(folder, options, clock, true)
+        Self::open(folder, place, options, clock, true)
     }
 
     /// Opens the journal in a home for reading, beside any writer.
-    pub(crate) fn read(folder: &Path, clock: Arc<dyn Clock>) -> Result<Self, Error> {
-        Self::open(folder, OpenOptions::read(), clock, false)
+    pub(crate) fn read(folder: &Path, place: Place, clock: Arc<dyn Clock>) -> Result<Self, Error> {
+        Self::open(folder, place, OpenOptions::read(), clock, false)
     }
 
-    fn open(folder: &Path, options: OpenOptions, clock: Arc<dyn Clock>, writes: bool) -> Result<Self, Error> {
-        let journal = Journal::open(SqliteStore::new(folder), options).map_err(|e| error::journal(&e))?;
+    fn open(
+        folder: &Path,
+        mut place: Place,
+        options: OpenOptions,
+        clock: Arc<dyn Clock>,
+        writes: bool,
+    ) -> Result<Self, Error> {
+        let journal = Journal::open_boxed(place.store(), options).map_err(|e| error::journal(&e))?;
+        place.check(&journal)?;
+        if writes {
+            // Before anything is appended: a home whose journal is elsewhere must know which one is its own.
+            place.keep(&journal)?;
+        }
         let found = journal
             .load_snapshot(State::FOLD_VERSION)
             .map_err(|e| error::journal(&e))?;
@@ -87,6 +105,7 @@ impl Ledger {
             clock,
             snapshot,
             folder: folder.to_owned(),
+            place,
             writes,
         };
         ledger.catch_up()?;
@@ -138,6 +157,12 @@ impl Ledger {
     /// Returns the journal.
     pub(crate) fn journal(&self) -> &Journal {
         &self.journal
+    }
+
+    /// Returns why nothing can be recorded any more, if the journal is elsewhere and was lost to a failure or another writer.
+    pub(crate) fn lost(&self) -> Option<Error> {
+        let lost = self.journal.broken().filter(|_| self.place.is_elsewhere())?;
+        Some(error::journal(&lost))
     }
 
     /// Returns what the opening cut off, if a power cut had left something.
@@ -228,7 +253,7 @@ impl Ledger {
                 .map_err(|e| error::journal(&e))?;
             self.journal.checkpoint(&key).map_err(|e| error::journal(&e))?;
         }
-        Ok(())
+        self.place.keep(&self.journal)
     }
 }
 

@@ -83,9 +83,15 @@ impl Instance {
 
     /// Removes what was staged for a dataset and is not published; if that fails, the next opening tries again.
     pub(crate) fn clean(&self, name: &DatasetName) {
-        if self.remove_leavings_of(name).is_err() {
+        if self.is_unsure() || self.remove_leavings_of(name).is_err() {
             self.leavings.store(true, Ordering::Relaxed);
         }
+    }
+
+    /// Says whether an append failed. It may be in the journal all the same, and refer to files that nothing here refers to: only
+    /// who opens the journal again may remove any.
+    fn is_unsure(&self) -> bool {
+        self.ledger().journal().broken().is_some()
     }
 
     /// Removes those of an attempt's files that nothing refers to; if that fails, the next opening tries again.
@@ -100,15 +106,16 @@ impl Instance {
         if unneeded.is_empty() {
             return;
         }
-        let removed = self.store().is_ok_and(|store| {
-            let remove = async {
-                for path in &unneeded {
-                    store.delete(path).await?;
-                }
-                Ok::<(), mainstay_storage::Error>(())
-            };
-            self.runtime.block_on(remove).is_ok()
-        });
+        let removed = !self.is_unsure()
+            && self.store().is_ok_and(|store| {
+                let remove = async {
+                    for path in &unneeded {
+                        store.delete(path).await?;
+                    }
+                    Ok::<(), mainstay_storage::Error>(())
+                };
+                self.runtime.block_on(remove).is_ok()
+            });
         if !removed {
             self.leavings.store(true, Ordering::Relaxed);
         }

@@ -126,7 +126,8 @@ fn verify(global: &Global, since: Option<u64>, output: &Output) -> Result<Done, 
         None => {
             let project = context::project(global)?;
             let home = context::home(global, project.as_deref())?;
-            Instance::verify(&home, since, &|p| shown.show(p))?
+            let journal = context::journal(global)?;
+            Instance::verify(&home, journal.as_ref(), since, &|p| shown.show(p))?
         }
     };
     if output.is_json() {

@@ -18,6 +18,7 @@ pub(super) fn serve(global: &Global, args: &ServeArgs, output: &Output) -> Resul
     let project = context::project(global)?;
     let options = ServeOptions {
         home: context::home(global, project.as_deref())?,
+        journal: context::journal(global)?,
         project,
         context: context::person(global),
         wait: global.wait.map(Duration::from_secs),

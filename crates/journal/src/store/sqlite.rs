@@ -13,11 +13,10 @@ use super::{Batch, State, Store, StoredCheckpoint, StoredFact, StoredFrame, Stor
 use crate::error::{Error, Kind};
 use crate::merkle::Tile;
 
-mod lock;
 mod rows;
 mod schema;
 
-use lock::Lock;
+use super::lock::Lock;
 
 /// The database's file in the journal's folder.
 pub const DATABASE: &str = "journal.db";

@@ -3,6 +3,8 @@
 use mainstay_journal::store::conformance::{CASES, Fixture};
 
 use crate::place::{Folder, Memory};
+use crate::postgres::Schema;
+use crate::postgres_server::Postgres;
 
 fn run<F: Fixture>(make: impl Fn() -> F) {
     for (name, case) in CASES {
@@ -18,4 +20,11 @@ fn sqlite() {
 #[test]
 fn memory() {
     run(Memory::default);
+}
+
+#[test]
+fn postgres() {
+    if let Some(server) = Postgres::start() {
+        run(|| Schema::new(&server));
+    }
 }

@@ -1,5 +1,7 @@
 //! The journal from outside, on every store.
 
+#![expect(clippy::print_stderr, reason = "a skip is said aloud")]
+
 #[cfg(test)]
 mod checkpoints;
 #[cfg(test)]
@@ -8,6 +10,12 @@ mod conformance;
 mod opening;
 #[cfg(test)]
 mod place;
+#[cfg(test)]
+mod postgres;
+#[cfg(test)]
+mod postgres_server;
+#[cfg(test)]
+mod proxy;
 #[cfg(test)]
 mod reading;
 #[cfg(test)]

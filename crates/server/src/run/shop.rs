@@ -22,6 +22,7 @@ impl Shop {
         let folder = tempfile::tempdir().unwrap();
         let instance = Instance::open(Options {
             home: folder.path().join(".mainstay"),
+            journal: None,
             project: Some(folder.path().to_owned()),
             access: Access::Write,
             wait: None,

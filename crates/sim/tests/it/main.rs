@@ -13,6 +13,7 @@ mod branches;
 mod buckets;
 mod cancel;
 mod delta;
+mod elsewhere;
 mod journal;
 mod projects;
 mod prove;

@@ -15,13 +15,13 @@ const PAUSE: Duration = Duration::from_millis(10);
 
 /// A lock that is let go when dropped, or when the process ends in any way.
 #[derive(Debug)]
-pub(super) struct Lock {
+pub(crate) struct Lock {
     _file: File,
 }
 
 impl Lock {
     /// Takes the lock, waiting up to `wait`.
-    pub(super) fn take(path: &Path, wait: Duration) -> Result<Self, Error> {
+    pub(crate) fn take(path: &Path, wait: Duration) -> Result<Self, Error> {
         let failed = |e: std::io::Error| {
             Error::new(
                 Kind::Unavailable,

@@ -5,7 +5,9 @@
 
 mod access;
 mod amend;
+mod backup;
 mod data;
+mod doctor;
 mod error;
 mod journal;
 mod project;
@@ -17,10 +19,12 @@ pub use access::{Problem, TokenReport, TokensReport};
 pub use amend::{
     AmendReport, BranchDataset, BranchReport, EffortReport, ReachReport, RedeliveredReport, Row, RowChange,
 };
+pub use backup::{BackupReport, RestoreReport, ResumeReport};
 pub use data::{
     DatasetReport, DeliverReport, DeliveryReport, DependenciesReport, Fallback, ListReport, ReappliedReport,
     SliceReport, SlicesReport, SourceRefusal, SourceWarning,
 };
+pub use doctor::{Condition, DoctorReport, Finding};
 pub use error::{Error, ErrorKind};
 pub use journal::{FactReport, JournalReport, ProofCheckReport, VerifyReport};
 pub use project::{

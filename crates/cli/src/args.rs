@@ -292,6 +292,35 @@ pub(crate) enum Command {
         after_help = "Examples:\n  mainstay serve\n  mainstay serve --listen 127.0.0.1:7433   # plain, as it does not leave this machine\n  mainstay serve --listen 0.0.0.0:7433     # with TLS, by an authority of its own: mainstay trust"
     )]
     Serve(ServeArgs),
+    /// Copy the home to a folder or bucket, while it is in use; what is there already is not copied again
+    #[command(
+        after_help = "Examples:\n  mainstay backup /mnt/backup/shop\n  mainstay backup s3://backups/shop"
+    )]
+    Backup {
+        /// A folder or s3://bucket/prefix, of this home alone
+        target: String,
+    },
+    /// Make a home from a backup, as it was at a moment; the copy rests until it is told to act
+    #[command(
+        after_help = "Examples:\n  mainstay restore s3://backups/shop --home restored\n  mainstay restore /mnt/backup/shop --home restored --as-of 2026-11-01T00:00:00Z"
+    )]
+    Restore {
+        /// The folder or bucket with the backup
+        source: String,
+        /// As everything was at a time, for example 2026-11-01T00:00:00Z, or after a fact, by its number
+        #[arg(long, value_name = "TIME|SEQ")]
+        as_of: Option<String>,
+        /// Where the tables are to be: a folder or s3://bucket/prefix; in the home if left out
+        #[arg(long, value_name = "PLACE")]
+        store: Option<String>,
+    },
+    /// Look at everything that the home rests on, and say what is wrong, why, and what to do
+    #[command(
+        after_help = "Examples:\n  mainstay doctor\n  mainstay doctor --json | jq '.findings[] | select(.condition != \"ok\")'"
+    )]
+    Doctor,
+    /// Let a home that was restored act again: its triggers fire from now on
+    Resume,
     /// Print the certificate of the home's authority, for those who are to trust it
     #[command(after_help = "Example:\n  mainstay trust > mainstay-ca.pem")]
     Trust,

@@ -1,10 +1,12 @@
 //! What each command does: it opens what it needs, asks the server crate, and shows the answer.
 
 mod amend;
+mod backup;
 mod branch;
 mod confirm;
 mod data;
 mod demo;
+mod doctor;
 mod generate;
 mod init;
 mod journal;
@@ -96,6 +98,16 @@ pub(crate) fn run(cli: &Cli, output: &Output) -> Result<Done, Error> {
             serve::not_there(global, "serve")?;
             serve::serve(global, args, output)
         }
+        Command::Backup { target } => {
+            serve::not_there(global, "backup")?;
+            backup::backup(global, target, output)
+        }
+        Command::Restore { source, as_of, store } => {
+            serve::not_there(global, "restore")?;
+            backup::restore(global, source, as_of.as_deref(), store.as_deref(), output)
+        }
+        Command::Doctor => doctor::doctor(global, output),
+        Command::Resume => backup::resume(global, output),
         Command::Trust => {
             serve::not_there(global, "trust")?;
             serve::trust(global, output)

@@ -6,8 +6,8 @@ mod remote;
 
 use mainstay_api::{
     AmendReport, ApplyReport, BranchReport, CheckReport, DeliverReport, DependenciesReport, DiffReport,
-    Error, HistoryReport, JournalReport, ListReport, PlanReport, Progress, ReplaysReport, RunReport,
-    RunsReport, SlicesReport, TokenReport, TokensReport, VacuumReport, WhyReport,
+    Error, HistoryReport, JournalReport, ListReport, PlanReport, Progress, ReplaysReport, ResumeReport,
+    RunReport, RunsReport, SlicesReport, TokenReport, TokensReport, VacuumReport, WhyReport,
 };
 use mainstay_base::Timestamp;
 use mainstay_model::{
@@ -311,6 +311,13 @@ impl Desk {
         match self {
             Self::Here(i) => i.replay(request, cancel, watch),
             Self::There(r) => r.replay(request, cancel, watch),
+        }
+    }
+
+    pub(crate) fn resume(&self) -> Result<ResumeReport, Error> {
+        match self {
+            Self::Here(i) => i.resume(),
+            Self::There(r) => r.resume(),
         }
     }
 

@@ -7,6 +7,7 @@ use mainstay_model::access::{AccessDecided, RequestAnswered, Role, TokenId};
 use mainstay_model::amendment::{Consequences, Edit, Overlay};
 use mainstay_model::dataset::SliceVersion;
 use mainstay_model::delivery::{FileError, Observed, Reapplied};
+use mainstay_model::fact::HomeRestored;
 use mainstay_model::id::{AmendmentId, ApplyId, DeliveryId, FiringId, PlanId, RunId};
 use mainstay_model::resource::Resource;
 use mainstay_model::run::{CheckOutcome, CrossCheck, Pinned, RunError, RunOutcome, Usage};
@@ -42,6 +43,13 @@ pub enum Command {
         /// The answer.
         answered: RequestAnswered,
     },
+    /// Record that this home is a copy that was restored from a backup.
+    Restored {
+        /// What is known of it.
+        restored: HomeRestored,
+    },
+    /// Let a home that was restored act again; nothing happens if it does.
+    Resume,
     /// Record what applying these resources would change, for review.
     Plan {
         /// All resources of the project, as they should be.

@@ -16,7 +16,7 @@ pub use trigger::{Happening, next_tick, next_times, react};
 pub use vacuum::vacuum;
 
 use mainstay_base::Timestamp;
-use mainstay_model::fact::{CancelRequested, Fact, Planned, Projected};
+use mainstay_model::fact::{CancelRequested, Fact, HomeResumed, Planned, Projected};
 use mainstay_model::id::PlanId;
 use mainstay_model::{BranchName, DatasetName};
 
@@ -52,6 +52,9 @@ pub fn decide(
         Command::RevokeToken { token } => access::revoke(state, token),
         Command::RecordAccess { decided } => Ok(vec![decided.into()]),
         Command::RecordAnswer { answered } => Ok(vec![answered.into()]),
+        Command::Restored { restored } => Ok(vec![restored.into()]),
+        Command::Resume if state.rests() => Ok(vec![HomeResumed {}.into()]),
+        Command::Resume => Ok(Vec::new()),
         Command::Plan { desired } => {
             let planned = Planned {
                 plan: PlanId(state.last_plan + 1),

@@ -4,12 +4,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use mainstay_base::{Hash, Timestamp};
+use mainstay_base::{Bytes, Hash, Timestamp};
 use mainstay_model::change::Change;
 use mainstay_model::delivery::Delivery;
 use mainstay_model::id::{AmendmentId, ApplyId, DeliveryId, PlanId, RunId};
 use mainstay_model::resource::ResourceKey;
-use mainstay_model::{BranchName, DatasetName};
+use mainstay_model::{BranchName, DataFile, DatasetName};
 use serde::{Deserialize, Serialize};
 
 mod access;
@@ -19,9 +19,11 @@ mod dataset;
 mod fold;
 mod line;
 mod pairs;
+mod restored;
 mod run;
 mod slices;
 mod stored;
+mod totals;
 mod trigger;
 
 pub use access::{Asked, Kept, Token};
@@ -29,7 +31,9 @@ pub use amendment::{Amendment, AmendmentStatus, Redelivered, Signed};
 pub use branch::{About, Branch, BranchStatus};
 pub use dataset::{Content, Dataset, SliceHistory, VersionEntry};
 pub use line::{Generation, Held, Line};
+pub use restored::Restored;
 pub use run::{Attempt, Run, RunStatus, Trust};
+pub use totals::Totals;
 pub use trigger::{Done as FiringDone, Firing, Triggers};
 
 /// An apply that happened.
@@ -120,11 +124,15 @@ pub struct State {
     pub last_run: u64,
     /// Tokens, and the newest requests.
     pub access: Kept,
+    /// The last time that the home was restored from a backup; none if it never was.
+    pub restored: Option<Restored>,
+    /// What was counted since the beginning.
+    pub totals: Totals,
 }
 
 impl State {
     /// What a snapshot is marked with: a change of the fold or of this shape makes a new number, and old snapshots are not used.
-    pub const FOLD_VERSION: u32 = 5;
+    pub const FOLD_VERSION: u32 = 6;
 
     /// How many ended runs are kept in the state; older ones are in the journal.
     pub const RUNS_KEPT: usize = 10_000;
@@ -158,18 +166,40 @@ impl State {
     /// Returns the paths of all files of a dataset that anything refers to: any version on any side, what lies under
     /// amendments, and the rows that amendments bring.
     pub fn files_of(&self, name: &DatasetName) -> BTreeSet<String> {
-        let lines = self.branches.values().flat_map(|b| [&b.line, &b.former]);
-        let held = lines
-            .chain([&self.main])
-            .filter_map(|line| line.dataset(name))
+        self.held_files(name).map(|f| f.path.clone()).collect()
+    }
+
+    /// Returns all files that anything refers to, by dataset and path, with their sizes.
+    pub fn files(&self) -> BTreeMap<DatasetName, BTreeMap<String, Bytes>> {
+        let held = self.lines().flat_map(|line| line.datasets.keys());
+        let names: BTreeSet<&DatasetName> =
+            held.chain(self.amendments.values().map(|a| &a.dataset)).collect();
+        let files = |name| {
+            self.held_files(name)
+                .map(|f| (f.path.clone(), f.bytes))
+                .collect::<BTreeMap<_, _>>()
+        };
+        names.into_iter().map(|n| (n.clone(), files(n))).collect()
+    }
+
+    /// All sides there are, and what branches held before they were begun anew.
+    fn lines(&self) -> impl Iterator<Item = &Line> {
+        let branches = self.branches.values().flat_map(|b| [&b.line, &b.former]);
+        branches.chain([&self.main])
+    }
+
+    fn held_files<'a>(&'a self, name: &'a DatasetName) -> impl Iterator<Item = &'a DataFile> {
+        let held = self
+            .lines()
+            .filter_map(move |line| line.dataset(name))
             .flat_map(|d| [Some(d), d.base.as_deref()].into_iter().flatten());
         let contents = held.flat_map(|d| d.slices.values().flat_map(|h| &h.contents));
         let published = contents.flat_map(|c| c.files.iter().flat_map(|v| &v.files));
-        let amendments = self.amendments.values().filter(|a| a.dataset == *name);
+        let amendments = self.amendments.values().filter(move |a| a.dataset == *name);
         let brought = amendments
             .filter_map(|a| a.edit.brought())
             .flat_map(|b| b.files.iter().map(|(_, f)| f));
-        published.chain(brought).map(|f| f.path.clone()).collect()
+        published.chain(brought)
     }
 
     /// Serialises the state for a snapshot: MessagePack, with names of fields but for slices.

@@ -11,6 +11,7 @@ use tokio::sync::{Mutex, Semaphore};
 use utoipa::openapi::{OpenApi, PathItem};
 
 use crate::limits::{Limits, Rates};
+use crate::metrics::Counts;
 use crate::operation::Operations;
 
 /// An operation as the description has it.
@@ -28,6 +29,7 @@ pub(crate) struct App {
     pub(crate) limits: Limits,
     pub(crate) rates: Rates,
     pub(crate) operations: Operations,
+    pub(crate) counts: Counts,
     /// By path and method.
     pub(crate) routes: BTreeMap<String, BTreeMap<String, Route>>,
     /// Held by the one that changes something: one process never staged two things at once, and does not begin with it here.

@@ -1,6 +1,7 @@
 //! The one place where it is decided whether a request goes on: who asks, how often, and may they. Default deny.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::extract::{MatchedPath, Request};
 use axum::http::request::Parts;
@@ -14,7 +15,7 @@ use mainstay_server::Context;
 
 use crate::app::App;
 use crate::caller::Caller;
-use crate::identity::{Peer, identify};
+use crate::identity::{Peer, anybody, identify};
 use crate::problem::{self, malformed};
 
 /// The header with a request's key in answers, and in requests that only look.
@@ -31,13 +32,18 @@ pub(crate) async fn guard(app: Arc<App>, request: Request, next: Next) -> Respon
         Ok(found) => found,
         Err(error) => return problem::answer(error, ""),
     };
-    let mut response = match decide(&app, &parts, &key, keyed).await {
+    let began = Instant::now();
+    let (account, operation, mut response) = match decide(&app, &parts, &key, keyed).await {
         Ok(caller) => {
+            let of = (caller.account.clone(), Arc::clone(&caller.operation));
             parts.extensions.insert(caller);
-            next.run(Request::from_parts(parts, body)).await
+            let response = next.run(Request::from_parts(parts, body)).await;
+            (of.0, of.1, response)
         }
-        Err(refused) => refused,
+        Err(refused) => (app.account.clone(), "refused".into(), refused),
     };
+    let status = response.status().as_u16();
+    app.counts.answered(&account, &operation, status, began.elapsed());
     if let Ok(value) = HeaderValue::from_str(&key) {
         response.headers_mut().insert(REQUEST, value);
     }
@@ -72,10 +78,12 @@ fn key(headers: &HeaderMap) -> Result<(String, bool), Error> {
 
 async fn decide(app: &Arc<App>, parts: &Parts, key: &str, keyed: bool) -> Result<Caller, Response> {
     let refuse = |error: Error| problem::answer(error, key);
-    let peer = parts.extensions.get::<Peer>().copied().unwrap_or(Peer::Network);
+    let peer = parts.extensions.get::<Peer>().copied();
+    let peer = peer.unwrap_or(Peer::Network { local: false });
     let headers = &parts.headers;
     let (principal, actor) = match identify(app, peer, headers) {
         Ok(known) => known,
+        Err(_) if peer.is_local() && is_about_health(app, parts) => anybody(app, peer),
         Err(error) => {
             count(app, "nobody").map_err(|w| wait(w, key))?;
             return Err(refuse(error));
@@ -140,6 +148,13 @@ async fn decide(app: &Arc<App>, parts: &Parts, key: &str, keyed: bool) -> Result
     Err(refuse(error))
 }
 
+/// Says whether a request is one that need not come from somebody; whether it may is decided as for all others.
+fn is_about_health(app: &App, parts: &Parts) -> bool {
+    let path = parts.extensions.get::<MatchedPath>().map(MatchedPath::as_str);
+    let methods = path.and_then(|p| app.routes.get(p));
+    methods.is_some_and(|m| m.values().all(|route| route.class == Class::Health))
+}
+
 fn count(app: &App, who: &str) -> Result<(), u64> {
     app.rates.count(who, &app.limits)
 }
@@ -193,12 +208,13 @@ fn forbidden(caller: &Caller, class: Class) -> Error {
     let error = Error::new(ErrorKind::Refused, "MS0803", message);
     if who.account == caller.account {
         let needs = match class {
-            Class::Read => "any role",
+            Class::Health | Class::Read => "any role",
             Class::Operate => "the role operator or owner",
             Class::Own => "the role owner",
             Class::Install => "the user that owns the home, on its socket",
         };
-        error.help(format!("it has the role {}; this needs {needs}", who.role))
+        let has = who.role.map_or("no role", mainstay_model::Role::name);
+        error.help(format!("it has the role {has}; this needs {needs}"))
     } else {
         error.help(format!(
             "its token is of account `{}`, and accounts are apart",
@@ -232,7 +248,7 @@ pub(crate) fn decided(caller: &Caller, asked: Option<mainstay_base::Hash>) -> Ac
         request: caller.key.clone(),
         operation: caller.operation.to_string(),
         principal: caller.principal.id.clone(),
-        role: Some(caller.principal.role),
+        role: caller.principal.role,
         allowed: caller.decision.allowed,
         policies: caller.decision.policies.clone(),
         asked,

@@ -18,7 +18,16 @@ pub(crate) enum Peer {
     /// A process of this user, on the home's socket.
     User(u32),
     /// Somebody on the network.
-    Network,
+    Network {
+        /// Whether that is this machine, too.
+        local: bool,
+    },
+}
+
+impl Peer {
+    pub(crate) const fn is_local(self) -> bool {
+        matches!(self, Self::User(_) | Self::Network { local: true })
+    }
 }
 
 /// Makes a new secret.
@@ -74,15 +83,16 @@ pub(crate) fn identify(app: &App, peer: Peer, headers: &HeaderMap) -> Result<(Pr
                 Principal {
                     id: format!("uid/{uid}"),
                     account: app.account.clone(),
-                    role: Role::Owner,
+                    role: Some(Role::Owner),
                     owns_home: true,
+                    local: true,
                 },
                 user(uid),
             )),
             Peer::User(uid) => Err(nobody(&format!(
                 "user {uid} does not own this home and has no token"
             ))),
-            Peer::Network => Err(nobody("the request has no token")),
+            Peer::Network { .. } => Err(nobody("the request has no token")),
         };
     };
     let text = value.to_str().unwrap_or_default();
@@ -96,11 +106,24 @@ pub(crate) fn identify(app: &App, peer: Peer, headers: &HeaderMap) -> Result<(Pr
         Principal {
             id: format!("token/{}/{}", who.account, who.token),
             account: who.account,
-            role: who.role,
+            role: Some(who.role),
             owns_home: false,
+            local: peer.is_local(),
         },
         who.name,
     ))
+}
+
+/// Nobody in particular, who may ask whether the server is there.
+pub(crate) fn anybody(app: &App, peer: Peer) -> (Principal, String) {
+    let principal = Principal {
+        id: "nobody".to_owned(),
+        account: app.account.clone(),
+        role: None,
+        owns_home: false,
+        local: peer.is_local(),
+    };
+    (principal, "nobody".to_owned())
 }
 
 fn nobody(why: &str) -> Error {

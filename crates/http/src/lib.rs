@@ -15,6 +15,7 @@ mod guard;
 mod identity;
 mod limits;
 mod listen;
+mod metrics;
 mod operation;
 mod page;
 mod plain;

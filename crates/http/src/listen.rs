@@ -100,22 +100,25 @@ pub(crate) async fn network(listener: TcpListener, tls: Option<TlsAcceptor>, sha
             taken = listener.accept() => taken,
             _ = ending.wait_for(|e| *e) => return,
         };
-        let Ok((stream, _)) = taken else {
+        let Ok((stream, from)) = taken else {
             pause().await;
             continue;
+        };
+        let peer = Peer::Network {
+            local: from.ip().to_canonical().is_loopback(),
         };
         // Answers are small: they are not to wait for more.
         let _ = stream.set_nodelay(true);
         let shared = shared.clone();
         match tls.clone() {
             None => {
-                tokio::spawn(shared.answer(stream, Peer::Network, room));
+                tokio::spawn(shared.answer(stream, peer, room));
             }
             Some(tls) => {
                 tokio::spawn(async move {
                     let arrival = shared.limits.arrival;
                     if let Ok(Ok(stream)) = tokio::time::timeout(arrival, tls.accept(stream)).await {
-                        shared.answer(stream, Peer::Network, room).await;
+                        shared.answer(stream, peer, room).await;
                     }
                 });
             }

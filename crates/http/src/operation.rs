@@ -216,6 +216,16 @@ impl Operations {
         Begun::New(operation)
     }
 
+    /// Returns how many operations of an account go on or wait for their turn; of all accounts if none is named.
+    pub(crate) fn open(&self, account: Option<&str>) -> usize {
+        let known = self.known();
+        let its = known
+            .0
+            .values()
+            .filter(|o| account.is_none_or(|a| o.account == a));
+        its.filter(|o| o.result().is_none()).count()
+    }
+
     pub(crate) fn find(&self, account: &str, key: &str) -> Option<Arc<Operation>> {
         self.known().0.get(&(account.to_owned(), key.to_owned())).cloned()
     }

@@ -4,6 +4,7 @@ mod access;
 mod amendments;
 mod branches;
 mod data;
+mod home;
 mod journal;
 mod operations;
 mod project;
@@ -143,6 +144,7 @@ pub(crate) fn router() -> (axum::Router, Description) {
         .merge(amendments::routes())
         .merge(branches::routes())
         .merge(data::routes())
+        .merge(home::routes())
         .merge(journal::routes())
         .merge(operations::routes())
         .merge(project::routes())

@@ -18,6 +18,7 @@ use crate::app::{self, App};
 use crate::identity::new_token;
 use crate::limits::{Limits, Rates};
 use crate::listen::{self, Shared};
+use crate::metrics::Counts;
 use crate::operation::Operations;
 use crate::{clock, guard, routes, socket, tls};
 
@@ -115,6 +116,7 @@ fn serve_home(
         limits: options.limits,
         rates: Rates::default(),
         operations: Operations::default(),
+        counts: Counts::default(),
         routes: app::routes(&api)?,
         work: Arc::default(),
         looks: Semaphore::new(options.limits.looks),

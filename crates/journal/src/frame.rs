@@ -13,7 +13,7 @@ use crate::wire::Reader;
 const FORMAT: u8 = 1;
 const HAS_STATE_DIGEST: u8 = 1;
 /// What the hash of every frame begins with.
-const DOMAIN: &[u8] = b"mainstay-frame-v1";
+pub(crate) const DOMAIN: &[u8] = b"mainstay-frame-v1";
 
 /// One link of the chain.
 #[derive(Clone, Debug, PartialEq, Eq)]

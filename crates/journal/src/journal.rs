@@ -212,6 +212,11 @@ impl Journal {
         self.head
     }
 
+    /// Says whether this handle writes: not if it was opened for reading, nor after an append that failed.
+    pub fn can_write(&self) -> bool {
+        self.access == Access::Write
+    }
+
     /// Returns the journal's name, which its checkpoints and its key bear.
     pub fn origin(&self) -> &str {
         &self.origin

@@ -26,6 +26,7 @@
 //! ```
 
 mod checkpoint;
+mod copy;
 mod entropy;
 mod error;
 mod frame;
@@ -39,6 +40,7 @@ mod verify;
 mod wire;
 
 pub use checkpoint::Checkpoint;
+pub use copy::{Copied, Rebuild, Stretch, Until};
 pub use entropy::Entropy;
 pub use error::{Error, Kind};
 pub use frame::Frame;

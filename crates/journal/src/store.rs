@@ -204,6 +204,21 @@ pub struct BatchEnd {
     pub erase: Option<(u64, u64)>,
 }
 
+/// Rows of whole frames as another store has them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rows {
+    /// The records.
+    pub facts: Vec<StoredFact>,
+    /// The frames around them.
+    pub frames: Vec<StoredFrame>,
+    /// The subtrees that they complete.
+    pub tiles: Vec<Tile>,
+    /// Records that are there or among these and whose bodies go, each with the one that says so.
+    pub erased: Vec<(u64, u64)>,
+    /// Checkpoints.
+    pub checkpoints: Vec<StoredCheckpoint>,
+}
+
 /// Which records' rows are wanted.
 #[derive(Clone, Copy, Debug)]
 pub struct Want {
@@ -252,6 +267,19 @@ pub trait Store: Send + fmt::Debug {
     /// `Fenced` if `epoch` is not the newest, `Unavailable`; nothing is written then, unless the
     /// failure came while committing.
     fn append(&mut self, epoch: u64, batch: &mut dyn Batch) -> Result<(), Error>;
+
+    /// Writes rows of whole frames as they are, all or nothing, and returns when they are durable: for copies.
+    ///
+    /// # Errors
+    /// `Fenced`, `Unavailable`.
+    fn load(&mut self, epoch: u64, rows: &Rows) -> Result<(), Error>;
+
+    /// Raises the epoch from this writer's to a later one, which is its own from now on: a copy's epochs go on from those of the
+    /// original.
+    ///
+    /// # Errors
+    /// `Fenced`, `Invalid` if it would go back, `Unavailable`.
+    fn raise(&mut self, epoch: u64, to: u64) -> Result<(), Error>;
 
     /// Removes the records after `last_seq`, the frames after `last_frame`, and the tiles and snapshots beyond them.
     ///

@@ -55,6 +55,21 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Takes bytes behind their length.
+    pub(crate) fn bytes(&mut self) -> Result<&'a [u8], Error> {
+        let length = self.u32()? as usize;
+        let Some((bytes, rest)) = self.rest.split_at_checked(length) else {
+            return Err(self.short());
+        };
+        self.rest = rest;
+        Ok(bytes)
+    }
+
+    /// Says whether nothing is left.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.rest.is_empty()
+    }
+
     /// Checks that nothing is left.
     pub(crate) fn end(self) -> Result<(), Error> {
         if self.rest.is_empty() {
@@ -90,5 +105,14 @@ pub(crate) fn put_text(out: &mut Vec<u8>, name: &str, text: &str) -> Result<(), 
     })?;
     out.extend_from_slice(&length.to_le_bytes());
     out.extend_from_slice(text.as_bytes());
+    Ok(())
+}
+
+/// Appends bytes behind their length.
+pub(crate) fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) -> Result<(), Error> {
+    let length = u32::try_from(bytes.len())
+        .map_err(|_| Error::invalid(format!("{} bytes do not fit in one piece", bytes.len())))?;
+    out.extend_from_slice(&length.to_le_bytes());
+    out.extend_from_slice(bytes);
     Ok(())
 }

@@ -335,6 +335,25 @@ pub struct Vacuumed {
     pub bytes: Bytes,
 }
 
+/// This home is a copy, restored from a backup. It rests until [`HomeResumed`]: its triggers do not fire.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HomeRestored {
+    /// Where the backup is.
+    pub backup: String,
+    /// The last fact that is the original's; what comes after it is the copy's own.
+    pub seq: u64,
+    /// Where the account's tables were, as its project says; none is the home itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub original: Option<String>,
+    /// Where they are now, as long as its project says what it said; none is the home itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tables: Option<String>,
+}
+
+/// A home that was restored acts again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HomeResumed {}
+
 /// The digest of a dataset as its table would be read; what a projection is compared with.
 pub type TableDigest = MultisetHash;
 
@@ -443,6 +462,10 @@ facts! {
     AmendmentFailed = "amendment.failed", 1, |f| format!("amendment/{}", f.amendment);
     /// See [`Vacuumed`].
     Vacuumed = "data.vacuumed", 1, |f| f.dataset.to_string();
+    /// See [`HomeRestored`].
+    HomeRestored = "home.restored", 1, |_| "home".to_owned();
+    /// See [`HomeResumed`].
+    HomeResumed = "home.resumed", 1, |_| "home".to_owned();
     /// See [`AmendmentDropped`].
     AmendmentDropped = "amendment.dropped", 1, |f| format!("amendment/{}", f.amendment);
     /// See [`TriggerFired`].

@@ -21,6 +21,8 @@ const SCHEMA: &str = include_str!("schema.cedarschema");
 /// What an operation does, which decides who may ask for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Class {
+    /// Says whether the server is there and ready.
+    Health,
     /// Looks.
     Read,
     /// Changes resources or data of the account.
@@ -33,11 +35,12 @@ pub enum Class {
 
 impl Class {
     /// All classes.
-    pub const ALL: [Self; 4] = [Self::Read, Self::Operate, Self::Own, Self::Install];
+    pub const ALL: [Self; 5] = [Self::Health, Self::Read, Self::Operate, Self::Own, Self::Install];
 
     /// Returns its name in the policies.
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Health => "health",
             Self::Read => "read",
             Self::Operate => "operate",
             Self::Own => "own",
@@ -53,10 +56,12 @@ pub struct Principal {
     pub id: String,
     /// The account that it belongs to.
     pub account: String,
-    /// Its role there.
-    pub role: Role,
+    /// Its role there; none for nobody.
+    pub role: Option<Role>,
     /// Whether the home with everything in it is its own.
     pub owns_home: bool,
+    /// Whether it is on the server's own machine.
+    pub local: bool,
 }
 
 /// What is asked.
@@ -139,7 +144,7 @@ impl Policies {
     pub fn decide(&self, question: &Question<'_>) -> Result<Answer, Error> {
         let who = question.principal;
         let principal = uid("Principal", &who.id)?;
-        let role = uid("Role", who.role.name())?;
+        let role = who.role.map(|r| uid("Role", r.name())).transpose()?;
         let (own, asked) = (uid("Account", &who.account)?, uid("Account", question.account)?);
         let action = uid("Action", question.class.name())?;
         let attributes = HashMap::from([
@@ -151,10 +156,12 @@ impl Policies {
                 "owns_home".to_owned(),
                 RestrictedExpression::new_bool(who.owns_home),
             ),
+            ("local".to_owned(), RestrictedExpression::new_bool(who.local)),
         ]);
         let person =
-            Entity::new(principal.clone(), attributes, HashSet::from([role.clone()])).map_err(unusable)?;
-        let mut entities = vec![person, Entity::new_no_attrs(role, HashSet::new())];
+            Entity::new(principal.clone(), attributes, role.iter().cloned().collect()).map_err(unusable)?;
+        let mut entities = vec![person];
+        entities.extend(role.map(|role| Entity::new_no_attrs(role, HashSet::new())));
         entities.extend(
             HashSet::from([own, asked.clone()])
                 .into_iter()

@@ -94,7 +94,8 @@ pub struct Shared {
     /// Taken only while the ledger is.
     planning: Mutex<Planning>,
     engine: OnceLock<Engine>,
-    tables: Mutex<BTreeMap<Option<String>, Tables>>,
+    /// By account and place; those in the home itself are one for all.
+    tables: Mutex<BTreeMap<Option<(String, String)>, Tables>>,
     /// Whether staged files were left that could not be removed.
     pub(crate) leavings: AtomicBool,
     /// What opening found out and people should know.
@@ -248,6 +249,7 @@ impl Instance {
         let noticed = self.notices.lock().unwrap_or_else(PoisonError::into_inner);
         self.repaired()
             .into_iter()
+            .chain(self.resting())
             .chain(noticed.iter().cloned())
             .collect()
     }
@@ -330,13 +332,19 @@ impl Instance {
     }
 
     pub(crate) fn tables(&self) -> Result<Tables, Error> {
-        let location = self.settings().store;
+        let declared = self.settings().store;
+        let place = self.with(|s| s.state.tables_at(declared.as_deref()).map(str::to_owned));
+        // Places count from where the account's are, so that the same word is another place for each.
+        let key = place
+            .as_ref()
+            .map(|place| (self.account().to_owned(), place.clone()));
         let mut opened = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(tables) = opened.get(&location) {
+        if let Some(tables) = opened.get(&key) {
             return Ok(tables.clone());
         }
-        let store = match &location {
-            Some(location) => mainstay_storage::open(self.within(location)?, &self.place_dir()),
+        let store = match &place {
+            Some(moved) if place != declared => mainstay_storage::open(moved, &self.options.home),
+            Some(place) => mainstay_storage::open(self.within(place)?, &self.place_dir()),
             None => mainstay_storage::open("data", &self.options.home),
         };
         let store = store.map_err(|e| error::storage(&e))?;
@@ -349,7 +357,7 @@ impl Instance {
         }
         let projector = Projector::new(&store);
         let tables = Tables { store, projector };
-        opened.insert(location, tables.clone());
+        opened.insert(key, tables.clone());
         Ok(tables)
     }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use mainstay_api::Error;
 use mainstay_base::Clock;
@@ -14,6 +14,7 @@ use mainstay_model::fact::Fact;
 use mainstay_model::upcast;
 
 use crate::error;
+use crate::metrics::Histogram;
 use crate::place::Place;
 use crate::snapshot;
 use crate::step;
@@ -55,6 +56,8 @@ pub(crate) struct Ledger {
     folder: std::path::PathBuf,
     place: Place,
     writes: bool,
+    /// How long appends took.
+    appends: Histogram,
 }
 
 impl Ledger {
@@ -107,9 +110,16 @@ impl Ledger {
             folder: folder.to_owned(),
             place,
             writes,
+            appends: Histogram::default(),
         };
         ledger.catch_up()?;
         Ok(ledger)
+    }
+
+    /// Sees what another process has written since; a writer knows already.
+    pub(crate) fn refresh(&mut self) -> Result<(), Error> {
+        self.journal.refresh().map_err(|e| error::journal(&e))?;
+        self.catch_up()
     }
 
     /// Folds what is in the journal and not yet in the state.
@@ -165,6 +175,11 @@ impl Ledger {
         Some(error::journal(&lost))
     }
 
+    /// Returns how long appends took.
+    pub(crate) fn appends(&self) -> &Histogram {
+        &self.appends
+    }
+
     /// Returns what the opening cut off, if a power cut had left something.
     pub(crate) fn repaired(&self) -> Option<&Repair> {
         self.journal.repaired()
@@ -215,10 +230,12 @@ impl Ledger {
             })
         };
         let drafts = facts.iter().map(draft).collect::<Result<Vec<_>, Error>>()?;
+        let began = Instant::now();
         let receipt = self
             .journal
             .append(drafts, None)
             .map_err(|e| error::journal(&e))?;
+        self.appends.add(began.elapsed());
         let mut recorded = Vec::with_capacity(facts.len());
         let state = self.states.entry(context.account.clone()).or_default();
         for (seq, fact) in (receipt.first_seq..).zip(facts) {

@@ -59,8 +59,16 @@ impl Instance {
     fn next_projection(&self, state: &Sight<'_>, name: &DatasetName) -> Option<Projection> {
         let dataset = state.datasets.get(name)?;
         let shown = dataset.projected.map_or(0, |(version, _)| version);
-        let entry = dataset.versions.iter().find(|v| v.version > shown)?;
-        let (add, remove) = moved(dataset, entry.version);
+        // The log of a copy begins with the newest version of the original: of earlier ones there may be files no more.
+        let restored = state.state.restored.as_ref().filter(|_| shown == 0);
+        let first = restored.and_then(|r| dataset.versions.iter().rev().find(|v| v.seq <= r.seq));
+        let (entry, (add, remove)) = match first {
+            Some(entry) => (entry, (held(dataset, entry.version), Files::new())),
+            None => {
+                let entry = dataset.versions.iter().find(|v| v.version > shown)?;
+                (entry, moved(dataset, entry.version))
+            }
+        };
         Some(Projection {
             account: self.account().to_owned(),
             dataset: name.clone(),
@@ -77,6 +85,15 @@ impl Instance {
 }
 
 type Files = Vec<(SliceKey, DataFile)>;
+
+/// Returns all files of a version.
+fn held(dataset: &Dataset, version: u64) -> Files {
+    let slices = dataset.slices.iter();
+    let files = slices.filter_map(|(slice, history)| Some((slice, history.at(version)?)));
+    files
+        .flat_map(|(slice, v)| v.files.iter().map(|f| (slice.clone(), f.clone())))
+        .collect()
+}
 
 /// Returns the files that a version added and those that it took away.
 fn moved(dataset: &Dataset, version: u64) -> (Files, Files) {

@@ -16,7 +16,7 @@ use crate::instance::{Access, Instance};
 use crate::ledger::Context;
 
 /// The file that is there while a process writes.
-const MARKER: &str = "open";
+pub(crate) const MARKER: &str = "open";
 
 /// The folder for files that came with requests.
 pub(crate) const SCRATCH: &str = "scratch";
@@ -128,12 +128,7 @@ impl Instance {
         }
         let lock = self.options.home.join(mainstay_journal::store::sqlite::LOCK);
         let text = std::fs::read_to_string(lock).unwrap_or_default();
-        let pid = text
-            .trim()
-            .parse::<i32>()
-            .ok()
-            .and_then(rustix::process::Pid::from_raw);
-        pid.is_none_or(|pid| rustix::process::test_kill_process(pid) == Err(rustix::io::Errno::SRCH))
+        text.trim().parse::<i32>().map_or(true, |pid| !lives(pid))
     }
 
     /// Says that this process ends cleanly.
@@ -172,6 +167,12 @@ impl Instance {
             .block_on(remove)
             .map_err(|e: mainstay_catalog::Error| error::catalog(name, &e))
     }
+}
+
+/// Says whether there is a process of that number.
+pub(crate) fn lives(pid: i32) -> bool {
+    let pid = rustix::process::Pid::from_raw(pid);
+    pid.is_some_and(|pid| rustix::process::test_kill_process(pid) != Err(rustix::io::Errno::SRCH))
 }
 
 fn unfinished(state: &Sight<'_>) -> Vec<RunId> {

@@ -52,6 +52,7 @@ pub(crate) fn status(sight: &Sight<'_>, resource: &Resource) -> Option<Value> {
     });
     let waits = its().filter(|(_, f)| f.done.is_none()).count();
     let state = match (spec.paused, waits) {
+        _ if sight.state.rests() => "resting",
         (true, _) => "paused",
         (false, 0) => "ready",
         (false, _) => "waiting",

@@ -52,6 +52,18 @@ pub fn open_with(location: &str, base_dir: &Path, env: &Environment) -> Result<S
     }
 }
 
+/// Opens the store at a location, as [`open`] does, and makes nothing.
+///
+/// # Errors
+///
+/// As for [`open`]; [`Kind::NotFound`](crate::Kind::NotFound) if there is no such folder.
+pub fn open_existing(location: &str, base_dir: &Path) -> Result<Store> {
+    match remote(location)? {
+        Some(url) => open_remote(&url, &process_environment()),
+        None => open_folder(&folder(location, base_dir)),
+    }
+}
+
 /// Opens what a location with a glob names, for reading: the store at its fixed part, and the pattern within it.
 /// `data/flights/*.parquet` is the pattern `*.parquet` in `data/flights`; a folder is everything in it and below.
 /// Nothing is made.

@@ -50,6 +50,10 @@ impl Store {
             }
         }
         self.delete_prefix(&format!("_probe/{unique}")).await.ok();
+        if let Some(root) = self.local_root() {
+            // It stays if another process probes there.
+            let _ = std::fs::remove_dir(root.join("_probe"));
+        }
         self.conditional_put_cell()
             .store(outcome as u8, Ordering::Relaxed);
         Ok(outcome)

@@ -13,7 +13,7 @@ use futures::{StreamExt, TryStreamExt};
 use mainstay_base::hash::ContentHasher;
 use mainstay_base::{Bytes as ByteCount, Hash};
 use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload};
+use object_store::{MultipartUpload, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload};
 use tempfile::NamedTempFile;
 use url::Url;
 
@@ -268,6 +268,69 @@ impl Store {
         copied.map_err(|e| self.fail("copy", from, e))
     }
 
+    /// Copies an object into another store, hashing it on the way; there it is seen whole or not at all, in place of what was there.
+    /// Returns the hash of its bytes and its size.
+    ///
+    /// # Errors
+    ///
+    /// [`Kind::NotFound`] if it is not there, otherwise as the store that failed says.
+    pub async fn copy_to(&self, path: &str, other: &Self, to: &str) -> Result<(Hash, ByteCount)> {
+        let (from, at) = (self.path("read", path)?, other.path("write", to)?);
+        let got = self.0.object_store.get(&from).await;
+        let got = got.map_err(|e| self.fail("read", path, e))?;
+        let (mut hasher, mut bytes) = (ContentHasher::default(), 0);
+        let written = |e| other.fail("write", to, e);
+        let small = got.meta.size <= PIECE;
+        let mut pieces = got.into_stream();
+        let mut upload = None;
+        let mut ready = Vec::new();
+        loop {
+            let piece = match pieces.next().await {
+                Some(Ok(piece)) => piece,
+                Some(Err(e)) => {
+                    abort(upload).await;
+                    return Err(self.fail("read", path, e));
+                }
+                None => break,
+            };
+            hasher.update(&piece);
+            bytes += piece.len() as u64;
+            ready.extend_from_slice(&piece);
+            if small || (ready.len() as u64) < PIECE {
+                continue;
+            }
+            let mut parts: Box<dyn MultipartUpload> = match upload.take() {
+                Some(parts) => parts,
+                None => other.0.object_store.put_multipart(&at).await.map_err(written)?,
+            };
+            let sent = parts.put_part(std::mem::take(&mut ready).into()).await;
+            upload = Some(parts);
+            if let Err(e) = sent {
+                abort(upload).await;
+                return Err(written(e));
+            }
+        }
+        match upload {
+            None => {
+                let put = other.0.object_store.put(&at, ready.into()).await;
+                put.map_err(written)?;
+            }
+            Some(mut parts) => {
+                let done = async {
+                    if !ready.is_empty() {
+                        parts.put_part(std::mem::take(&mut ready).into()).await?;
+                    }
+                    parts.complete().await
+                };
+                if let Err(e) = done.await {
+                    abort(Some(parts)).await;
+                    return Err(written(e));
+                }
+            }
+        }
+        Ok((hasher.finish(), ByteCount(bytes)))
+    }
+
     /// Removes everything below a folder, what a killed process left half-written too, and the folder. Returns how many
     /// objects that were; 0 if there is no such folder.
     ///
@@ -372,6 +435,16 @@ impl Store {
         e: impl Into<Box<dyn std::error::Error + Send + Sync>>,
     ) -> Error {
         Error::new(operation, self.place(path), e)
+    }
+}
+
+/// The size of the pieces in which large objects are written elsewhere.
+const PIECE: u64 = 8 << 20;
+
+/// Gives up an upload; what stays of it is seen by nobody.
+async fn abort(upload: Option<Box<dyn MultipartUpload>>) {
+    if let Some(mut parts) = upload {
+        let _ = parts.abort().await;
     }
 }
 

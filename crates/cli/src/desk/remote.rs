@@ -4,9 +4,9 @@ use std::path::Path;
 
 use mainstay_api::{
     AmendReport, ApplyReport, BranchReport, CheckReport, DeliverReport, DependenciesReport, DiffReport,
-    Error, ErrorKind, FactReport, HistoryReport, JournalReport, ListReport, PlanReport, ReplaysReport,
-    RunReport, RunsReport, SliceReport, SlicesReport, TokenReport, TokensReport, VacuumReport, VerifyReport,
-    WhyReport,
+    DoctorReport, Error, ErrorKind, FactReport, HistoryReport, JournalReport, ListReport, PlanReport,
+    ReplaysReport, ResumeReport, RunReport, RunsReport, SliceReport, SlicesReport, TokenReport, TokensReport,
+    VacuumReport, VerifyReport, WhyReport,
 };
 use mainstay_base::Timestamp;
 use mainstay_http::client::{Ask, Client};
@@ -462,6 +462,14 @@ impl Remote {
         let runs: Vec<String> = request.runs.iter().map(ToString::to_string).collect();
         let body = json!({ "runs": runs, "threads": request.threads });
         self.work(Ask::post(&["replays"], body), cancel, watch)
+    }
+
+    pub(crate) fn doctor(&self) -> Result<DoctorReport, Error> {
+        self.client.look(&Ask::get(&["doctor"]))
+    }
+
+    pub(super) fn resume(&self) -> Result<ResumeReport, Error> {
+        self.change_whole(Ask::act(&["resumptions"]))
     }
 
     pub(super) fn vacuum(&self, dry_run: bool) -> Result<VacuumReport, Error> {

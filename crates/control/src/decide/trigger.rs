@@ -35,13 +35,17 @@ const ON_TIME_MS: i64 = 60_000;
 /// How many missed times of one trigger fire one by one, at most.
 const EACH: usize = 1_000;
 
+/// The triggers that can fire: those that do not rest, in a home that does not rest.
 fn active(state: &State) -> impl Iterator<Item = (&str, &Generation, &TriggerSpec)> {
     let first = ResourceKey::new(Kind::Trigger, "");
     let triggers = state.main.resources.range(first..);
-    triggers.filter_map(|(key, held)| match &held.resource()?.spec {
-        Spec::Trigger(spec) if !spec.paused => Some((key.name.as_str(), held.newest()?, spec)),
-        _ => None,
-    })
+    let acts = !state.rests();
+    triggers
+        .take_while(move |_| acts)
+        .filter_map(|(key, held)| match &held.resource()?.spec {
+            Spec::Trigger(spec) if !spec.paused => Some((key.name.as_str(), held.newest()?, spec)),
+            _ => None,
+        })
 }
 
 /// The clock of a trigger, and up to when its times are settled.
@@ -60,7 +64,10 @@ fn clock(
         return None;
     };
     let settled = state.triggers.settled.get(name);
-    let since = settled.map_or(generation.time, |settled| generation.time.max(*settled));
+    // What a copy that rested missed is not made up for: the original was there, or nobody was to be.
+    let resumed = state.restored.as_ref().and_then(|r| r.resumed);
+    let since = settled.copied().max(resumed);
+    let since = since.map_or(generation.time, |since| generation.time.max(since));
     // What was applied could be read then.
     ClockTimes::new(cron, time_zone.as_deref(), skip)
         .ok()
@@ -134,6 +141,10 @@ pub(super) fn tick(state: &State, now: Timestamp) -> Vec<Fact> {
 /// Returns what facts set off that are about to be recorded, to be recorded with them.
 pub fn react(state: &State, facts: &[Fact], happening: Happening<'_>) -> Vec<Fact> {
     let mut fired = Vec::new();
+    // A copy rests from the moment that it is one.
+    if facts.iter().any(|f| matches!(f, Fact::HomeRestored(_))) {
+        return fired;
+    }
     let mut last = state.triggers.last_firing;
     let firing = |fact: &Fact| match fact {
         Fact::TriggerFired(f) => Some(f.firing.0),

@@ -72,6 +72,8 @@ impl State {
             Fact::TokenRevoked(f) => self.access.revoked(time, f.token),
             Fact::AccessDecided(f) => self.access.decided(seq, *f),
             Fact::RequestAnswered(f) => self.access.answered(seq, &f.request),
+            Fact::HomeRestored(f) => self.home_restored(time, *f),
+            Fact::HomeResumed(_) => self.home_resumed(time),
         }
     }
 
@@ -154,6 +156,10 @@ impl State {
     fn delivered(&mut self, header: &Header<'_>, f: Delivered) {
         let d = f.delivery;
         self.amendments_reapplied(header, &d);
+        self.totals.delivery(&d.outcome);
+        if matches!(d.outcome, Outcome::Taken { .. }) {
+            self.totals.succeeded(&d.source, header.time);
+        }
         self.last_delivery = self.last_delivery.max(d.id.0);
         let files = self.sources.entry(d.source.clone()).or_default();
         let (before, read) = files.get(&d.file).map_or((None, None), |s| (s.active, s.reading));
@@ -235,6 +241,8 @@ impl State {
     }
 
     fn attempt_failed(&mut self, header: &Header<'_>, f: AttemptFailed) {
+        self.totals.retries += 1;
+        self.totals.used(&f.usage);
         if let Some(run) = self.runs.get_mut(&f.run) {
             run.status = RunStatus::Waiting { from: f.retry_at };
             if let Some(a) = run.attempts.iter_mut().find(|a| a.number == f.attempt) {
@@ -246,6 +254,7 @@ impl State {
     }
 
     fn run_finished(&mut self, header: &Header<'_>, f: RunFinished) {
+        self.totals.run(f.outcome, &f.usage);
         let Some(run) = self.runs.get_mut(&f.run) else {
             return;
         };
@@ -271,6 +280,9 @@ impl State {
         }
         if f.outcome == RunOutcome::Succeeded {
             let (job, branch) = (run.pinned.job.clone(), run.pinned.branch.clone());
+            if branch.is_none() {
+                self.totals.succeeded(&job, header.time);
+            }
             if let Some(line) = self.side(branch.as_ref()) {
                 line.last_good.insert(job, f.run);
             }

@@ -89,6 +89,10 @@ pub(super) struct Stored {
     last_run: u64,
     #[serde(default)]
     access: super::Kept,
+    #[serde(default)]
+    restored: Option<super::Restored>,
+    #[serde(default)]
+    totals: super::Totals,
 }
 
 struct Pools {
@@ -168,6 +172,8 @@ impl From<State> for Stored {
             last_delivery: state.last_delivery,
             last_run: state.last_run,
             access: state.access,
+            restored: state.restored,
+            totals: state.totals,
         }
     }
 }
@@ -203,6 +209,8 @@ impl From<Stored> for State {
             last_delivery: stored.last_delivery,
             last_run: stored.last_run,
             access: stored.access,
+            restored: stored.restored,
+            totals: stored.totals,
         }
     }
 }

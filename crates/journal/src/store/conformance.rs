@@ -8,7 +8,7 @@ use std::time::Duration;
 use mainstay_base::Hash;
 
 use super::{
-    Batch, BatchEnd, Chunk, State, Store, StoredBody, StoredCheckpoint, StoredFact, StoredFrame,
+    Batch, BatchEnd, Chunk, Rows, State, Store, StoredBody, StoredCheckpoint, StoredFact, StoredFrame,
     StoredSnapshot, Tile, Want,
 };
 use crate::error::{Error, Kind};
@@ -39,6 +39,7 @@ pub const CASES: &[(&str, Case)] = &[
     ("readers see what is appended beside them", readers),
     ("an erased body is gone and says by whom", erasing),
     ("a cut removes what is behind it", cutting),
+    ("rows of another store are loaded as they are", loading),
     ("checkpoints come back in order", checkpoints),
     ("the newest snapshots are kept", snapshots),
 ];
@@ -284,6 +285,54 @@ fn cutting(fixture: &dyn Fixture) -> Result<(), Error> {
     );
     assert_eq!(store.tiles(1, 0, 9)?, [tile(1, 0)]);
     assert_eq!(store.snapshot(1, u64::MAX)?, Some(snapshot(256, 1)));
+    Ok(())
+}
+
+fn loading(fixture: &dyn Fixture) -> Result<(), Error> {
+    let mut store = fixture.store();
+    let epoch = store.claim(None)?;
+    let pairs = batch(1, 1..=3);
+    let rows = Rows {
+        facts: pairs.facts.clone(),
+        frames: vec![pairs.end.frame.clone()],
+        tiles: pairs.end.tiles.clone(),
+        erased: vec![(2, 3)],
+        checkpoints: vec![StoredCheckpoint {
+            number: 1,
+            note: "note".to_owned(),
+        }],
+    };
+    assert_eq!(
+        store.load(epoch + 1, &rows).map_err(|e| e.kind()),
+        Err(Kind::Fenced)
+    );
+    store.load(epoch, &rows)?;
+    let erased = StoredFact {
+        body: StoredBody::Erased(3),
+        ..fact(2)
+    };
+    assert_eq!(store.facts(want(1, 9))?, [fact(1), erased, fact(3)]);
+    assert_eq!(store.frames(1, 9)?, rows.frames);
+    assert_eq!(store.tiles(1, 0, 9)?, rows.tiles);
+    assert_eq!(store.checkpoints(1, 9)?, rows.checkpoints);
+    let before = store.state()?;
+    let mut half = Rows {
+        facts: vec![fact(4), fact(3)],
+        ..Rows::default()
+    };
+    assert!(store.load(epoch, &half).is_err());
+    assert_eq!(store.state()?, before, "all or nothing");
+    half.facts.truncate(1);
+
+    assert_eq!(
+        store.raise(epoch, epoch - 1).map_err(|e| e.kind()),
+        Err(Kind::Invalid)
+    );
+    store.raise(epoch, epoch + 6)?;
+    assert_eq!(store.load(epoch, &half).map_err(|e| e.kind()), Err(Kind::Fenced));
+    store.load(epoch + 6, &half)?;
+    drop(store);
+    assert_eq!(fixture.store().claim(None)?, epoch + 7);
     Ok(())
 }
 

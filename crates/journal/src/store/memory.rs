@@ -184,6 +184,53 @@ impl Store for MemoryStore {
         Ok(())
     }
 
+    fn load(&mut self, epoch: u64, new: &super::Rows) -> Result<(), Error> {
+        let mut rows = self.writing(epoch)?;
+        let taken = new.facts.iter().any(|fact| rows.facts.contains_key(&fact.seq))
+            || new
+                .frames
+                .iter()
+                .any(|frame| rows.frames.contains_key(&frame.number))
+            || new
+                .checkpoints
+                .iter()
+                .any(|row| rows.checkpoints.contains_key(&row.number));
+        if taken {
+            return Err(Error::new(
+                Kind::Unavailable,
+                "a row of that number is there already",
+            ));
+        }
+        rows.facts
+            .extend(new.facts.iter().map(|fact| (fact.seq, fact.clone())));
+        rows.frames
+            .extend(new.frames.iter().map(|frame| (frame.number, frame.clone())));
+        rows.tiles
+            .extend(new.tiles.iter().map(|tile| ((tile.level, tile.number), *tile)));
+        rows.checkpoints
+            .extend(new.checkpoints.iter().map(|row| (row.number, row.clone())));
+        for (target, by) in &new.erased {
+            if let Some(fact) = rows.facts.get_mut(target) {
+                fact.body = StoredBody::Erased(*by);
+            }
+        }
+        Ok(())
+    }
+
+    fn raise(&mut self, epoch: u64, to: u64) -> Result<(), Error> {
+        let mut rows = self.writing(epoch)?;
+        if to < epoch {
+            return Err(Error::invalid("an epoch does not go back"));
+        }
+        rows.epoch = to;
+        if rows.holder == Some(epoch) {
+            rows.holder = Some(to);
+        }
+        drop(rows);
+        self.claimed = Some(to);
+        Ok(())
+    }
+
     fn cut(&mut self, epoch: u64, last_seq: u64, last_frame: u64) -> Result<(), Error> {
         let mut rows = self.writing(epoch)?;
         rows.facts.retain(|seq, _| *seq <= last_seq);

@@ -21,6 +21,7 @@ mod address;
 mod append;
 mod leader;
 mod link;
+mod load;
 mod rows;
 mod schema;
 mod tls;
@@ -194,6 +195,39 @@ impl Store for PostgresStore {
             end: whole.last(),
             ..claim
         });
+        Ok(())
+    }
+
+    fn load(&mut self, epoch: u64, rows: &super::Rows) -> Result<(), Error> {
+        let rows = Arc::new(rows.clone());
+        let end = self.ask(move |link| {
+            let rows = Arc::clone(&rows);
+            async move {
+                leader::begin(&link, epoch).await?;
+                let loaded = load::load(&link, &rows).await;
+                link.end(loaded).await
+            }
+        })?;
+        self.claim = self.claim.map(|claim| Claim { end, ..claim });
+        Ok(())
+    }
+
+    fn raise(&mut self, epoch: u64, to: u64) -> Result<(), Error> {
+        if to < epoch {
+            return Err(Error::invalid("an epoch does not go back"));
+        }
+        let claim = self.claim_of(epoch)?;
+        self.ask(move |link| async move {
+            leader::begin(&link, epoch).await?;
+            let raised = load::raise(&link, epoch, to).await;
+            link.end(raised).await
+        })?;
+        let claim = Claim { epoch: to, ..claim };
+        if let Some(heart) = self.heart.take() {
+            heart.abort();
+        }
+        self.heart = leader::keep(self.wire()?, &self.address, claim);
+        self.claim = Some(claim);
         Ok(())
     }
 

@@ -143,6 +143,21 @@ impl Store for SqliteStore {
         Ok(())
     }
 
+    fn load(&mut self, epoch: u64, rows: &super::Rows) -> Result<(), Error> {
+        self.write(epoch, |t| rows::load(t, rows))
+    }
+
+    fn raise(&mut self, epoch: u64, to: u64) -> Result<(), Error> {
+        if to < epoch {
+            return Err(Error::invalid("an epoch does not go back"));
+        }
+        self.write(epoch, |t| {
+            t.execute("UPDATE journal SET epoch = ?1 WHERE id = 1", [number(to)?])
+                .map_err(failed)?;
+            Ok(())
+        })
+    }
+
     fn cut(&mut self, epoch: u64, last_seq: u64, last_frame: u64) -> Result<(), Error> {
         self.write(epoch, |t| rows::cut(t, number(last_seq)?, number(last_frame)?))
     }

@@ -7,6 +7,8 @@ mod checkpoints;
 #[cfg(test)]
 mod conformance;
 #[cfg(test)]
+mod copying;
+#[cfg(test)]
 mod opening;
 #[cfg(test)]
 mod place;

@@ -58,6 +58,9 @@ impl Instance {
     /// If it cannot be recorded; what fails in doing it is part of the answer.
     pub fn work(&self, cancel: &CancelToken, watch: &(dyn Fn(Progress) + Sync)) -> Result<Worked, Error> {
         let mut worked = Worked::default();
+        if self.rests() {
+            return Ok(worked);
+        }
         let accounts: Vec<String> = self
             .ledger()
             .states()
@@ -81,12 +84,19 @@ impl Instance {
     pub fn is_due(&self) -> bool {
         let now = self.clock.now();
         let ledger = self.ledger();
-        ledger.states().any(|(_, state)| {
-            state.triggers.open().next().is_some() || next_tick(state).is_some_and(|next| next <= now)
-        })
+        let rests = ledger.states().any(|(_, state)| state.rests());
+        !rests
+            && ledger.states().any(|(_, state)| {
+                state.triggers.open().next().is_some() || next_tick(state).is_some_and(|next| next <= now)
+            })
     }
 
-    fn as_part_of(&self, account: &str, actor: &str, reason: Option<String>) -> Result<Self, Error> {
+    pub(crate) fn as_part_of(
+        &self,
+        account: &str,
+        actor: &str,
+        reason: Option<String>,
+    ) -> Result<Self, Error> {
         let context = Context {
             account: account.to_owned(),
             actor: actor.to_owned(),

@@ -8,11 +8,13 @@
 )]
 
 mod amend;
+mod backup;
 mod bad_input;
 mod branches;
 mod buckets;
 mod cancel;
 mod delta;
+mod doctor;
 mod elsewhere;
 mod journal;
 mod projects;

@@ -2,11 +2,13 @@
 
 mod access;
 mod commands;
+mod copies;
 mod fuzz;
 mod http;
 mod keys;
 mod tls;
 mod triggers;
+mod watching;
 
 use mainstay_sim::{Running, Sandbox};
 use serde_json::Value;

@@ -39,6 +39,11 @@ impl State {
                 }
             }
         }
+        if f.branch.is_none() {
+            let shown = f.datasets.iter().filter(|d| d.layer.is_shown());
+            let new = shown.flat_map(|d| &d.slices).filter(|s| s.content.is_some());
+            self.totals.slices += new.count() as u64;
+        }
         let Some(line) = self.side(f.branch.as_ref()) else {
             return;
         };

@@ -160,6 +160,11 @@ pub(super) async fn cut(link: &Link, last_seq: u64, last_frame: u64) -> Step<End
     link.execute(tiles, &[&last_seq]).await?;
     link.execute("DELETE FROM snapshot WHERE seq > $1", &[&last_seq])
         .await?;
+    end(link).await
+}
+
+/// Moves the leader row to the last frame that is there, and returns which that is.
+pub(super) async fn end(link: &Link) -> Step<End> {
     match link.row(SET_END, &[]).await? {
         Some(row) => Ok((unsigned(&row, 0), hash(&row, 1))),
         None => Err(went_back("its leader row is gone").into()),

@@ -8,8 +8,8 @@ use super::{failed, number, schema};
 use crate::error::Error;
 use crate::merkle::Tile;
 use crate::store::{
-    Batch, BatchEnd, NewFact, State, StoredBody, StoredCheckpoint, StoredFact, StoredFrame, StoredSnapshot,
-    Want,
+    Batch, BatchEnd, NewFact, Rows, State, StoredBody, StoredCheckpoint, StoredFact, StoredFrame,
+    StoredSnapshot, Want,
 };
 
 const INSERT_FACT: &str =
@@ -40,13 +40,9 @@ pub(super) fn insert(t: &Transaction<'_>, batch: &mut dyn Batch) -> Result<bool,
         }
     }
     let BatchEnd { frame, tiles, erase } = batch.end()?;
-    t.prepare_cached("INSERT INTO frame (number, bytes, hash) VALUES (?1, ?2, ?3)")
-        .and_then(|mut s| s.execute(params![frame.number as i64, frame.bytes, frame.hash.as_bytes()]))
-        .map_err(failed)?;
+    insert_frame(t, &frame)?;
     for tile in tiles {
-        t.prepare_cached("INSERT INTO tile (level, number, hash) VALUES (?1, ?2, ?3)")
-            .and_then(|mut s| s.execute(params![tile.level, tile.number as i64, tile.hash.as_bytes()]))
-            .map_err(failed)?;
+        insert_tile(t, &tile)?;
     }
     if let Some((target, by)) = erase {
         let sql = "UPDATE fact SET body = NULL, erased_by = ?2 WHERE seq = ?1";
@@ -58,6 +54,54 @@ pub(super) fn insert(t: &Transaction<'_>, batch: &mut dyn Batch) -> Result<bool,
         }
     }
     Ok(erase.is_some())
+}
+
+/// Writes rows as they are.
+pub(super) fn load(t: &Transaction<'_>, rows: &Rows) -> Result<(), Error> {
+    let mut statement = t
+        .prepare_cached("INSERT INTO fact (seq, header, leaf, erased_by, body) VALUES (?1, ?2, ?3, ?4, ?5)")
+        .map_err(failed)?;
+    for fact in &rows.facts {
+        let (by, body) = match &fact.body {
+            StoredBody::Kept(body) => (None, Some(body.as_slice())),
+            StoredBody::Erased(by) => (Some(number(*by)?), None),
+            StoredBody::Absent => (None, None),
+        };
+        statement
+            .execute(params![number(fact.seq)?, fact.header, &fact.check[..], by, body])
+            .map_err(failed)?;
+    }
+    for frame in &rows.frames {
+        insert_frame(t, frame)?;
+    }
+    for tile in &rows.tiles {
+        insert_tile(t, tile)?;
+    }
+    for (target, by) in &rows.erased {
+        let sql = "UPDATE fact SET body = NULL, erased_by = ?2 WHERE seq = ?1";
+        t.execute(sql, params![number(*target)?, number(*by)?])
+            .map_err(failed)?;
+    }
+    for row in &rows.checkpoints {
+        let sql = "INSERT INTO checkpoint (number, note) VALUES (?1, ?2)";
+        t.execute(sql, params![number(row.number)?, row.note])
+            .map_err(failed)?;
+    }
+    Ok(())
+}
+
+fn insert_frame(t: &Transaction<'_>, frame: &StoredFrame) -> Result<(), Error> {
+    t.prepare_cached("INSERT INTO frame (number, bytes, hash) VALUES (?1, ?2, ?3)")
+        .and_then(|mut s| s.execute(params![frame.number as i64, frame.bytes, frame.hash.as_bytes()]))
+        .map_err(failed)?;
+    Ok(())
+}
+
+fn insert_tile(t: &Transaction<'_>, tile: &Tile) -> Result<(), Error> {
+    t.prepare_cached("INSERT INTO tile (level, number, hash) VALUES (?1, ?2, ?3)")
+        .and_then(|mut s| s.execute(params![tile.level, tile.number as i64, tile.hash.as_bytes()]))
+        .map_err(failed)?;
+    Ok(())
 }
 
 pub(super) fn cut(t: &Transaction<'_>, last_seq: i64, last_frame: i64) -> Result<(), Error> {

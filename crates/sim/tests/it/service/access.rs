@@ -114,6 +114,18 @@ fn every_route_is_closed_to_nobody_to_strangers_and_to_readers() {
     let before = state(&sandbox);
     for route in routes(&sandbox) {
         let what = format!("{} {}", route.method, route.path);
+        if route.class == "health" {
+            // On this machine it is for anybody.
+            for token in [
+                None,
+                Some("mst_aaaa"),
+                Some(stranger.as_str()),
+                Some(reader.as_str()),
+            ] {
+                assert_eq!(walk(&server, &route, token, &[]).status, 200, "{what}");
+            }
+            continue;
+        }
         let nobody = walk(&server, &route, None, &[]);
         assert_eq!(
             (nobody.status, &nobody.json()["code"]),

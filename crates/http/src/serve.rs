@@ -11,7 +11,7 @@ use mainstay_model::Role;
 use mainstay_policy::Policies;
 use mainstay_server::{Access, Context, Instance, Options};
 use tokio::net::{TcpListener, UnixListener};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Semaphore, mpsc, watch};
 
 use crate::app::{self, App};
@@ -142,13 +142,15 @@ fn serve_home(
         };
         drop(shared);
         let clock = tokio::spawn(clock::keep(Arc::clone(&app)));
+        // Who reads the announcement may tell it to end at once.
+        let told = Told::listen()?;
         announce(Announced {
             socket,
             url,
             owner,
             notices: instance.notices(),
         });
-        until_told(instance).await?;
+        until_told(told, instance).await;
         // The sender has receivers for as long as there are connections.
         let _ = ending.send(true);
         end(&app, gone).await;
@@ -227,14 +229,28 @@ fn names(place: &str, address: SocketAddr) -> Vec<String> {
     names
 }
 
+/// The signals that end it; heard from when they are first listened to.
+struct Told {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Told {
+    fn listen() -> Result<Self, Error> {
+        let listen = |kind| signal(kind).map_err(|e| cannot("listen to signals", &e));
+        Ok(Self {
+            terminate: listen(SignalKind::terminate())?,
+            interrupt: listen(SignalKind::interrupt())?,
+        })
+    }
+}
+
 /// Waits for the signal to end; keeps the journal in order meanwhile.
-async fn until_told(instance: &Instance) -> Result<(), Error> {
-    let listen = |kind| signal(kind).map_err(|e| cannot("listen to signals", &e));
-    let (mut terminate, mut interrupt) = (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?);
+async fn until_told(mut told: Told, instance: &Instance) {
     loop {
         tokio::select! {
-            _ = terminate.recv() => return Ok(()),
-            _ = interrupt.recv() => return Ok(()),
+            _ = told.terminate.recv() => return,
+            _ = told.interrupt.recv() => return,
             () = tokio::time::sleep(SETTLE) => {
                 let instance = instance.clone();
                 // What cannot be signed now is signed later, or at the end, which says why it cannot.

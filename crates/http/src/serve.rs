@@ -153,6 +153,7 @@ fn serve_home(
         };
         drop(shared);
         let clock = tokio::spawn(clock::keep(Arc::clone(&app)));
+        // Who reads the announcement may tell it to end at once.
         announce(Announced {
             socket,
             url,

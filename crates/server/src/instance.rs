@@ -249,7 +249,7 @@ impl Instance {
         let noticed = self.notices.lock().unwrap_or_else(PoisonError::into_inner);
         self.repaired()
             .into_iter()
-            .chain(self.resting())
+            .chain(self.resting().filter(|_| self.options.access == Access::Write))
             .chain(noticed.iter().cloned())
             .collect()
     }

@@ -181,6 +181,37 @@ fn a_kill_at_every_step_leaves_no_half_table_in_the_bucket() {
 }
 
 #[test]
+fn a_copy_in_a_bucket_is_a_home_again_beside_the_original() {
+    let Some(lake) = Lake::new() else { return };
+    lake.put("1.csv", FIRST);
+    let _ = lake.run(&["apply"]).expect_status(0);
+    let _ = lake.run(&["run"]).expect_status(0);
+    let _ = lake.run(&["backup", "s3://lake/backup"]).expect_status(0);
+    lake.put("2.csv", SECOND);
+    let _ = lake.run(&["run"]).expect_status(0);
+    let made = lake.run(&["backup", "s3://lake/backup", "--json"]);
+    let made = made.expect_status(0).json();
+    assert!(made["copied_files"].as_u64() < made["files"].as_u64(), "{made}");
+    let tables = lake.objects("tables");
+    for (home, store) in [("here", None), ("there", Some("s3://lake/other"))] {
+        let mut arguments = vec!["restore", "s3://lake/backup", "--home", home];
+        arguments.extend(store.into_iter().flat_map(|s| ["--store", s]));
+        let _ = lake.run(&arguments).expect_status(0);
+        let sql = "SELECT sum(pieces) AS n FROM shop.daily_sales";
+        let sold = lake.run(&["query", sql, "--json", "--home", home]);
+        assert_eq!(sold.expect_status(0).json()[0]["n"], 7, "{home}");
+        let _ = lake.run(&["run", "--force", "--home", home]).expect_status(0);
+        let _ = lake.run(&["doctor", "--home", home]).expect_status(0);
+    }
+    assert!(!lake.objects("other/main/shop").is_empty());
+    assert_eq!(
+        lake.objects("tables"),
+        tables,
+        "the original's tables are as they were"
+    );
+}
+
+#[test]
 fn a_bucket_that_is_not_there_is_said_and_nothing_is_lost() {
     let Some(lake) = Lake::new() else { return };
     lake.put("1.csv", FIRST);

@@ -15,7 +15,8 @@ mod why;
 
 pub use access::{Problem, TokenReport, TokensReport};
 pub use amend::{
-    AmendReport, BranchDataset, BranchReport, EffortReport, ReachReport, RedeliveredReport, Row, RowChange,
+    AmendReport, BranchDataset, BranchReport, ConsumerReport, EffortReport, ReachReport, RedeliveredReport,
+    Row, RowChange,
 };
 pub use data::{
     DatasetReport, DeliverReport, DeliveryReport, DependenciesReport, Fallback, ListReport, ReappliedReport,

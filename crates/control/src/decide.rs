@@ -88,6 +88,7 @@ pub fn decide(
             overlaid,
             cross_check,
             unread,
+            rests_on,
         } => {
             let ending = run::Ending {
                 finish,
@@ -97,6 +98,7 @@ pub fn decide(
                 overlaid,
                 cross_check,
                 unread,
+                rests_on,
             };
             run::finish(state, run, attempt, ending, now)
         }

@@ -22,6 +22,7 @@ use mainstay_storage::Store;
 use crate::error;
 use crate::ledger::{Context, Ledger, Recorded};
 use crate::planning::Planning;
+use crate::turns::Turns;
 
 /// Whether an instance may change anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,6 +94,7 @@ pub struct Shared {
     tables: Mutex<BTreeMap<Option<String>, Tables>>,
     /// Whether staged files were left that could not be removed.
     pub(crate) leavings: AtomicBool,
+    pub(crate) turns: Turns,
     /// What opening found out and people should know.
     notices: Mutex<Vec<String>>,
     pub(crate) runtime: tokio::runtime::Runtime,
@@ -126,6 +128,7 @@ impl Instance {
             engine: OnceLock::new(),
             tables: Mutex::default(),
             leavings: AtomicBool::new(false),
+            turns: Turns::default(),
             notices: Mutex::default(),
             runtime,
         };
@@ -269,6 +272,20 @@ impl Instance {
             branch,
             context: Arc::clone(&self.context),
             files: self.files.clone(),
+        }
+    }
+
+    /// Returns the same home as part of another account, on its live side.
+    pub(crate) fn of_account(&self, account: String) -> Self {
+        let context = Context {
+            account,
+            ..self.context.as_ref().clone()
+        };
+        Self {
+            shared: Arc::clone(&self.shared),
+            branch: None,
+            context: Arc::new(context),
+            files: None,
         }
     }
 

@@ -38,6 +38,7 @@ mod stage;
 pub mod step;
 mod system;
 mod trigger;
+mod turns;
 mod vacuum;
 mod why;
 
@@ -58,6 +59,7 @@ pub use replay::ReplayRequest;
 pub use report::other_rows;
 pub use run::RunRequest;
 pub use trigger::{DoneReport, Worked};
+pub use turns::{Busy, Turn};
 pub use why::WhyRequest;
 
 /// The file that marks a project's folder.

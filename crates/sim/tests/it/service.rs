@@ -5,6 +5,7 @@ mod commands;
 mod fuzz;
 mod http;
 mod keys;
+mod meanwhile;
 mod tls;
 mod triggers;
 

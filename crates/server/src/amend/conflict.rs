@@ -23,6 +23,21 @@ impl Instance {
     ) -> Result<RowCounts, Error> {
         let name = &amendment.dataset;
         let expected = amendment.preview.rows;
+        if let Edit::Revert { amendment: target } = &amendment.edit {
+            let holds = self.with(|s| {
+                let target = s.state.amendments.get(target);
+                target.is_some_and(|t| t.status == AmendmentStatus::Applied)
+            });
+            if !holds {
+                let others = self.with(|s| others(s, id, amendment));
+                let message = format!(
+                    "{id} of {} and {others} both take {target} back: it does not hold any more",
+                    amendment.proposed.actor
+                );
+                return Err(Error::new(ErrorKind::Invalid, "MS0414", message)
+                    .help(format!("mainstay drop amendment/{id} gives it up")));
+            }
+        }
         let moved = self.with(|s| {
             let newest = s.dataset(name).and_then(|d| d.versions.last());
             newest.is_some_and(|v| v.seq > amendment.proposed.seq)

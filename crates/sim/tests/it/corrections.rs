@@ -173,6 +173,20 @@ fn two_corrections_of_the_same_rows_are_told_apart() {
         (&json!("applied"), &json!(1))
     );
     assert_eq!(money(&s)[0], json!({"day": "2026-01-01", "money": "19.00"}));
+    // Two who take the same back, both before either is approved.
+    for who in ["cy", "dora"] {
+        let _ = s
+            .run_with("MAINSTAY_USER", who, ["revert", "A-2", "--reason", "mine"])
+            .expect_status(0);
+    }
+    let _ = s
+        .run_with("MAINSTAY_USER", "bo", ["approve", "amendment/A-5"])
+        .expect_status(0);
+    let second = s
+        .run_with("MAINSTAY_USER", "bo", ["approve", "amendment/A-6"])
+        .expect_status(1);
+    let wanted = "A-6 of dora and A-5 of cy (mine) both take A-2 back";
+    assert!(second.stdout.contains(wanted), "{}", second.stdout);
     let twice = s.run(["revert", "A-3", "--reason", "again"]).expect_status(2);
     assert!(
         twice.stderr.contains("A-3 is reverted by A-4 of cy"),

@@ -427,6 +427,6 @@ mod tests {
         for text in ["true) OR (true", "1) AS x, (2", "(a", "a)", "')' )"] {
             assert_eq!(bare(text), None, "{text}");
         }
-        assert_eq!(bare("a = 'game over' -- over").as_deref(), Some("a = "));
+        assert_eq!(bare("a = 'game over' -- over").as_deref(), Some("a =  "));
     }
 }

@@ -19,6 +19,15 @@ pub struct ReachReport {
     pub stops: Option<String>,
 }
 
+/// An account whose datasets an amendment reaches.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct ConsumerReport {
+    /// The account.
+    pub account: String,
+    /// Its datasets, in the order of the data.
+    pub datasets: Vec<String>,
+}
+
 /// The work of an amendment, as expected or as measured.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct EffortReport {
@@ -80,6 +89,9 @@ pub struct AmendReport {
     pub sample: Vec<RowChange>,
     /// The datasets that it reaches, in the order of the data.
     pub datasets: Vec<ReachReport>,
+    /// Whose datasets these are, besides the one that is corrected.
+    #[serde(default)]
+    pub consumers: Vec<ConsumerReport>,
     /// What it was expected to take.
     pub estimate: EffortReport,
     /// What it took.

@@ -17,7 +17,8 @@ mod why;
 
 pub use access::{Problem, TokenReport, TokensReport};
 pub use amend::{
-    AmendReport, BranchDataset, BranchReport, EffortReport, ReachReport, RedeliveredReport, Row, RowChange,
+    AmendReport, BranchDataset, BranchReport, ConsumerReport, EffortReport, ReachReport, RedeliveredReport,
+    Row, RowChange,
 };
 pub use backup::{BackupReport, RestoreReport, ResumeReport};
 pub use data::{

@@ -124,6 +124,9 @@ pub enum Command {
         cross_check: Option<CrossCheck>,
         /// The slices that were taken as they are, because what changed of their inputs is not read.
         unread: Vec<SliceKey>,
+        /// The versions of what it read and of its own dataset on which the result rests; if one moved meanwhile, it is not
+        /// accepted.
+        rests_on: BTreeMap<DatasetName, u64>,
     },
     /// Record a run that is not tried, because something that it reads failed.
     SkipRun {
@@ -307,6 +310,8 @@ pub enum Finish {
     Failed(RunError),
     /// It was stopped.
     Cancelled,
+    /// What it read was corrected meanwhile, so that its result is not wanted any more.
+    Overtaken(RunError),
 }
 
 /// The staged output of an attempt.
@@ -368,6 +373,6 @@ pub(crate) const fn outcome_of(finish: &Finish) -> RunOutcome {
     match finish {
         Finish::Computed(_) => RunOutcome::Succeeded,
         Finish::Failed(_) => RunOutcome::Failed,
-        Finish::Cancelled => RunOutcome::Cancelled,
+        Finish::Cancelled | Finish::Overtaken(_) => RunOutcome::Cancelled,
     }
 }

@@ -91,6 +91,7 @@ pub fn decide(
             overlaid,
             cross_check,
             unread,
+            rests_on,
         } => {
             let ending = run::Ending {
                 finish,
@@ -100,6 +101,7 @@ pub fn decide(
                 overlaid,
                 cross_check,
                 unread,
+                rests_on,
             };
             run::finish(state, run, attempt, ending, now)
         }

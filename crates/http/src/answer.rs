@@ -8,7 +8,7 @@ use axum::response::Response;
 use mainstay_api::{Error, ErrorKind, Problem};
 use mainstay_base::Hash;
 use mainstay_model::access::RequestAnswered;
-use mainstay_server::{CancelToken, Earlier, Instance, SourceFile};
+use mainstay_server::{CancelToken, Earlier, Instance, SourceFile, Turn};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -110,7 +110,30 @@ impl Caller {
         files: Option<Vec<FileBody>>,
         change: impl FnOnce(&Instance, &Operation) -> Result<T, Error> + Send + 'static,
     ) -> Response {
-        match self.begin(acting, asked, files, change).await {
+        let turn = Arc::clone(&self.app.work);
+        self.in_turn(turn, acting, asked, files, change).await
+    }
+
+    /// Corrects something, as [`Caller::change`] changes it: beside work, after the corrections that came before.
+    pub(crate) async fn correct<A: Serialize, T: Serialize>(
+        self,
+        acting: Acting,
+        asked: &A,
+        change: impl FnOnce(&Instance, &Operation) -> Result<T, Error> + Send + 'static,
+    ) -> Response {
+        let turn = Arc::clone(&self.app.corrections);
+        self.in_turn(turn, acting, asked, None, change).await
+    }
+
+    async fn in_turn<A: Serialize, T: Serialize>(
+        self,
+        turn: Turn,
+        acting: Acting,
+        asked: &A,
+        files: Option<Vec<FileBody>>,
+        change: impl FnOnce(&Instance, &Operation) -> Result<T, Error> + Send + 'static,
+    ) -> Response {
+        match self.begin(turn, acting, asked, files, change).await {
             Ok(response) => response,
             Err(error) => problem::answer(error, &self.key),
         }
@@ -118,6 +141,7 @@ impl Caller {
 
     async fn begin<A: Serialize, T: Serialize>(
         &self,
+        turn: Turn,
         acting: Acting,
         asked: &A,
         files: Option<Vec<FileBody>>,
@@ -136,6 +160,7 @@ impl Caller {
                 let caller = self.clone();
                 let own = Arc::clone(&operation);
                 tokio::spawn(async move {
+                    let _turn = turn.lock().await;
                     let (status, document) = caller.carry_out(acting, asked, files, &own, change).await;
                     own.end(status, document);
                 });
@@ -160,7 +185,6 @@ impl Caller {
         operation: &Arc<Operation>,
         change: impl FnOnce(&Instance, &Operation) -> Result<T, Error> + Send + 'static,
     ) -> (u16, Value) {
-        let _turn = self.app.work.lock().await;
         let (caller, own) = (self.clone(), Arc::clone(operation));
         let done = blocking(move || {
             if own.cancel.is_cancelled() {
@@ -172,6 +196,7 @@ impl Caller {
             }
             let files = files.map(sources);
             let instance = caller.instance(acting.branch.as_deref(), acting.reason.clone(), files)?;
+            let _busy = instance.busy();
             if caller.keyed {
                 match instance.earlier(&caller.key, &caller.operation, &asked)? {
                     Earlier::None | Earlier::Again => {}

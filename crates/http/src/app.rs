@@ -6,8 +6,8 @@ use std::sync::Arc;
 use axum::http::Method;
 use mainstay_api::{Error, ErrorKind};
 use mainstay_policy::{Class, Policies};
-use mainstay_server::Instance;
-use tokio::sync::{Mutex, Semaphore};
+use mainstay_server::{Instance, Turn};
+use tokio::sync::Semaphore;
 use utoipa::openapi::{OpenApi, PathItem};
 
 use crate::limits::{Limits, Rates};
@@ -32,8 +32,10 @@ pub(crate) struct App {
     pub(crate) counts: Counts,
     /// By path and method.
     pub(crate) routes: BTreeMap<String, BTreeMap<String, Route>>,
-    /// Held by the one that changes something: one process never staged two things at once, and does not begin with it here.
-    pub(crate) work: Arc<Mutex<()>>,
+    /// Held by the one that delivers, runs or changes what is declared.
+    pub(crate) work: Turn,
+    /// Held by the one that corrects: corrections neither wait for work nor hold it up.
+    pub(crate) corrections: Turn,
     pub(crate) looks: Semaphore,
     /// The account that the home was opened for.
     pub(crate) account: String,

@@ -34,7 +34,10 @@ pub(crate) async fn keep(app: Arc<App>) {
         let _turn = app.work.lock().await;
         let cancel = CancelToken::new();
         let (instance, stop) = (app.instance.clone(), cancel.clone());
-        let work = blocking(move || instance.work(&stop, &|_| {}));
+        let work = blocking(move || {
+            let _busy = instance.busy();
+            instance.work(&stop, &|_| {})
+        });
         let mut work = std::pin::pin!(work);
         let worked = tokio::select! {
             worked = work.as_mut() => worked,

@@ -118,7 +118,8 @@ fn serve_home(
         operations: Operations::default(),
         counts: Counts::default(),
         routes: app::routes(&api)?,
-        work: Arc::default(),
+        work: instance.turn_of_work(),
+        corrections: instance.turn_of_corrections(),
         looks: Semaphore::new(options.limits.looks),
         account: options.context.account.clone(),
         owner: metadata.uid(),
@@ -284,6 +285,7 @@ async fn end(app: &App, mut gone: mpsc::Receiver<()>) {
     let all_done = async {
         gone.recv().await;
         // Work whose client went away is still work.
+        let _ = app.corrections.lock().await;
         let _ = app.work.lock().await;
     };
     let mut all_done = std::pin::pin!(all_done);

@@ -93,6 +93,17 @@ pub struct RowCounts {
     pub inserted: u64,
 }
 
+/// A row that an amendment changes: values by column, in the order in which they tell people which row it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChangedRow {
+    /// As it is; none for a row that comes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<Vec<(String, serde_json::Value)>>,
+    /// As it will be; none for a row that goes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<Vec<(String, serde_json::Value)>>,
+}
+
 /// What it takes to bring an amendment everywhere.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Effort {
@@ -126,6 +137,9 @@ pub struct Reach {
 pub struct Consequences {
     /// Rows of the dataset itself.
     pub rows: RowCounts,
+    /// Some of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sample: Vec<ChangedRow>,
     /// The datasets, in the order of the data.
     pub datasets: Vec<Reach>,
     /// The work; none if nothing like it was ever measured.

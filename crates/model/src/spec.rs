@@ -157,6 +157,9 @@ pub struct Retain {
     /// Those that everybody read within so many milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub age_ms: Option<u64>,
+    /// Those that runs read or made within so many milliseconds, so that these can be replayed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replay_ms: Option<u64>,
 }
 
 impl SourceSpec {

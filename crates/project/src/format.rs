@@ -165,7 +165,7 @@ pub struct Source {
     /// How many others have to approve an amendment of its data; none if left out.
     #[schemars(range(min = 0, max = 10))]
     pub approve: Option<u32>,
-    /// Which versions are kept, `{ versions = 10, age = "30 days" }`: those that any of the two keeps; all if left out.
+    /// Which versions are kept, `{ versions = 10, age = "30 days" }`: those that any of them keeps; all if left out.
     pub retain: Option<Retain>,
     /// What is to be done with a delivered file after which amendments would change other rows than before: `apply` takes it in
     /// and says so, which is what holds if left out; `ask` holds it back until somebody says yes.
@@ -206,7 +206,7 @@ pub struct Job {
     pub retries: Option<Retries>,
     /// How long one attempt may take: `"10 min"`; an hour if left out.
     pub time_limit: Option<Duration>,
-    /// Which versions are kept, `{ versions = 10, age = "30 days" }`: those that any of the two keeps; all if left out.
+    /// Which versions are kept, `{ versions = 10, age = "30 days" }`: those that any of them keeps; all if left out.
     pub retain: Option<Retain>,
     /// Conditions that the dataset must meet before it is published.
     pub checks: Option<Checks>,
@@ -229,7 +229,7 @@ pub struct JobSettings {
     pub retries: Option<Retries>,
     /// How long one attempt may take: `"10 min"`; an hour if left out.
     pub time_limit: Option<Duration>,
-    /// Which versions are kept, `{ versions = 10, age = "30 days" }`: those that any of the two keeps; all if left out.
+    /// Which versions are kept, `{ versions = 10, age = "30 days" }`: those that any of them keeps; all if left out.
     pub retain: Option<Retain>,
     /// Conditions that the dataset must meet before it is published.
     pub checks: Option<Checks>,
@@ -304,6 +304,8 @@ pub struct Retain {
     pub versions: Option<u64>,
     /// Those that everybody read within this time: `"30 days"`.
     pub age: Option<Duration>,
+    /// Those that runs of this time read or made, so that these can be replayed: `"30 days"`.
+    pub replay: Option<Duration>,
 }
 
 /// How often a job is tried again.

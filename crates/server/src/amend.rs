@@ -4,19 +4,21 @@
 //! branch of its own: the dataset is published anew under it, everything that reads the dataset is computed from that, and
 //! then the branch becomes the live side by one fact. If anything fails, nothing of it was ever visible.
 
+mod conflict;
 mod make;
 mod overlay;
 mod preview;
 mod reach;
 mod redelivered;
 mod rule;
+mod sample;
 
 use std::path::PathBuf;
 
 use mainstay_api::{AmendReport, Error, ErrorKind};
 use mainstay_control::{AmendmentStatus, Command};
 use mainstay_engine::CancelToken;
-use mainstay_model::amendment::{Edit, Target};
+use mainstay_model::amendment::{Consequences, Edit, Target};
 use mainstay_model::fact::Fact;
 use mainstay_model::id::AmendmentId;
 use mainstay_model::{DatasetName, Selection};
@@ -76,7 +78,7 @@ impl Instance {
             Ok(preview) if !request.dry_run => preview,
             other => {
                 self.discard_brought(&request.dataset, &edit);
-                return other.map(|p| p.report(self, &request.dataset, &edit));
+                return other.map(|p| preview::report_of(&p, self, &request.dataset, &edit));
             }
         };
         self.proposed(&request.dataset, edit, preview, cancel, watch)
@@ -99,7 +101,7 @@ impl Instance {
         let edit = Edit::Revert { amendment: id };
         let preview = self.preview(&dataset, &edit, cancel)?;
         if dry_run {
-            return Ok(preview.report(self, &dataset, &edit));
+            return Ok(preview::report_of(&preview, self, &dataset, &edit));
         }
         self.proposed(&dataset, edit, preview, cancel, watch)
     }
@@ -108,22 +110,19 @@ impl Instance {
         &self,
         dataset: &DatasetName,
         edit: Edit,
-        preview: preview::Preview,
+        preview: Consequences,
         cancel: &CancelToken,
         watch: Watch<'_>,
     ) -> Result<AmendReport, Error> {
-        let sample = preview.sample.clone();
         let recorded = self.submit(Command::ProposeAmendment {
             dataset: dataset.clone(),
             edit,
             approvals: self.approvals(dataset),
-            preview: preview.consequences,
+            preview,
         })?;
         let id = proposed_id(&recorded).ok_or_else(|| unknown(AmendmentId(0)))?;
         crate::step::at("amendment.proposed");
-        let mut report = self.make_if_ready(id, cancel, watch)?;
-        report.sample = sample;
-        Ok(report)
+        self.make_if_ready(id, cancel, watch)
     }
 
     /// Approves an amendment; with the last approval that it needs, it is made.
@@ -197,7 +196,14 @@ impl Instance {
     }
 
     pub(crate) fn amendment(&self, id: AmendmentId) -> Result<AmendReport, Error> {
-        let found = self.with(|s| Some(report::amendment(s, id, s.state.amendments.get(&id)?)));
+        let found = self.with(|s| {
+            Some(report::amendment(
+                self.account(),
+                s,
+                id,
+                s.state.amendments.get(&id)?,
+            ))
+        });
         found.ok_or_else(|| unknown(id))
     }
 
@@ -258,7 +264,7 @@ impl Instance {
         });
         for id in lost {
             let error = mainstay_model::run::RunError {
-                code: "MS0505".to_owned(),
+                code: "MS0508".to_owned(),
                 message: "the process ended while this amendment was being made; nothing of it was published"
                     .to_owned(),
                 help: Some(format!(

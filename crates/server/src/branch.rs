@@ -39,7 +39,8 @@ impl Instance {
         self.branch_report(name)
     }
 
-    /// Lays the amendments that were made in a branch over what the live side holds now, after the live side's own.
+    /// Lays the amendments that were made in a branch over what the live side holds now, with the live side's own, in the order
+    /// of their numbers.
     fn amended_in(&self, name: &BranchName) -> Result<Vec<Rebased>, Error> {
         let live = self.on(None);
         let mut own: BTreeMap<DatasetName, Vec<AmendmentId>> = BTreeMap::new();

@@ -6,6 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use mainstay_api::Error;
+use mainstay_control::RunStatus;
 use mainstay_model::RunId;
 
 use crate::error;
@@ -37,8 +38,8 @@ impl Instance {
         Self::request_cancel(&self.options.home, run)
     }
 
-    /// Returns the runs that someone wants stopped, each once.
-    pub(crate) fn take_cancel_requests(&self) -> Vec<RunId> {
+    /// Returns those of some runs that someone wants stopped, each once.
+    pub(crate) fn take_cancel_requests(&self, of: impl Fn(RunId) -> bool) -> Vec<RunId> {
         let Ok(entries) = std::fs::read_dir(folder(&self.options.home)) else {
             return Vec::new();
         };
@@ -48,10 +49,19 @@ impl Instance {
                 .file_name()
                 .and_then(|n| n.to_str())
                 .and_then(|n| n.parse().ok());
+            // Another run that goes on is stopped by who carries it out.
+            if run.is_some_and(|r| !of(r) && self.goes_on(r)) {
+                continue;
+            }
             // Whatever it is, it is dealt with once.
             let _ = std::fs::remove_file(&path);
             runs.extend(run);
         }
         runs
+    }
+
+    fn goes_on(&self, run: RunId) -> bool {
+        let status = self.with(|s| s.state.runs.get(&run).map(|r| r.status));
+        status.is_some_and(|s| !matches!(s, RunStatus::Ended(_)))
     }
 }

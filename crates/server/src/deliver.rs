@@ -28,6 +28,9 @@ pub(crate) use again::read_otherwise;
 use judge::{Judged, Judging};
 use round::Round;
 
+/// How often files are read again because amendments of their source were made meanwhile.
+const AGAIN: usize = 4;
+
 impl Instance {
     /// Takes in what the places of all sources hold, or of these.
     ///
@@ -150,7 +153,17 @@ impl Instance {
             if sorted.read.is_empty() || only_company {
                 break;
             }
-            self.deliver_round(name, spec, place.clone(), &sorted, watch, report)?;
+            for again in 0.. {
+                let done = self.deliver_round(name, spec, (place.clone(), again), &sorted, watch, report);
+                match done {
+                    // An amendment was made meanwhile: what readers would see is another thing now.
+                    Err(e) if e.kind == ErrorKind::OutOfDate && again < AGAIN => self.clean(name),
+                    done => {
+                        done?;
+                        break;
+                    }
+                }
+            }
             if !report.refused.is_empty() {
                 break;
             }
@@ -170,7 +183,7 @@ impl Instance {
         &self,
         name: &DatasetName,
         spec: &SourceSpec,
-        place: Watch,
+        (place, again): (Watch, usize),
         sorted: &again::Sorted,
         watch: Watcher<'_>,
         report: &mut DeliverReport,
@@ -181,7 +194,8 @@ impl Instance {
             total: Some(sorted.read.len() as u64),
         });
         let slice_columns: Vec<String> = spec.slice.iter().map(|s| s.name.clone()).collect();
-        let round = Round::new(self, name, spec, place, !sorted.again.is_empty())?;
+        let mut round = Round::new(self, name, spec, place, !sorted.again.is_empty())?;
+        round.tried(again);
         let prefix = round.prefix().to_owned();
         let judged = round.take_all(&sorted.read, watch).and_then(|read| {
             let moving = read.moving.clone();
@@ -218,9 +232,8 @@ impl Instance {
             .flat_map(|t| t.files.iter().map(|(_, f)| f.path.clone()))
             .collect();
         self.persist(name, &staged)?;
-        if let Some(laid) = &laid {
-            self.persist(name, &laid.files())?;
-        }
+        let over: Vec<String> = laid.iter().flat_map(Laid::files).collect();
+        self.persist(name, &over)?;
         step::at("deliver.staged");
         let recorded = self.submit(Command::Deliver {
             source: name.clone(),
@@ -230,6 +243,8 @@ impl Instance {
             overlaid: laid.map(|l| l.overlaid),
         })?;
         step::at("deliver.recorded");
+        // Slices that came out as they were are not referred to.
+        self.discard(name, &over);
         self.project(name)?;
         step::at("deliver.projected");
         let fresh = self.delivery_reports(&recorded);

@@ -24,6 +24,7 @@ use crate::error;
 use crate::ledger::{Context, Ledger, Recorded};
 use crate::place::{self, Place};
 use crate::planning::Planning;
+use crate::turns::Turns;
 
 /// Whether an instance may change anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,6 +99,7 @@ pub struct Shared {
     tables: Mutex<BTreeMap<Option<(String, String)>, Tables>>,
     /// Whether staged files were left that could not be removed.
     pub(crate) leavings: AtomicBool,
+    pub(crate) turns: Turns,
     /// What opening found out and people should know.
     notices: Mutex<Vec<String>>,
     pub(crate) runtime: tokio::runtime::Runtime,
@@ -132,6 +134,7 @@ impl Instance {
             engine: OnceLock::new(),
             tables: Mutex::default(),
             leavings: AtomicBool::new(false),
+            turns: Turns::default(),
             notices: Mutex::default(),
             runtime,
         };
@@ -282,6 +285,20 @@ impl Instance {
             branch,
             context: Arc::clone(&self.context),
             files: self.files.clone(),
+        }
+    }
+
+    /// Returns the same home as part of another account, on its live side.
+    pub(crate) fn of_account(&self, account: String) -> Self {
+        let context = Context {
+            account,
+            ..self.context.as_ref().clone()
+        };
+        Self {
+            shared: Arc::clone(&self.shared),
+            branch: None,
+            context: Arc::new(context),
+            files: None,
         }
     }
 

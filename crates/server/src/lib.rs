@@ -43,6 +43,7 @@ mod stage;
 pub mod step;
 mod system;
 mod trigger;
+mod turns;
 mod vacuum;
 mod why;
 
@@ -66,6 +67,7 @@ pub use replay::ReplayRequest;
 pub use report::other_rows;
 pub use run::RunRequest;
 pub use trigger::{DoneReport, Worked};
+pub use turns::{Busy, Turn};
 pub use why::WhyRequest;
 
 /// The file that marks a project's folder.

@@ -6,11 +6,12 @@ use mainstay_api::{
     ApplyReport, ChangeReport, CheckReport, Error, ErrorKind, Estimate, PlanReport, StaleReport,
 };
 use mainstay_base::text;
-use mainstay_control::{At, Command, Sight, diff};
+use mainstay_control::{At, Command, Run, RunStatus, Sight, diff};
 use mainstay_model::change::Change;
 use mainstay_model::fact::{Applied, Fact};
 use mainstay_model::id::{ApplyId, PlanId};
 use mainstay_model::resource::Spec;
+use mainstay_model::run::RunOutcome;
 use mainstay_model::spec::SourceSpec;
 use mainstay_model::{DatasetName, Resource};
 use mainstay_planner::{Job, StaleSlices, following, stale};
@@ -303,6 +304,15 @@ fn follows(
     Some((slices, format!("reads {input}, if that changes")))
 }
 
+/// Returns the last run of a job that computed anything: one that took what was known says nothing of what it takes.
+pub(crate) fn measured_last<'a>(sight: &Sight<'a>, job: &DatasetName) -> Option<&'a Run> {
+    let computed = |r: &&Run| {
+        let good = r.status == RunStatus::Ended(RunOutcome::Succeeded) && r.reused_from.is_none();
+        good && r.pinned.job == *job && r.usage().cpu.seconds() > 0.0
+    };
+    sight.state.runs.values().rev().find(computed)
+}
+
 /// Says in words why a job is stale, from its last good run.
 pub(crate) fn because(state: &Sight<'_>, job: &Job) -> String {
     let Some(run) = state
@@ -349,11 +359,7 @@ impl Estimator {
         let held = state.datasets.get(dataset).map_or(0, |d| d.slices.len() as u64);
         let count = if whole { held.max(1) } else { slices.len() as u64 };
         self.slices += count;
-        let Some(run) = state
-            .last_good
-            .get(dataset)
-            .and_then(|id| state.state.runs.get(id))
-        else {
+        let Some(run) = measured_last(state, dataset) else {
             return;
         };
         let share = count as f64 / (run.slices.len().max(1)) as f64;

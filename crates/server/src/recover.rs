@@ -13,7 +13,6 @@ use mainstay_model::{DatasetName, RunId};
 
 use crate::error;
 use crate::instance::{Access, Instance};
-use crate::ledger::Context;
 
 /// The file that is there while a process writes.
 pub(crate) const MARKER: &str = "open";
@@ -38,12 +37,7 @@ impl Instance {
             .map_err(|e| error::file("write", &marker, &e))?;
         let accounts: Vec<String> = self.ledger().states().map(|(a, _)| a.to_owned()).collect();
         for account in accounts {
-            let context = Context {
-                account,
-                ..self.context.as_ref().clone()
-            };
-            self.acting(context, None, None)?
-                .recover_account(&process, crashed)?;
+            self.of_account(account).recover_account(&process, crashed)?;
         }
         if crashed {
             // What is there belonged to requests of a process that is gone.
@@ -82,7 +76,7 @@ impl Instance {
     }
 
     /// Removes what was staged for a dataset and is not published; if that fails, the next opening tries again.
-    pub(crate) fn clean(&self, name: &DatasetName) {
+    pub(crate) fn clean_now(&self, name: &DatasetName) {
         if self.is_unsure() || self.remove_leavings_of(name).is_err() {
             self.leavings.store(true, Ordering::Relaxed);
         }

@@ -146,6 +146,11 @@ impl Instance {
                 report.because.push(why);
                 return Ok(report);
             }
+            Err(Gone::GivenUp(job, lost)) => {
+                report.job = job.to_string();
+                report.because = lost.iter().map(|l| self.given_up(l)).collect();
+                return Ok(report);
+            }
         };
         let run = &recorded.run;
         report.job = run.pinned.job.to_string();
@@ -361,6 +366,19 @@ impl Instance {
         Ok(())
     }
 
+    /// Says what was given up, since when, and by whom.
+    fn given_up(&self, lost: &Lost) -> String {
+        let record = self.ledger().journal().record(lost.seq).ok();
+        let by = record.map_or_else(String::new, |r| {
+            let reason = r.reason.map(|r| format!(", who said: {r}")).unwrap_or_default();
+            format!(" since {} by {}{reason}", r.time, r.actor)
+        });
+        format!(
+            "{} was given up by vacuum{by} (fact {} of the journal)",
+            lost.what, lost.seq
+        )
+    }
+
     /// Says what of engine and settings is not as it was.
     fn moved(&self, run: &Run) -> Vec<String> {
         let mut out = Vec::new();
@@ -390,6 +408,44 @@ impl Instance {
 pub(crate) enum Gone {
     Unknown,
     Because(DatasetName, String),
+    /// Vacuum freed what it read or made.
+    GivenUp(DatasetName, Vec<Lost>),
+}
+
+/// Slices that were given up by one fact.
+pub(crate) struct Lost {
+    /// Of what, and which of them.
+    what: String,
+    /// The journal's number of that.
+    seq: u64,
+}
+
+/// Returns the slices of a list that were given up, by the fact that did it.
+fn given_up<'a>(
+    what: &str,
+    dataset: &Dataset,
+    version: u64,
+    slices: impl Iterator<Item = &'a SliceKey>,
+) -> Vec<Lost> {
+    let mut by_fact: BTreeMap<u64, Vec<&SliceKey>> = BTreeMap::new();
+    for slice in slices {
+        let content = dataset.slices.get(slice).and_then(|h| h.content_at(version));
+        if let Some(seq) = content.and_then(|c| c.vacuumed) {
+            by_fact.entry(seq).or_default().push(slice);
+        }
+    }
+    let each = by_fact.into_iter().map(|(seq, slices)| {
+        let which = match slices.as_slice() {
+            [one] if **one == SliceKey::whole() => String::new(),
+            [one] => format!("@{}", one.text(&dataset.slice_columns)),
+            many => format!(" ({} slices)", many.len()),
+        };
+        Lost {
+            what: format!("{what}{which} of version {version}"),
+            seq,
+        }
+    });
+    each.collect()
 }
 
 /// The side on which a run was made.
@@ -407,15 +463,17 @@ pub(crate) fn side<'a>(sight: &Sight<'a>, run: &Run) -> Result<&'a Line, String>
     }
 }
 
-/// Returns a slice that a run read and that was given up since.
-fn lost<'a>(dataset: &'a Dataset, version: u64, part: Part<'_>) -> Option<(&'a SliceKey, u64)> {
-    match part {
-        Part::All => dataset.given_up(version),
-        Part::Slices(keys) => keys.iter().find_map(|k| {
-            let (key, history) = dataset.slices.get_key_value(k)?;
-            Some((key, history.content_at(version)?.vacuumed?))
-        }),
-    }
+/// Returns what of its inputs a run read that was given up since.
+fn lost(line: &Line, run: &Run, read: &ReadBy) -> Vec<Lost> {
+    let each = run.pinned.inputs.iter().filter_map(|input| {
+        let held = line.dataset(&input.dataset)?;
+        let name = input.dataset.to_string();
+        Some(match read.part(&input.dataset) {
+            Part::All => given_up(&name, held, input.version, held.slices.keys()),
+            Part::Slices(keys) => given_up(&name, held, input.version, keys.iter()),
+        })
+    });
+    each.flatten().collect()
 }
 
 /// Returns a run with all that it depended on, from the state.
@@ -450,25 +508,10 @@ pub(crate) fn recorded(
     } else {
         ReadBy::of(&on_line, spec, &run.pinned, computed(&run.pinned.scope))
     };
+    let mut lost = lost(line, run, &read);
     let mut inputs = Vec::new();
     for input in &run.pinned.inputs {
         let part = read.part(&input.dataset);
-        if let Some((slice, seq)) = line
-            .dataset(&input.dataset)
-            .and_then(|d| lost(d, input.version, part))
-        {
-            return Err(gone(format!(
-                "{}@{} of version {} was given up by vacuum (fact {seq} of the journal)",
-                input.dataset,
-                slice.text(
-                    &line
-                        .dataset(&input.dataset)
-                        .map(|d| d.slice_columns.clone())
-                        .unwrap_or_default()
-                ),
-                input.version
-            )));
-        }
         let mounted = instance.mount(&on_line, store, &input.dataset, input.version, part);
         inputs.push(mounted.ok_or_else(|| gone(format!("{} is not there any more", input.dataset)))?);
     }
@@ -479,6 +522,17 @@ pub(crate) fn recorded(
         Scope::Whole => held.slices.keys().cloned().collect(),
         Scope::Slices(list) => list.clone(),
     };
+    if run.published.is_some() {
+        lost.extend(given_up(
+            &format!("what it made of {job}"),
+            held,
+            version,
+            wanted.iter(),
+        ));
+    }
+    if !lost.is_empty() {
+        return Err(Gone::GivenUp(job.clone(), lost));
+    }
     let published = wanted
         .into_iter()
         .filter_map(|k| Some((k.clone(), held.slices.get(&k)?.at(version)?.clone())))

@@ -11,7 +11,7 @@ use mainstay_model::id::RunId;
 use mainstay_model::run::{Against, RunOutcome, Scope, Usage};
 use mainstay_model::{DatasetName, SliceKey};
 
-pub(crate) use amend::{amendment, branch, edit, effort, reach};
+pub(crate) use amend::{amendment, branch, consumers, edit, effort, reach, row_change};
 
 pub(crate) fn mistakes(found: &[mainstay_project::Mistake]) -> Vec<Mistake> {
     let each = |m: &mainstay_project::Mistake| Mistake {

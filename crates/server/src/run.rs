@@ -7,6 +7,7 @@ mod attempt;
 mod checks;
 mod crosscheck;
 mod known;
+mod overtaken;
 mod reuse;
 mod schedule;
 #[cfg(test)]

@@ -132,7 +132,7 @@ impl Instance {
             }),
             "amendment" => self.with(|state| {
                 let all = state.state.amendments.iter();
-                all.map(|(id, a)| to_value(&report::amendment(state, *id, a))).collect()
+                all.map(|(id, a)| to_value(&report::amendment(self.account(), state, *id, a))).collect()
             }),
             "branch" => self.with(|state| {
                 // The branches in which amendments are made are mainstay's own.
@@ -190,7 +190,7 @@ impl Instance {
             }),
             Address::Amendment(id) => self.with(|s| {
                 let amendment = s.state.amendments.get(id)?;
-                Some(to_value(&report::amendment(s, *id, amendment)))
+                Some(to_value(&report::amendment(self.account(), s, *id, amendment)))
             }),
             Address::Branch(name) => self.with(|s| {
                 let branch = s.state.branches.get(name)?;

@@ -2,9 +2,12 @@
 //!
 //! A step does nothing unless the environment variable `MAINSTAY_KILL_AT` names it (`publish.recorded`, or
 //! `publish.recorded:3` for the third time that it is reached): then the process kills itself with SIGKILL, as a power cut
-//! would, and nothing after it happens.
+//! would, and nothing after it happens. If `MAINSTAY_HOLD_AT` names it, with a file after a colon, the first who reaches it waits
+//! there until that file is gone; others pass.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
 /// The steps there are, in the order in which a first `apply`, `deliver`, `run` and `amend` reach them.
 pub const STEPS: &[&str] = &[
@@ -42,12 +45,19 @@ pub const COPY_STEPS: &[&str] = &[
 
 static REACHED: AtomicU64 = AtomicU64::new(0);
 
+/// Whether somebody waited already.
+static HELD: AtomicBool = AtomicBool::new(false);
+
+/// How often who waits looks whether the file is gone.
+const LOOK: Duration = Duration::from_millis(10);
+
 /// Says that the process is at this step.
 pub(crate) fn at(name: &str) {
     debug_assert!(
         STEPS.contains(&name) || COPY_STEPS.contains(&name),
         "unknown step {name}"
     );
+    hold(name);
     let Ok(wanted) = std::env::var("MAINSTAY_KILL_AT") else {
         return;
     };
@@ -57,5 +67,19 @@ pub(crate) fn at(name: &str) {
     };
     if step == name && REACHED.fetch_add(1, Ordering::SeqCst) + 1 == nth {
         let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
+    }
+}
+
+fn hold(name: &str) {
+    let Ok(wanted) = std::env::var("MAINSTAY_HOLD_AT") else {
+        return;
+    };
+    let Some(file) = wanted.strip_prefix(name).and_then(|rest| rest.strip_prefix(':')) else {
+        return;
+    };
+    if !HELD.swap(true, Ordering::SeqCst) {
+        while Path::new(file).exists() {
+            std::thread::park_timeout(LOOK);
+        }
     }
 }

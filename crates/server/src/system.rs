@@ -64,12 +64,15 @@ const TABLES: [Table; 7] = [
             ("slices", Long),
             ("rows", Long),
             ("reused", Flag),
+            ("reused_from", Text),
+            ("saved_seconds", Double),
             ("cpu_seconds", Double),
             ("peak_memory_bytes", Long),
             ("spilled_bytes", Long),
             ("code", Text),
             ("engine", Text),
             ("version", Long),
+            ("branch", Text),
             ("error_code", Text),
             ("error", Text),
             ("unread", Long),
@@ -269,9 +272,10 @@ fn run_rows(state: &Sight<'_>, gone: bool) -> Vec<Value> {
         let checked = r.cross_check.as_ref();
         json!({ "run": report.id, "job": report.job, "outcome": report.outcome, "because": r.because, "actor": r.actor,
             "recorded": r.recorded, "ended": r.ended, "seconds": report.seconds, "attempts": r.attempts.len(),
-            "slices": r.slices.len(), "rows": report.rows, "reused": r.reused_from.is_some(), "cpu_seconds": used.cpu.seconds(),
+            "slices": r.slices.len(), "rows": report.rows, "reused": r.reused_from.is_some(),
+            "reused_from": report.reused_from, "saved_seconds": report.saved_seconds, "cpu_seconds": used.cpu.seconds(),
             "peak_memory_bytes": used.peak_memory.0, "spilled_bytes": used.spilled.0, "code": r.pinned.code,
-            "engine": r.pinned.engine, "version": r.published, "error_code": r.error.as_ref().map(|e| &e.code),
+            "engine": r.pinned.engine, "version": r.published, "branch": r.pinned.branch, "error_code": r.error.as_ref().map(|e| &e.code),
             "error": r.error.as_ref().map(|e| &e.message), "unread": r.unread.len(), "cross_checked": checked.map_or(0, |c| c.slices.len()),
             "cross_check_differing": checked.map_or(0, |c| c.differing.len()),
             "cross_check_cpu_seconds": checked.map_or(0.0, |c| c.cpu.seconds()), "seq": r.seq })
@@ -334,7 +338,7 @@ fn delivery_rows(state: &Sight<'_>) -> Vec<Value> {
 fn amendment_rows(sight: &Sight<'_>) -> Vec<Value> {
     let all = sight.state.amendments.iter();
     all.map(|(id, a)| {
-        let r = report::amendment(sight, *id, a);
+        let r = report::amendment("", sight, *id, a);
         let took = r.took.as_ref();
         json!({
             "amendment": r.amendment, "dataset": r.dataset, "edit": r.edit, "status": r.status, "actor": r.who,

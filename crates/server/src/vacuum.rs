@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use mainstay_api::{Error, VacuumReport, VacuumedDataset};
 use mainstay_control::{Command, Run, RunStatus, Sight, vacuum};
-use mainstay_model::DatasetName;
 use mainstay_model::fact::{Fact, Vacuumed};
-use mainstay_model::run::RunOutcome;
+use mainstay_model::run::{RunOutcome, Scope};
+use mainstay_model::{DatasetName, SliceKey};
 
 use crate::instance::Instance;
 use crate::step;
@@ -74,9 +74,34 @@ fn lost(sight: &Sight<'_>, planned: &[Vacuumed]) -> Vec<String> {
                 })
             })
     };
+    let made_gone = |run: &Run| {
+        let Some(gone) = planned.iter().find(|v| v.dataset == run.pinned.job) else {
+            return false;
+        };
+        let (Some(version), Some(held)) = (run.published, sight.state.main.dataset(&run.pinned.job)) else {
+            return false;
+        };
+        let list = if held.base.is_some() {
+            &gone.base
+        } else {
+            &gone.shown
+        };
+        list.iter().any(|(slice, versions)| {
+            let content = held.base().slices.get(slice).and_then(|h| h.content_at(version));
+            made(run, slice) && content.is_some_and(|c| versions.contains(&c.version))
+        })
+    };
     let good = |run: &&Run| run.status == RunStatus::Ended(RunOutcome::Succeeded);
     let runs = sight.state.runs.iter().filter(|(_, r)| good(r));
-    runs.filter(|(_, r)| reads_gone(r))
+    runs.filter(|(_, r)| reads_gone(r) || made_gone(r))
         .map(|(id, _)| id.to_string())
         .collect()
+}
+
+/// Says whether a slice of its output was a run's to compute.
+fn made(run: &Run, slice: &SliceKey) -> bool {
+    match &run.pinned.scope {
+        Scope::Whole => true,
+        Scope::Slices(list) => list.contains(slice),
+    }
 }

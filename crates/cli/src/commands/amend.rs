@@ -167,6 +167,19 @@ pub(super) fn show(report: &AmendReport, output: &Output) {
         })
         .collect();
     output.raw(table(&[heading, "slices", "unchanged", "stops"], &lines).as_bytes());
+    let consumers = report.consumers.iter();
+    let consumers: Vec<String> = consumers
+        .map(|c| {
+            format!(
+                "account {} ({})",
+                c.account,
+                text::count(c.datasets.len() as u64, "dataset")
+            )
+        })
+        .collect();
+    if !consumers.is_empty() {
+        output.line(format!("consumers: {}", consumers.join(", ")));
+    }
     let estimate = &report.estimate;
     let seconds = |s: Option<f64>| s.map_or_else(|| "not measured yet".to_owned(), |s| format!("{s:.2} s"));
     output.line(format!(
@@ -244,8 +257,11 @@ fn rows(report: &AmendReport) -> String {
 /// Shows rows before and after, side by side; only the columns that differ, and the first few that tell rows apart.
 fn show_sample(sample: &[RowChange], output: &Output) {
     for change in sample {
-        let Some(before) = &change.before else { continue };
-        let after = change.after.as_ref();
+        let (before, after) = match (&change.before, change.after.as_ref()) {
+            (Some(before), after) => (before, after),
+            (None, Some(row)) => (row, None),
+            (None, None) => continue,
+        };
         let cells: Vec<String> = before
             .0
             .iter()
@@ -260,8 +276,12 @@ fn show_sample(sample: &[RowChange], output: &Output) {
                 },
             )
             .collect();
-        let gone = if after.is_none() { "- " } else { "  " };
-        output.line(format!("  {gone}{}", cells.join(" · ")));
+        let sign = match (&change.before, &change.after) {
+            (None, _) => "+ ",
+            (_, None) => "- ",
+            _ => "  ",
+        };
+        output.line(format!("  {sign}{}", cells.join(" · ")));
     }
 }
 

@@ -52,10 +52,12 @@ pub(super) fn propose(
     if let Edit::Revert { amendment } = &edit {
         let target = known(sight.state, *amendment)?;
         if target.status != AmendmentStatus::Applied {
+            let by = taken_back_by(sight.state, *amendment);
             return Err(invalid(
                 format!(
-                    "amendment {amendment} {}: there is nothing to take back",
-                    stands(target.status)
+                    "amendment {amendment} {}{}: there is nothing to take back",
+                    stands(target.status),
+                    by.unwrap_or_default()
                 ),
                 Some("mainstay list amendment shows those that hold".to_owned()),
             ));
@@ -77,6 +79,16 @@ pub(super) fn propose(
         preview,
     };
     Ok(vec![proposed.into()])
+}
+
+/// Says which amendment took another one back, and whose it is.
+fn taken_back_by(state: &State, id: AmendmentId) -> Option<String> {
+    let mut all = state.amendments.iter().rev();
+    let (by, a) = all.find(|(_, a)| {
+        let back = matches!(&a.edit, Edit::Revert { amendment } if *amendment == id);
+        back && a.status == AmendmentStatus::Applied
+    })?;
+    Some(format!(" by {by} of {}", a.proposed.actor))
 }
 
 pub(super) fn approve(state: &State, id: AmendmentId, approver: &str) -> Result<Vec<Fact>, Refusal> {

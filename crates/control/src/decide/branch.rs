@@ -205,6 +205,24 @@ fn moved(state: &State, branch: &Branch) -> Vec<String> {
             out.push(format!("{key} was changed"));
         }
     }
+    // A job that came or changed meanwhile and reads what the branch changes was not computed from that.
+    let changes: BTreeSet<&DatasetName> = diverged(branch).map(|(name, _)| name).collect();
+    for (key, held) in &state.main.resources {
+        let Some(Spec::Job(job)) = held.resource().map(|r| &r.spec) else {
+            continue;
+        };
+        let same = branch
+            .fork
+            .resources
+            .get(key)
+            .is_some_and(|f| f.resource() == held.resource());
+        let own = branch.fork.resources.get(key) != branch.line.resources.get(key);
+        if !same && !own && job.compiled.reads.keys().any(|n| changes.contains(n)) {
+            out.push(format!(
+                "{key}, which reads what the branch changes, was declared or changed"
+            ));
+        }
+    }
     out
 }
 

@@ -12,7 +12,7 @@ use mainstay_model::{DatasetName, SliceKey};
 
 use super::{branch, not_found, publish};
 use crate::command::{Finish, Overlaid, Refusal, RefusalKind, outcome_of};
-use crate::state::{Line, RunStatus, State};
+use crate::state::{Dataset, Line, RunStatus, State};
 
 /// The longest pause between two attempts.
 const LONGEST_PAUSE_MS: u64 = 3_600_000;
@@ -102,6 +102,7 @@ pub(super) struct Ending {
     pub(super) overlaid: Option<Overlaid>,
     pub(super) cross_check: Option<CrossCheck>,
     pub(super) unread: Vec<SliceKey>,
+    pub(super) rests_on: BTreeMap<DatasetName, u64>,
 }
 
 pub(super) fn finish(
@@ -119,6 +120,7 @@ pub(super) fn finish(
         overlaid,
         cross_check,
         unread,
+        rests_on,
     } = ending;
     let mut reused_from = None;
     let held = state
@@ -134,6 +136,9 @@ pub(super) fn finish(
         (Finish::Computed(_), Some(error)) => Finish::Failed(error),
         (other, _) => other,
     };
+    if matches!(finish, Finish::Computed(_)) {
+        still_there(line, &rests_on)?;
+    }
     if held.cancel && !matches!(finish, Finish::Computed(_)) {
         finish = Finish::Cancelled;
     }
@@ -178,7 +183,7 @@ pub(super) fn finish(
             );
             None
         }
-        Finish::Failed(error) => Some(error),
+        Finish::Failed(error) | Finish::Overtaken(error) => Some(error),
         Finish::Cancelled => None,
     };
     facts.push(
@@ -196,6 +201,20 @@ pub(super) fn finish(
         .into(),
     );
     Ok(facts)
+}
+
+/// Refuses a result that rests on something which moved meanwhile: it would take back what moved it.
+fn still_there(line: &Line, rests_on: &BTreeMap<DatasetName, u64>) -> Result<(), Refusal> {
+    let now = |name: &DatasetName| line.dataset(name).map_or(0, Dataset::version);
+    match rests_on.iter().find(|(name, version)| now(name) != **version) {
+        None => Ok(()),
+        Some((name, version)) => Err(Refusal {
+            kind: RefusalKind::OutOfDate,
+            code: "MS0507",
+            message: format!("{name} is at version {} and was at {version}", now(name)),
+            help: None,
+        }),
+    }
 }
 
 fn retries_of(line: &Line, job: &DatasetName) -> Retries {

@@ -1,8 +1,8 @@
 //! Vacuum: contents that no kept version, no branch and nobody who reads now needs.
 //!
 //! A version is kept if its dataset says nothing about that, if it is among the newest that are to be kept, or if everybody
-//! read it within the time for which versions are kept. A content is kept with any kept version at which it holds. Files that
-//! another content still refers to stay.
+//! read it within the time for which versions are kept, or if a run within the time for which replays are promised read or made
+//! it. A content is kept with any kept version at which it holds. Files that another content still refers to stay.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,9 +10,9 @@ use mainstay_base::{Bytes, Timestamp};
 use mainstay_model::fact::Vacuumed;
 use mainstay_model::resource::{Kind, ResourceKey, Spec};
 use mainstay_model::spec::Retain;
-use mainstay_model::{DataFile, DatasetName, SliceKey};
+use mainstay_model::{BranchName, DataFile, DatasetName, SliceKey};
 
-use crate::state::{Dataset, State};
+use crate::state::{Dataset, Run, State};
 
 /// Says what would be given up now, dataset by dataset; datasets of which nothing goes are left out.
 pub fn vacuum(state: &State, now: Timestamp) -> Vec<Vacuumed> {
@@ -20,7 +20,11 @@ pub fn vacuum(state: &State, now: Timestamp) -> Vec<Vacuumed> {
         .main
         .datasets
         .iter()
-        .filter_map(|(name, held)| of_dataset(name, held, retain(state, name)?, now))
+        .filter_map(|(name, held)| {
+            let retain = retain(state, name)?;
+            let promised = promised(state, name, retain, now);
+            of_dataset(name, held, retain, &promised, now)
+        })
         .collect();
     if facts.is_empty() {
         return facts;
@@ -58,13 +62,16 @@ fn retain(state: &State, name: &DatasetName) -> Option<Retain> {
 }
 
 /// The contents of a dataset that go, files not counted yet.
-fn of_dataset(name: &DatasetName, held: &Dataset, retain: Retain, now: Timestamp) -> Option<Vacuumed> {
-    let shown = surplus(held, retain, now);
-    let base = held
-        .base
-        .as_deref()
-        .map(|b| surplus(b, retain, now))
-        .unwrap_or_default();
+fn of_dataset(
+    name: &DatasetName,
+    held: &Dataset,
+    retain: Retain,
+    promised: &BTreeSet<u64>,
+    now: Timestamp,
+) -> Option<Vacuumed> {
+    let surplus = |held| surplus(held, retain, promised, now);
+    let shown = surplus(held);
+    let base = held.base.as_deref().map(surplus).unwrap_or_default();
     (!shown.is_empty() || !base.is_empty()).then(|| Vacuumed {
         dataset: name.clone(),
         shown: shown.into_iter().collect(),
@@ -94,8 +101,9 @@ fn candidates<'a>(state: &'a State, fact: &'a Vacuumed) -> impl Iterator<Item = 
 type Surplus = BTreeMap<SliceKey, Vec<u64>>;
 
 /// The contents that hold at no version that is kept.
-fn surplus(held: &Dataset, retain: Retain, now: Timestamp) -> Surplus {
-    let kept = kept(held, retain, now);
+fn surplus(held: &Dataset, retain: Retain, promised: &BTreeSet<u64>, now: Timestamp) -> Surplus {
+    let mut kept = kept(held, retain, now);
+    kept.extend(promised);
     let mut out = Surplus::new();
     for (slice, history) in &held.slices {
         for (i, content) in history.contents.iter().enumerate() {
@@ -108,6 +116,24 @@ fn surplus(held: &Dataset, retain: Retain, now: Timestamp) -> Surplus {
         }
     }
     out
+}
+
+/// The versions of a dataset that runs read or made which are promised to be replayed. Those of branches of people have files of
+/// their own, which the branch keeps.
+fn promised(state: &State, name: &DatasetName, retain: Retain, now: Timestamp) -> BTreeSet<u64> {
+    let Some(time) = retain.replay_ms else {
+        return BTreeSet::new();
+    };
+    let time = i64::try_from(time).unwrap_or(i64::MAX).saturating_mul(1000);
+    let of_live = |run: &&Run| run.pinned.branch.as_ref().is_none_or(BranchName::is_of_amendment);
+    let runs = state.runs.values().filter(of_live);
+    let runs = runs.filter(|r| now.micros_since(r.recorded) < time);
+    runs.flat_map(|run| {
+        let read = run.pinned.inputs.iter().filter(|i| i.dataset == *name);
+        let made = run.published.filter(|_| run.pinned.job == *name);
+        read.map(|i| i.version).chain(made)
+    })
+    .collect()
 }
 
 /// The versions that are kept; the newest always is.

@@ -63,6 +63,7 @@ fn finish(w: &mut World, attempt: u32, finish: Finish, checks: Vec<CheckOutcome>
         overlaid: None,
         cross_check: None,
         unread: Vec::new(),
+        rests_on: std::collections::BTreeMap::new(),
     })
     .expect("accepted")
 }
@@ -172,6 +173,7 @@ fn a_result_of_another_attempt_is_not_accepted() {
         overlaid: None,
         cross_check: None,
         unread: Vec::new(),
+        rests_on: std::collections::BTreeMap::new(),
     };
     assert_eq!(w.submit(late).expect_err("stale").kind, RefusalKind::OutOfDate);
     w.submit(Command::AbandonRun {
@@ -194,6 +196,7 @@ fn a_result_of_another_attempt_is_not_accepted() {
         overlaid: None,
         cross_check: None,
         unread: Vec::new(),
+        rests_on: std::collections::BTreeMap::new(),
     };
     assert_eq!(w.submit(late).expect_err("stale").kind, RefusalKind::OutOfDate);
     assert!(w.slices("air.daily").is_empty());
@@ -228,4 +231,35 @@ fn a_dataset_that_is_sliced_another_way_loses_its_old_slices() {
     finish(&mut w, 1, Finish::Computed(staged), vec![]);
     let slices = w.slices("air.daily");
     assert_eq!(slices.keys().collect::<Vec<_>>(), ["month 1"]);
+}
+
+#[test]
+fn a_result_that_rests_on_what_moved_meanwhile_is_not_accepted() {
+    let mut w = started();
+    let resting = |version: u64, finish: Finish| Command::FinishAttempt {
+        run: RunId(1),
+        attempt: 1,
+        finish,
+        usage: Usage::default(),
+        checks: vec![],
+        reused: std::collections::BTreeMap::new(),
+        overlaid: None,
+        cross_check: None,
+        unread: Vec::new(),
+        rests_on: BTreeMap::from([("air.daily".parse().expect("a name"), version)]),
+    };
+    let refused = w
+        .submit(resting(1, computed(&[("1", Some(1))])))
+        .expect_err("it is at 0");
+    assert_eq!((refused.kind, refused.code), (RefusalKind::OutOfDate, "MS0507"));
+    assert!(w.slices("air.daily").is_empty());
+    // That it could not be accepted can be recorded, whatever moved.
+    let Finish::Failed(error) = error(false) else {
+        panic!("failed");
+    };
+    let _ = w.submit(resting(1, Finish::Overtaken(error))).expect("accepted");
+    assert_eq!(
+        w.state.runs[&RunId(1)].status,
+        RunStatus::Ended(RunOutcome::Cancelled)
+    );
 }

@@ -168,7 +168,7 @@ fn carry_out(i: &Instance, o: &Operation, body: &AmendBody, dry_run: bool) -> Re
 async fn amend(caller: Caller, Params(acting): Params<Acting>, Body(body): Body<AmendBody>) -> Response {
     let asked = body.clone();
     caller
-        .change(acting, &asked, None, move |i, o| carry_out(i, o, &body, false))
+        .correct(acting, &asked, move |i, o| carry_out(i, o, &body, false))
         .await
 }
 
@@ -183,7 +183,7 @@ async fn preview_amendment(
 ) -> Response {
     let asked = body.clone();
     caller
-        .change(acting, &asked, None, move |i, o| carry_out(i, o, &body, true))
+        .correct(acting, &asked, move |i, o| carry_out(i, o, &body, true))
         .await
 }
 
@@ -202,7 +202,7 @@ async fn act(
 ) -> Response {
     let asked = thing.clone();
     caller
-        .change(acting, &asked, None, move |i, o| act(i, amendment(&thing)?, o))
+        .correct(acting, &asked, move |i, o| act(i, amendment(&thing)?, o))
         .await
 }
 

@@ -35,7 +35,7 @@ pub(crate) const SETTINGS: [&str; 8] = [
 pub(crate) const RETRIES: [&str; 2] = ["count", "pause"];
 
 /// The fields of `retain`.
-pub(crate) const RETAIN: [&str; 2] = ["versions", "age"];
+pub(crate) const RETAIN: [&str; 3] = ["versions", "age", "replay"];
 
 /// How often a job may be tried again, at most.
 pub(crate) const MOST_RETRIES: u64 = 1000;
@@ -133,7 +133,12 @@ impl Reader<'_> {
         let versions = fields.get("versions");
         let versions = versions.and_then(|v| self.integer("versions", v, 1, u64::MAX >> 1));
         let age_ms = fields.get("age").and_then(|v| self.duration("age", v));
-        Some(Retain { versions, age_ms })
+        let replay_ms = fields.get("replay").and_then(|v| self.duration("replay", v));
+        Some(Retain {
+            versions,
+            age_ms,
+            replay_ms,
+        })
     }
 
     fn count(&mut self, value: &Value<'_>) -> Option<u32> {

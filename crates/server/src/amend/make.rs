@@ -6,7 +6,7 @@ use std::time::Instant;
 use mainstay_api::{Error, ErrorKind, Progress};
 use mainstay_control::{Amendment, Branch, Command, Dataset, Made, RunStatus, Sight, shown_under};
 use mainstay_engine::CancelToken;
-use mainstay_model::amendment::{Consequences, Effort, Reach};
+use mainstay_model::amendment::{Consequences, Effort, Reach, RowCounts};
 use mainstay_model::id::{AmendmentId, RunId};
 use mainstay_model::run::{CheckOutcome, RunError, RunOutcome, Usage};
 use mainstay_model::spec::Severity;
@@ -23,6 +23,9 @@ use crate::step;
 
 /// How often an amendment is made anew because something that it reads moved meanwhile.
 const REBASES: usize = 5;
+
+/// How often it is tried beside deliveries and runs; then it goes on alone, so that it comes to an end.
+const BESIDE: usize = 2;
 
 /// Why an amendment could not be made.
 struct Unmade {
@@ -84,14 +87,16 @@ impl Instance {
             error: unmade.error,
             runs: runs.clone(),
         })?;
-        for name in self
-            .outputs_of(&runs)
-            .into_iter()
-            .chain([amendment.dataset.clone()])
-        {
-            self.clean(&name);
-        }
+        self.clean_all(&runs, &amendment.dataset);
         Ok(())
+    }
+
+    /// Removes what nothing refers to from the datasets that an amendment wrote.
+    fn clean_all(&self, runs: &[RunId], dataset: &DatasetName) {
+        let outputs = self.outputs_of(runs).into_iter();
+        outputs
+            .chain([dataset.clone()])
+            .for_each(|name| self.clean(&name));
     }
 
     /// On the live side: all of it in a branch, which then becomes the live side by one fact.
@@ -111,8 +116,9 @@ impl Instance {
         let side = self.on(Some(branch.clone()));
         let mut runs = Vec::new();
         let mut usage = Usage::default();
-        for _ in 0..REBASES {
-            let (more, used) = side.compute(id, amendment, cancel, watch).map_err(|mut u| {
+        let (mut alone, mut moved) = (None, String::new());
+        for round in 1..=REBASES {
+            let (more, used, rows) = side.compute(id, amendment, cancel, watch).map_err(|mut u| {
                 u.runs.splice(0..0, runs.iter().copied());
                 u
             })?;
@@ -120,7 +126,7 @@ impl Instance {
             add(&mut usage, &used);
             let result = self.with(|s| {
                 let branch = s.state.branches.get(&branch)?;
-                Some(consequences(s, branch, amendment, &runs, &usage, began))
+                Some(consequences(s, branch, (amendment, rows), &runs, &usage, began))
             });
             let made = Made {
                 amendment: id,
@@ -135,9 +141,17 @@ impl Instance {
             match promoted {
                 Ok(recorded) => {
                     step::at("amendment.published");
+                    if round > 1 {
+                        // What was made before it was begun anew belongs to nothing any more.
+                        self.clean_all(&runs, &amendment.dataset);
+                    }
                     return Ok(recorded);
                 }
                 Err(e) if e.kind == ErrorKind::OutOfDate => {
+                    if round >= BESIDE && alone.is_none() {
+                        alone = self.take_work(cancel);
+                    }
+                    moved = e.message;
                     self.submit(Command::RebaseBranch {
                         branch: branch.clone(),
                         amended: Vec::new(),
@@ -149,7 +163,9 @@ impl Instance {
         Err(Unmade {
             error: RunError {
                 code: "MS0423".to_owned(),
-                message: format!("what amendment {id} reads moved {REBASES} times while it was being made"),
+                message: format!(
+                    "what amendment {id} reads moved {REBASES} times while it was being made; at last: {moved}"
+                ),
                 help: Some(format!("mainstay retry amendment/{id}")),
                 transient: true,
             },
@@ -166,11 +182,13 @@ impl Instance {
         cancel: &CancelToken,
         watch: Watch<'_>,
     ) -> Result<Recorded, Unmade> {
+        // What people do in their branch comes before it or after it.
+        let _turn = self.take_work(cancel);
         let side = self.on(amendment.branch.clone());
-        let (runs, usage) = side.compute(id, amendment, cancel, watch)?;
+        let (runs, usage, rows) = side.compute(id, amendment, cancel, watch)?;
         let result = side.with(|s| {
             let branch = s.branch.and_then(|b| s.state.branches.get(b))?;
-            Some(consequences(s, branch, amendment, &runs, &usage, began))
+            Some(consequences(s, branch, (amendment, rows), &runs, &usage, began))
         });
         let made = Made {
             amendment: id,
@@ -187,8 +205,9 @@ impl Instance {
         amendment: &Amendment,
         cancel: &CancelToken,
         watch: Watch<'_>,
-    ) -> Result<(Vec<RunId>, Usage), Unmade> {
+    ) -> Result<(Vec<RunId>, Usage, RowCounts), Unmade> {
         let name = &amendment.dataset;
+        let rows = self.met_now(id, amendment, cancel)?;
         watch(Progress::Began {
             what: name.to_string(),
             unit: "amendments",
@@ -216,13 +235,16 @@ impl Instance {
         };
         let contents = shown_under(ground.base.clone(), &laid.overlaid);
         failed_check(&self.examine_shown(examined, contents, cancel)?)?;
-        self.persist(name, &laid.files())?;
+        let staged = laid.files();
+        self.persist(name, &staged)?;
         self.submit(Command::PublishOverlay {
             dataset: name.clone(),
             amendment: id,
             overlaid: laid.overlaid,
         })?;
         step::at("amendment.laid");
+        // Slices that came out as they were are not referred to.
+        self.discard(name, &staged);
         watch(Progress::Ended {
             what: name.to_string(),
             ok: true,
@@ -266,7 +288,7 @@ impl Instance {
                 runs,
             });
         }
-        Ok((runs, laid.usage))
+        Ok((runs, laid.usage, rows))
     }
 
     /// Returns the datasets of some runs.
@@ -306,7 +328,7 @@ fn add(sum: &mut Usage, more: &Usage) {
 fn consequences(
     sight: &Sight<'_>,
     branch: &Branch,
-    amendment: &Amendment,
+    (amendment, rows): (&Amendment, RowCounts),
     runs: &[RunId],
     usage: &Usage,
     began: Instant,
@@ -361,7 +383,8 @@ fn consequences(
     let datasets: Vec<Reach> = order.iter().map(reach).collect();
     let slices = computed.values().map(|s| s.len() as u64).sum();
     Consequences {
-        rows: amendment.preview.rows,
+        rows,
+        sample: Vec::new(),
         datasets,
         effort: Some(Effort {
             runs: runs.len() as u64,

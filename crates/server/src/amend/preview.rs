@@ -4,57 +4,45 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use arrow::array::RecordBatch;
-use mainstay_api::{AmendReport, Error, ErrorKind, Row, RowChange};
+use mainstay_api::{AmendReport, Error, ErrorKind};
 use mainstay_engine::{CancelToken, Mounted};
-use mainstay_model::amendment::{Brought, Consequences, Edit, RowCounts};
+use mainstay_model::amendment::{Brought, ChangedRow, Consequences, Edit, RowCounts};
 use mainstay_model::id::AmendmentId;
 use mainstay_model::spec::{Format, OnSchemaChange, SliceColumn, SourceSpec};
 use mainstay_model::{ColumnType, DatasetName, SliceKey};
-use serde_json::Value;
 
 use super::overlay::shape;
 use super::reach::reach;
-use super::rule::{Shape, is_decimal};
+use super::rule::{Shape, is_decimal, names};
+use super::sample;
 use crate::error;
 use crate::instance::Instance;
 use crate::mount::Part;
-use crate::query::QueryResult;
 use crate::report;
 use crate::stage::SliceStage;
 
-/// How many rows are shown.
-const SAMPLE: usize = 5;
-
-/// What an amendment would do.
-#[derive(Debug)]
-pub(super) struct Preview {
-    pub(super) consequences: Consequences,
-    pub(super) sample: Vec<RowChange>,
-}
-
-impl Preview {
-    /// The preview as the answer of a command that only looks.
-    pub(super) fn report(self, instance: &Instance, dataset: &DatasetName, edit: &Edit) -> AmendReport {
-        let c = self.consequences;
-        AmendReport {
-            amendment: None,
-            dataset: dataset.to_string(),
-            edit: report::edit(dataset, edit),
-            status: "preview".to_owned(),
-            rows: c.rows,
-            sample: self.sample,
-            datasets: instance.with(|s| c.datasets.iter().map(|r| report::reach(s, r)).collect()),
-            estimate: report::effort(c.effort),
-            took: None,
-            who: instance.context.actor.clone(),
-            time: instance.clock.now(),
-            reason: instance.context.reason.clone(),
-            seq: None,
-            approvals: (0, Vec::new()),
-            runs: Vec::new(),
-            error: None,
-            redelivered: Vec::new(),
-        }
+/// A preview as the answer of a command that only looks.
+pub(super) fn report_of(c: &Consequences, on: &Instance, dataset: &DatasetName, edit: &Edit) -> AmendReport {
+    let datasets: Vec<_> = on.with(|s| c.datasets.iter().map(|r| report::reach(s, r)).collect());
+    AmendReport {
+        amendment: None,
+        dataset: dataset.to_string(),
+        edit: report::edit(dataset, edit),
+        status: "preview".to_owned(),
+        rows: c.rows,
+        sample: c.sample.iter().map(report::row_change).collect(),
+        consumers: report::consumers(on.account_name(), &datasets),
+        datasets,
+        estimate: report::effort(c.effort),
+        took: None,
+        who: on.context.actor.clone(),
+        time: on.clock.now(),
+        reason: on.context.reason.clone(),
+        seq: None,
+        approvals: (0, Vec::new()),
+        runs: Vec::new(),
+        error: None,
+        redelivered: Vec::new(),
     }
 }
 
@@ -67,7 +55,7 @@ fn wrong(message: String, help: Option<String>) -> Error {
 }
 
 impl Instance {
-    fn amended_shape(&self, name: &DatasetName) -> Result<Shape, Error> {
+    pub(super) fn amended_shape(&self, name: &DatasetName) -> Result<Shape, Error> {
         let found = self.with(|s| {
             let d = s.dataset(name)?;
             Some(shape(s, name, d.schema()?, &d.slice_columns))
@@ -91,7 +79,7 @@ impl Instance {
         name: &DatasetName,
         edit: &Edit,
         cancel: &CancelToken,
-    ) -> Result<Preview, Error> {
+    ) -> Result<Consequences, Error> {
         let shape = self.amended_shape(name)?;
         let mut rows = RowCounts::default();
         let mut sample = Vec::new();
@@ -101,7 +89,7 @@ impl Instance {
             slices.extend(brought.files.iter().map(|(k, _)| k.clone()));
         }
         if let Edit::Revert { amendment } = edit {
-            self.reverted(name, *amendment, &mut rows, &mut slices);
+            sample = self.reverted(name, *amendment, &mut rows, &mut slices);
         } else if let Some(sql) = shape.changed(edit) {
             validate(&shape, edit)?;
             let met = self.rows_met(&shape, edit, sql, cancel)?;
@@ -123,8 +111,9 @@ impl Instance {
                         .map(|(k, _)| k),
                 );
             }
-            sample = sample_of(&shape, edit, &met)?;
+            sample = sample::changed(&shape, edit, &met)?;
         }
+        sample.extend(self.sample_brought(&shape, edit, cancel)?);
         if rows == RowCounts::default() && !matches!(edit, Edit::Revert { .. }) {
             return Err(Error::new(
                 ErrorKind::Invalid,
@@ -138,7 +127,8 @@ impl Instance {
         }
 
         let jobs = self.downstream(name);
-        let (mut datasets, effort) = self.with(|s| reach(s, &jobs, name, slices.clone()));
+        let unread = self.unread_by(&shape, edit, &jobs);
+        let (mut datasets, effort) = self.with(|s| reach(s, &jobs, (name, slices.clone()), &unread));
         let own = mainstay_model::amendment::Reach {
             dataset: name.clone(),
             slices: slices.into_iter().collect(),
@@ -146,13 +136,11 @@ impl Instance {
             stops: datasets.is_empty().then(|| "nothing reads it".to_owned()),
         };
         datasets.insert(0, own);
-        Ok(Preview {
-            consequences: Consequences {
-                rows,
-                datasets,
-                effort,
-            },
+        Ok(Consequences {
+            rows,
             sample,
+            datasets,
+            effort,
         })
     }
 
@@ -163,20 +151,26 @@ impl Instance {
         id: AmendmentId,
         rows: &mut RowCounts,
         slices: &mut BTreeSet<SliceKey>,
-    ) {
+    ) -> Vec<ChangedRow> {
         self.with(|s| {
-            let result = s.state.amendments.get(&id).and_then(|a| a.result.as_ref());
-            if let Some(result) = result {
+            let amendment = s.state.amendments.get(&id);
+            if let Some(result) = amendment.and_then(|a| a.result.as_ref()) {
                 rows.changed = result.rows.changed;
                 rows.inserted = result.rows.deleted;
                 rows.deleted = result.rows.inserted;
                 let own = result.datasets.iter().filter(|r| r.dataset == *name);
                 slices.extend(own.flat_map(|r| r.slices.iter().cloned()));
             }
-        });
+            let sample = amendment.into_iter().flat_map(|a| &a.preview.sample);
+            let back = |row: &ChangedRow| ChangedRow {
+                before: row.after.clone(),
+                after: row.before.clone(),
+            };
+            sample.map(back).collect()
+        })
     }
 
-    fn rows_met(
+    pub(super) fn rows_met(
         &self,
         shape: &Shape,
         edit: &Edit,
@@ -289,7 +283,13 @@ fn validate(shape: &Shape, edit: &Edit) -> Result<(), Error> {
             ));
         }
     }
-    for (column, e) in set {
+    for (i, (column, e)) in set.iter().enumerate() {
+        if set.iter().take(i).any(|(c, _)| c == column) {
+            return Err(wrong(
+                format!("--set: `{column}` is set twice"),
+                Some("a column gets one value; leave one of them out".to_owned()),
+            ));
+        }
         let Some(held) = shape.schema.column(column) else {
             let names: Vec<&str> = shape.schema.names().collect();
             let near = mainstay_base::text::nearest(column, names.iter().copied());
@@ -332,6 +332,12 @@ fn expression(shape: &Shape, text: &str, place: &str) -> Result<Option<ColumnTyp
             slice_columns: shape.slice_columns.clone(),
         },
     )]);
+    let Some(bare) = bare(text) else {
+        return Err(wrong(
+            format!("{place}: `{text}` is not one expression"),
+            Some("each bracket that is opened is closed after it".to_owned()),
+        ));
+    };
     let sql = format!("SELECT ({text}\n) AS value FROM {}", shape.name);
     if mainstay_sql::references(&sql).is_ok_and(|r| r.len() > 1) {
         return Err(wrong(
@@ -339,7 +345,13 @@ fn expression(shape: &Shape, text: &str, place: &str) -> Result<Option<ColumnTyp
             Some("look the values up first, and write them out".to_owned()),
         ));
     }
+    let alone = format!("SELECT 1 AS one FROM {} WHERE ({text}\n) IS NULL", shape.name);
     match mainstay_sql::analyse(&sql, &inputs, &[]) {
+        // Where rows are chosen no sum over many of them is allowed.
+        Ok(_) if names(&bare, "over") || mainstay_sql::analyse(&alone, &inputs, &[]).is_err() => Err(wrong(
+            format!("{place}: `{text}` is about many rows, and an amendment sees one row at a time"),
+            Some("compute the value first, and write it out".to_owned()),
+        )),
         Ok(analysed) => Ok(analysed.columns.0.first().map(|c| c.column_type.clone())),
         Err(problems) => {
             let texts: Vec<String> = problems.iter().map(|p| p.message.clone()).collect();
@@ -347,6 +359,37 @@ fn expression(shape: &Shape, text: &str, place: &str) -> Result<Option<ColumnTyp
             Err(wrong(format!("{place}: {}", texts.join("; ")), help))
         }
     }
+}
+
+/// Returns a text without what is in quotes and comments; none if it does not stay within brackets around it, because one is
+/// closed in it that was not opened in it, or the other way round.
+fn bare(text: &str) -> Option<String> {
+    let (mut depth, mut out) = (0i64, String::new());
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        let after = rest.get(c.len_utf8()..).unwrap_or_default();
+        let until = |end: &str, from: &str| from.find(end).map_or(from.len(), |i| i + end.len());
+        let skip = match c {
+            // A doubled quote ends one text and begins the next.
+            '\'' | '"' => c.len_utf8() + until(c.encode_utf8(&mut [0; 4]), after),
+            '-' if after.starts_with('-') => until("\n", rest),
+            '/' if after.starts_with('*') => until("*/", rest),
+            _ => {
+                out.push(c);
+                c.len_utf8()
+            }
+        };
+        match c {
+            '(' => depth += 1,
+            ')' => depth -= 1,
+            _ => {}
+        }
+        if depth < 0 {
+            return None;
+        }
+        rest = rest.get(skip..).unwrap_or_default();
+    }
+    (depth == 0).then_some(out)
 }
 
 /// Says whether a value of one type becomes one of another without loss, or with an error where it would not.
@@ -364,45 +407,26 @@ fn fits(from: &ColumnType, to: &ColumnType) -> bool {
     }
 }
 
-/// The first rows, as they are and as they would be.
-fn sample_of(shape: &Shape, edit: &Edit, met: &[RecordBatch]) -> Result<Vec<RowChange>, Error> {
-    let Some(first) = met.iter().find(|b| b.num_rows() > 0) else {
-        return Ok(Vec::new());
-    };
-    let mut left = SAMPLE;
-    let shown = |batch: &RecordBatch| {
-        let rows = batch.num_rows().min(left);
-        left -= rows;
-        batch.slice(0, rows)
-    };
-    let result = QueryResult {
-        schema: first.schema(),
-        batches: met.iter().map(shown).collect(),
-    };
-    let rows = result.json()?;
-    let new = |column: &str| match edit {
-        Edit::Set { set, .. } => set.iter().position(|(c, _)| c == column),
-        _ => None,
-    };
-    // The slice and what changes come first: they tell people which rows these are.
-    let mut columns: Vec<&str> = shape.schema.names().collect();
-    columns.sort_by_key(|c| (!shape.slice_columns.iter().any(|s| s == c), new(c).is_none()));
-    let object = |row: &Value, after: bool| {
-        let value = |column: &&str| {
-            let name = match new(column).filter(|_| after) {
-                Some(i) => format!("new_{i}"),
-                None => (*column).to_owned(),
-            };
-            let value = row.get(name).cloned().unwrap_or_default();
-            ((*column).to_owned(), value)
-        };
-        Row(columns.iter().map(value).collect())
-    };
-    Ok(rows
-        .iter()
-        .map(|row| RowChange {
-            before: Some(object(row, false)),
-            after: matches!(edit, Edit::Set { .. }).then(|| object(row, true)),
-        })
-        .collect())
+#[cfg(test)]
+mod tests {
+    use super::bare;
+
+    #[test]
+    fn brackets_are_counted_where_they_are_brackets() {
+        for text in [
+            "(a + 1) * b",
+            "a = ')'",
+            "\"x)\" > 1",
+            "a -- )\n + 1",
+            "a /* ) */ + 1",
+            "'it''s :)'",
+            "",
+        ] {
+            assert!(bare(text).is_some(), "{text}");
+        }
+        for text in ["true) OR (true", "1) AS x, (2", "(a", "a)", "')' )"] {
+            assert_eq!(bare(text), None, "{text}");
+        }
+        assert_eq!(bare("a = 'game over' -- over").as_deref(), Some("a =  "));
+    }
 }

@@ -7,11 +7,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use mainstay_base::{Hash, MultisetHash};
 use mainstay_control::{At, Sight};
-use mainstay_model::amendment::{Effort, Reach};
+use mainstay_model::amendment::{Edit, Effort, Reach};
+use mainstay_model::resource::{Kind, ResourceKey, Spec};
 use mainstay_model::{DatasetName, SliceKey};
 use mainstay_planner::{Datasets, Job, StaleSlices, stale};
+use mainstay_sql::{InputTable, Yield};
 
+use super::rule::{Shape, names};
 use crate::expressions::SliceColumns;
+use crate::instance::Instance;
+use crate::plan::measured_last;
 
 /// The datasets as they are, but for some slices.
 struct Supposed<'a> {
@@ -60,13 +65,66 @@ impl Datasets for Supposed<'_> {
     }
 }
 
+impl Instance {
+    /// Returns those of some jobs that read nothing of a dataset that an edit changes: neither the columns that get other values
+    /// nor rows by them.
+    pub(super) fn unread_by(&self, shape: &Shape, edit: &Edit, jobs: &[Job]) -> BTreeSet<DatasetName> {
+        let Edit::Set { set, .. } = edit else {
+            return BTreeSet::new();
+        };
+        let follow = shape
+            .made
+            .iter()
+            .filter(|m| set.iter().any(|(c, _)| names(&m.expression, c)));
+        let changed: BTreeSet<&str> = set
+            .iter()
+            .map(|(c, _)| c.as_str())
+            .chain(follow.map(|m| m.column.as_str()))
+            .collect();
+        let reads = |of: &Yield| {
+            let named = |c: &&str| of.columns.contains(*c) || of.conditions.iter().any(|text| names(text, c));
+            changed.iter().any(named)
+        };
+        let unread = |job: &&Job| {
+            let found = self.with(|sight| {
+                let table = |name: &DatasetName| {
+                    let held = sight.dataset(name)?;
+                    let (schema, slice_columns) = (held.schema()?.clone(), held.slice_columns.clone());
+                    Some((
+                        name.clone(),
+                        InputTable {
+                            schema,
+                            slice_columns,
+                        },
+                    ))
+                };
+                let tables: BTreeMap<_, _> = job.reads.keys().map(table).collect::<Option<_>>()?;
+                match sight
+                    .resource(&ResourceKey::new(Kind::Job, &job.dataset))
+                    .map(|r| &r.spec)
+                {
+                    Some(Spec::Job(spec)) => Some((spec.sql.clone(), spec.slice.clone(), tables)),
+                    _ => None,
+                }
+            });
+            let yields = found.and_then(|(sql, slice, tables)| {
+                let analysed = mainstay_sql::analyse(&sql, &tables, &slice).ok()?;
+                mainstay_sql::yields(&analysed.plan).ok()
+            });
+            yields.is_some_and(|y| y.get(&shape.name).is_none_or(|scans| !scans.iter().any(reads)))
+        };
+        let readers = jobs.iter().filter(|j| j.reads.contains_key(&shape.name));
+        readers.filter(unread).map(|j| j.dataset.clone()).collect()
+    }
+}
+
 /// Returns what may have to be computed if slices of a dataset get another content, in the order of the data, and what that
-/// takes by the last runs; none if none of it was ever measured.
+/// takes by the last runs; none if none of it was ever measured. `unread` are jobs that do not read what changes of it.
 pub(super) fn reach(
     sight: &Sight<'_>,
     jobs: &[Job],
-    root: &DatasetName,
-    slices: BTreeSet<SliceKey>,
+    (root, slices): (&DatasetName, BTreeSet<SliceKey>),
+    unread: &BTreeSet<DatasetName>,
 ) -> (Vec<Reach>, Option<Effort>) {
     let mut supposed = Supposed {
         now: At::now(sight.line),
@@ -94,12 +152,19 @@ pub(super) fn reach(
             StaleSlices::Some(list) => list.into_iter().collect(),
         };
         effort.runs += 1;
+        // Its run is recorded and takes what is there, whatever else the amendment comes to.
+        let changed = |n: &&DatasetName| supposed.changed.contains_key(*n);
+        if unread.contains(&job.dataset) && job.reads.keys().filter(changed).all(|n| n == root) {
+            out.push(Reach {
+                dataset: job.dataset.clone(),
+                unchanged: Some(slices.len() as u64),
+                slices: slices.into_iter().collect(),
+                stops: Some("what would change is not read".to_owned()),
+            });
+            continue;
+        }
         effort.slices += slices.len().max(1) as u64;
-        if let Some(run) = sight
-            .last_good
-            .get(&job.dataset)
-            .and_then(|id| sight.state.runs.get(id))
-        {
+        if let Some(run) = measured_last(sight, &job.dataset) {
             measured = true;
             let usage = run.usage();
             let share = slices.len().max(1) as f64 / run.slices.len().max(1) as f64;

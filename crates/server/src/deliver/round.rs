@@ -103,6 +103,13 @@ impl<'a> Round<'a> {
         })
     }
 
+    /// Says how often the same was tried already; each try has files of its own.
+    pub(super) fn tried(&mut self, times: usize) {
+        if times > 0 {
+            self.prefix.push_str(&format!("-n{times}"));
+        }
+    }
+
     /// Returns the prefix below which its files are staged.
     pub(super) fn prefix(&self) -> &str {
         &self.prefix

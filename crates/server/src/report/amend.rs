@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
-use mainstay_api::{AmendReport, BranchDataset, BranchReport, EffortReport, ReachReport, RedeliveredReport};
+use mainstay_api::{
+    AmendReport, BranchDataset, BranchReport, ConsumerReport, EffortReport, ReachReport, RedeliveredReport,
+    Row, RowChange,
+};
 use mainstay_control::{Amendment, AmendmentStatus, Branch, BranchStatus, Sight};
-use mainstay_model::amendment::{Edit, Effort, Reach, Target};
+use mainstay_model::amendment::{ChangedRow, Edit, Effort, Reach, Target};
 use mainstay_model::delivery::Outcome;
 use mainstay_model::id::{AmendmentId, RunId};
 use mainstay_model::{BranchName, DatasetName};
@@ -77,16 +80,36 @@ const fn status(status: AmendmentStatus) -> &'static str {
     }
 }
 
-pub(crate) fn amendment(sight: &Sight<'_>, id: AmendmentId, a: &Amendment) -> AmendReport {
+pub(crate) fn row_change(row: &ChangedRow) -> RowChange {
+    let side = |values: &Option<Vec<(String, serde_json::Value)>>| values.clone().map(Row);
+    RowChange {
+        before: side(&row.before),
+        after: side(&row.after),
+    }
+}
+
+/// Whose datasets an amendment reaches, besides the one that it corrects. A dataset is read by its own account's jobs.
+pub(crate) fn consumers(account: &str, datasets: &[ReachReport]) -> Vec<ConsumerReport> {
+    let names: Vec<String> = datasets.iter().skip(1).map(|d| d.name.clone()).collect();
+    let own = ConsumerReport {
+        account: account.to_owned(),
+        datasets: names,
+    };
+    Some(own).into_iter().filter(|c| !c.datasets.is_empty()).collect()
+}
+
+pub(crate) fn amendment(account: &str, sight: &Sight<'_>, id: AmendmentId, a: &Amendment) -> AmendReport {
     let shown = a.result.as_ref().unwrap_or(&a.preview);
+    let datasets: Vec<ReachReport> = shown.datasets.iter().map(|r| reach(sight, r)).collect();
     AmendReport {
         amendment: Some(id.to_string()),
         dataset: a.dataset.to_string(),
         edit: edit(&a.dataset, &a.edit),
         status: status(a.status).to_owned(),
         rows: shown.rows,
-        sample: Vec::new(),
-        datasets: shown.datasets.iter().map(|r| reach(sight, r)).collect(),
+        sample: a.preview.sample.iter().map(row_change).collect(),
+        consumers: consumers(account, &datasets),
+        datasets,
         estimate: effort(a.preview.effort),
         took: a.result.as_ref().map(|r| effort(r.effort)),
         who: a.proposed.actor.clone(),

@@ -19,6 +19,7 @@ use crate::read::{ReadBy, computed};
 use crate::run::checks::check_inputs;
 use crate::run::crosscheck::{self, Chosen};
 use crate::run::known::{bring, brought, known};
+use crate::run::overtaken::{self, rests_on};
 use crate::run::reuse::{Known, Twin};
 use crate::run::shown::{pinned_checks, shown, to_keep};
 use crate::run::unread::{self, Prospect, Unread};
@@ -26,6 +27,9 @@ use crate::step;
 
 /// How long an attempt may take if its job does not say.
 const TIME_LIMIT: Duration = Duration::from_secs(3600);
+
+/// How often a result is brought under amendments that are made while it is.
+const TIMES: u32 = 5;
 
 /// A recorded run.
 pub(super) struct Work {
@@ -45,6 +49,7 @@ pub(super) fn carry_out(
 ) -> Result<RunOutcome, Error> {
     // The first attempt started with the run's record.
     loop {
+        let mut rests_on = instance.with(|sight| rests_on(sight, work));
         let Ended {
             number,
             mut finish,
@@ -56,39 +61,53 @@ pub(super) fn carry_out(
         } = attempt(instance, work, cancel, watch)?;
         let mut files = staged_files(&finish, &format!("r{}-{number}", work.run.0));
         let foreign = !staged_files(&finish, &brought(work.run, number)).is_empty();
-        let mut overlaid = None;
-        match shown(instance, work, number, &finish, foreign, cancel) {
-            Ok(Some(examined)) => {
-                if let Some(laid) = examined.laid {
-                    files.extend(laid.files());
-                    overlaid = Some(laid.overlaid);
+        let mut times = 0;
+        let recorded = loop {
+            let mut overlaid = None;
+            match shown(instance, work, (number, times), &finish, foreign, cancel) {
+                Ok(Some(examined)) => {
+                    if let Some(laid) = examined.laid {
+                        files.extend(laid.files());
+                        overlaid = Some(laid.overlaid);
+                    }
+                    checks = examined.checks;
                 }
-                checks = examined.checks;
+                Ok(None) => {}
+                Err(e) if e.kind == ErrorKind::Interrupted => finish = Finish::Cancelled,
+                Err(e) => finish = Finish::Failed(failure(e)),
             }
-            Ok(None) => {}
-            Err(e) if e.kind == ErrorKind::Interrupted => finish = Finish::Cancelled,
-            Err(e) => finish = Finish::Failed(failure(e)),
-        }
-        let kept = to_keep(instance, work, number, &finish, &files);
-        if let Err(e) = instance.persist(&work.job.dataset, &kept) {
-            finish = Finish::Failed(RunError {
-                transient: true,
-                ..failure(e)
-            });
-        }
-        step::at("attempt.staged");
-        let command = Command::FinishAttempt {
-            run: work.run,
-            attempt: number,
-            finish,
-            usage,
-            checks,
-            reused,
-            overlaid,
-            cross_check,
-            unread,
+            let kept = to_keep(instance, work, number, &finish, &files);
+            if let Err(e) = instance.persist(&work.job.dataset, &kept) {
+                finish = Finish::Failed(RunError {
+                    transient: true,
+                    ..failure(e)
+                });
+            }
+            step::at("attempt.staged");
+            let command = Command::FinishAttempt {
+                run: work.run,
+                attempt: number,
+                finish: finish.clone(),
+                usage: usage.clone(),
+                checks: checks.clone(),
+                reused: reused.clone(),
+                overlaid,
+                cross_check: cross_check.clone(),
+                unread: unread.clone(),
+                rests_on: rests_on.clone(),
+            };
+            // An amendment that was made meanwhile is laid over it, too; if it changes what was read, the result is not wanted.
+            match instance.submit(command) {
+                Err(e) if e.kind == ErrorKind::OutOfDate && matches!(finish, Finish::Computed(_)) => {
+                    times += 1;
+                    match overtaken::now(instance, work).filter(|_| times < TIMES) {
+                        Some(now) => rests_on = now,
+                        None => finish = Finish::Overtaken(overtaken::error(&e)),
+                    }
+                }
+                other => break other?,
+            }
         };
-        let recorded = instance.submit(command)?;
         step::at("publish.recorded");
         // What came out as it was, or failed a check, is not referred to.
         instance.discard(&work.job.dataset, &files);
@@ -156,8 +175,8 @@ fn ended(instance: &Instance, work: &Work, watch: Watch<'_>) -> Option<RunOutcom
 
 fn summary(run: &Run) -> String {
     match (&run.error, run.reused_from) {
-        _ if run.status == RunStatus::Ended(RunOutcome::Cancelled) => "cancelled".to_owned(),
         (Some(e), _) => e.message.clone(),
+        _ if run.status == RunStatus::Ended(RunOutcome::Cancelled) => "cancelled".to_owned(),
         (None, Some(from)) => format!("as {from} computed it"),
         (None, None) => run
             .usage()

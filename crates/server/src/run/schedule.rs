@@ -16,12 +16,19 @@ use mainstay_planner::{Job, StaleSlices, all_slices};
 use super::RunRequest;
 use super::attempt::{self, Work};
 use super::checks;
+use super::overtaken::is_overtaken;
 use crate::expressions::SliceColumns;
 use crate::instance::{Instance, Watch};
 use crate::step;
 
 /// How often the loop looks whether someone asked for a run to stop.
 const LOOK: Duration = Duration::from_millis(100);
+
+/// What is said of a job whose slices read more than was known; the code is [`crate::jobs::WRONG_DEPENDENCIES`].
+const WRONG: &str = "MS0506: it reads more than was known, and is computed again from everything";
+
+/// How often a job is computed again because what it reads was corrected meanwhile.
+const OVERTAKEN_AT_MOST: u32 = 5;
 
 /// How a job ended in this request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +48,8 @@ struct Schedule<'a> {
     ended: BTreeMap<DatasetName, End>,
     running: BTreeMap<RunId, (Job, CancelToken)>,
     runs: Vec<RunId>,
+    /// By job, how often it was overtaken by a correction.
+    overtaken: BTreeMap<DatasetName, u32>,
 }
 
 /// Runs jobs; they are in an order in which each stands after what it reads. Returns the runs, in the order of their records.
@@ -60,6 +69,7 @@ pub(crate) fn run_all(
         ended: BTreeMap::new(),
         running: BTreeMap::new(),
         runs: Vec::new(),
+        overtaken: BTreeMap::new(),
     };
     std::thread::scope(|threads| schedule.drive(threads))
 }
@@ -84,7 +94,12 @@ impl<'a> Schedule<'a> {
                 Ok((run, job, result)) => {
                     self.running.remove(&run);
                     if self.is_found_wrong(run) {
-                        self.again(&job);
+                        self.again(&job, WRONG);
+                        continue;
+                    }
+                    if self.is_overtaken(run, &job) {
+                        self.runs.retain(|r| *r != run);
+                        self.again(&job, "it was overtaken by a correction, and is computed again");
                         continue;
                     }
                     match result {
@@ -114,17 +129,27 @@ impl<'a> Schedule<'a> {
         })
     }
 
-    /// Puts a job back in line: it reads everything now, and what was computed before counts no more.
-    fn again(&mut self, name: &DatasetName) {
+    /// Says whether a run has to be made again because what it read was corrected meanwhile.
+    fn is_overtaken(&mut self, run: RunId, job: &DatasetName) -> bool {
+        let found = self
+            .instance
+            .with(|s| s.state.runs.get(&run).is_some_and(is_overtaken));
+        if !found || self.cancel.is_cancelled() {
+            return false;
+        }
+        let times = self.overtaken.entry(job.clone()).or_default();
+        *times += 1;
+        *times < OVERTAKEN_AT_MOST
+    }
+
+    /// Puts a job back in line, as it is declared now; what was computed for it counts no more.
+    fn again(&mut self, name: &DatasetName, why: &str) {
         let job = self.instance.with(|s| crate::jobs::declared(s, name));
         let what = name.to_string();
         (self.watch)(Progress::Ended {
             what,
             ok: true,
-            message: format!(
-                "{}: it reads more than was known, and is computed again from everything",
-                crate::jobs::WRONG_DEPENDENCIES
-            ),
+            message: why.to_owned(),
         });
         self.waiting.splice(0..0, job);
     }
@@ -134,7 +159,8 @@ impl<'a> Schedule<'a> {
         if self.cancel.is_cancelled() {
             self.running.values().for_each(|(_, token)| token.cancel());
         }
-        for run in self.instance.take_cancel_requests() {
+        let own = |run| self.running.contains_key(&run);
+        for run in self.instance.take_cancel_requests(own) {
             if let Some((_, token)) = self.running.get(&run) {
                 // A run that ends at this very moment needs no record of a wish.
                 let _ = self.instance.submit(Command::Cancel { run });

@@ -30,8 +30,8 @@ pub(super) fn to_keep(
         .values()
         .flat_map(|v| v.files.iter().map(|f| f.path.as_str()))
         .collect();
-    // What amendments made of it stands below a prefix of their own.
-    let of_amendments = format!("r{}-{number}-a/", work.run.0);
+    // What amendments made of it stands below prefixes of their own.
+    let of_amendments = format!("r{}-{number}-a", work.run.0);
     let files = files.iter();
     files
         .filter(|f| f.starts_with(&of_amendments) || kept.contains(f.as_str()))
@@ -51,7 +51,7 @@ pub(super) struct Shown {
 pub(super) fn shown(
     instance: &Instance,
     work: &Work,
-    attempt: u32,
+    (attempt, times): (u32, u32),
     finish: &Finish,
     foreign: bool,
     cancel: &CancelToken,
@@ -70,10 +70,15 @@ pub(super) fn shown(
     });
     let (contents, laid) = match ground {
         Some(ground) => {
-            let laid = instance.lay(&ground, &format!("r{}-{attempt}-a", work.run.0), cancel)?;
+            let mut prefix = format!("r{}-{attempt}-a", work.run.0);
+            if times > 0 {
+                prefix.push_str(&times.to_string());
+            }
+            let laid = instance.lay(&ground, &prefix, cancel)?;
             (shown_under(base, &laid.overlaid), Some(laid))
         }
-        None if foreign => (base, None),
+        // The other slices may be others by now, and the checks are about all of them.
+        None if foreign || times > 0 => (base, None),
         None => return Ok(None),
     };
     let store = instance.store()?;

@@ -6,6 +6,7 @@ mod copies;
 mod fuzz;
 mod http;
 mod keys;
+mod meanwhile;
 mod tls;
 mod triggers;
 mod watching;

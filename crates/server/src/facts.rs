@@ -5,7 +5,9 @@ use std::time::Instant;
 
 use mainstay_api::{Error, ErrorKind, FactReport, JournalReport, Progress, ProofCheckReport, VerifyReport};
 use mainstay_base::Timestamp;
-use mainstay_journal::{Filter, Proof, Record, SigningKey, SqliteStore, VerifyOptions};
+use mainstay_journal::{
+    Filter, Journal, OpenOptions, Proof, Record, SigningKey, SqliteStore, VerifierKey, VerifyOptions,
+};
 
 use crate::error;
 use crate::instance::{Instance, Watch};
@@ -152,6 +154,15 @@ impl Instance {
             unit: "facts",
             total: None,
         });
+        // One that cannot even be opened is told what is wrong with it below.
+        let journal = Journal::open(SqliteStore::new(home), OpenOptions::read());
+        if let (Some(since), Ok(journal)) = (since, journal) {
+            let newest = journal.head().last_seq;
+            if since > newest {
+                let message = format!("there is no fact {since} to begin at: the newest is {newest}");
+                return Err(Error::new(ErrorKind::NotFound, "MS0603", message));
+            }
+        }
         let found = mainstay_journal::verify(SqliteStore::new(home), &options, &mut |done, _| {
             watch(Progress::At {
                 what: "journal".to_owned(),
@@ -203,6 +214,8 @@ impl Instance {
             Error::new(ErrorKind::Invalid, "MS0610", "this file is not a proof of a fact").because(&e)
         })?;
         Ok(match mainstay_journal::check_proof(&proof, key.trim()) {
+            // It is the key that makes no sense, and nothing is said of the proof.
+            Err(e) if key.trim().parse::<VerifierKey>().is_err() => return Err(error::journal(&e)),
             Ok(proven) => ProofCheckReport {
                 ok: true,
                 origin: Some(proven.checkpoint.origin.clone()),

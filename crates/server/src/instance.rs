@@ -1,6 +1,6 @@
 //! An open home with its project.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -91,6 +91,8 @@ pub struct Shared {
     planning: Mutex<Planning>,
     engine: OnceLock<Engine>,
     tables: Mutex<BTreeMap<Option<String>, Tables>>,
+    /// The stores in which accounts' tables are known to be this journal's.
+    claimed: Mutex<BTreeSet<(Option<String>, String)>>,
     /// Whether staged files were left that could not be removed.
     pub(crate) leavings: AtomicBool,
     /// What opening found out and people should know.
@@ -125,6 +127,7 @@ impl Instance {
             planning: Mutex::default(),
             engine: OnceLock::new(),
             tables: Mutex::default(),
+            claimed: Mutex::default(),
             leavings: AtomicBool::new(false),
             notices: Mutex::default(),
             runtime,
@@ -320,11 +323,24 @@ impl Instance {
 
     pub(crate) fn tables(&self) -> Result<Tables, Error> {
         let location = self.settings().store;
+        let tables = self.opened(&location)?;
+        if self.options.access == Access::Write {
+            let mut claimed = self.claimed.lock().unwrap_or_else(PoisonError::into_inner);
+            let claim = (location, self.account().to_owned());
+            if !claimed.contains(&claim) {
+                self.claim(&tables.store)?;
+                claimed.insert(claim);
+            }
+        }
+        Ok(tables)
+    }
+
+    fn opened(&self, location: &Option<String>) -> Result<Tables, Error> {
         let mut opened = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(tables) = opened.get(&location) {
+        if let Some(tables) = opened.get(location) {
             return Ok(tables.clone());
         }
-        let store = match &location {
+        let store = match location {
             Some(location) => mainstay_storage::open(self.within(location)?, &self.place_dir()),
             None => mainstay_storage::open("data", &self.options.home),
         };
@@ -338,7 +354,7 @@ impl Instance {
         }
         let projector = Projector::new(&store);
         let tables = Tables { store, projector };
-        opened.insert(location, tables.clone());
+        opened.insert(location.clone(), tables.clone());
         Ok(tables)
     }
 
@@ -368,6 +384,11 @@ impl Instance {
         self.settings().parallel.map_or_else(cores, |p| p.max(1) as usize)
     }
 
+    /// Returns the memory that all runs together may use.
+    pub(crate) fn memory(&self) -> Bytes {
+        Bytes(self.settings().memory.unwrap_or_else(memory_default))
+    }
+
     /// Returns the engine, shared by all runs of this process.
     pub(crate) fn engine(&self) -> Result<&Engine, Error> {
         if let Some(engine) = self.engine.get() {
@@ -387,9 +408,8 @@ impl Instance {
     /// Makes an engine that computes with so many threads and so much memory; as the project says if left out.
     pub(crate) fn engine_like(&self, threads: usize, memory: Option<Bytes>) -> Result<Engine, Error> {
         let settings = self.settings();
-        let usual = || Bytes(settings.memory.unwrap_or_else(memory_default));
         let config = EngineConfig {
-            memory_limit: memory.unwrap_or_else(usual),
+            memory_limit: memory.unwrap_or_else(|| self.memory()),
             spill_dir: self.options.home.join(crate::recover::SPILL),
             spill_limit: Bytes(settings.spill.unwrap_or(100_000_000_000)),
             threads: threads.max(1),
@@ -411,11 +431,22 @@ fn cores() -> usize {
     std::thread::available_parallelism().map_or(2, std::num::NonZero::get)
 }
 
-/// 60 % of the machine's memory, 2 GB if it cannot be told.
+/// 60 % of the memory of the machine, or of the container if it has less; 2 GB if it cannot be told.
 fn memory_default() -> u64 {
-    let total = std::fs::read_to_string("/proc/meminfo").ok().and_then(|text| {
+    let machine = std::fs::read_to_string("/proc/meminfo").ok().and_then(|text| {
         let line = text.lines().find(|l| l.starts_with("MemTotal:"))?;
-        line.split_whitespace().nth(1)?.parse::<u64>().ok()
+        Some(
+            line.split_whitespace()
+                .nth(1)?
+                .parse::<u64>()
+                .ok()?
+                .saturating_mul(1024),
+        )
     });
-    total.map_or(2_000_000_000, |kb| kb.saturating_mul(1024) / 10 * 6)
+    // Without a limit of its own a container says `max`.
+    let container = std::fs::read_to_string("/sys/fs/cgroup/memory.max")
+        .ok()
+        .and_then(|text| text.trim().parse::<u64>().ok());
+    let total = machine.into_iter().chain(container).min();
+    total.map_or(2_000_000_000, |bytes| bytes / 10 * 6)
 }

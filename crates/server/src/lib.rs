@@ -22,6 +22,7 @@ mod instance;
 mod jobs;
 mod ledger;
 mod mount;
+mod owner;
 mod plan;
 mod planning;
 mod project;

@@ -132,7 +132,7 @@ fn play(instance: &Instance, cancel: &CancelToken, output: &Output) -> Result<Pl
         "Deliver: every file is read once, checked, split by day, and published as a Delta table",
     );
     let shown = Shown::new(output);
-    let delivered = instance.deliver(&[], &|p| shown.show(p))?;
+    let delivered = instance.deliver(&[], cancel, &|p| shown.show(p))?;
     let rows: u64 = delivered.deliveries.iter().map(|d| d.rows).sum();
     say_detail(
         output,

@@ -91,7 +91,7 @@ fn endless_chain(sql: &str) -> Option<Location> {
     for token in tokens {
         match &token.token {
             Token::LParen | Token::LBracket => chains.push(0),
-            Token::RParen | Token::RBracket if chains.len() > 1 => drop(chains.pop()),
+            Token::RParen | Token::RBracket if chains.len() > 1 => chains.truncate(chains.len() - 1),
             Token::Comma | Token::SemiColon => *chains.last_mut()? = 0,
             Token::Word(word) => match word.keyword {
                 Keyword::AND | Keyword::OR => *chains.last_mut()? += 1,

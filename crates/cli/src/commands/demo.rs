@@ -154,8 +154,9 @@ fn play(instance: &Instance, cancel: &CancelToken, output: &Output) -> Result<Pl
     let (_, runs) = instance.run(&request, cancel, &|p| shown.show(p))?;
     if runs.runs.is_empty() {
         say_detail(output, "nothing to run: every dataset is as it should be");
+    } else {
+        cost(&runs, output);
     }
-    cost(&runs, output);
     let datasets = datasets(instance, output)?;
     if !output.is_json() && !output.is_quiet() {
         pictures(instance, cancel, output)?;

@@ -77,7 +77,8 @@ impl Error {
         let mut next = Some(cause);
         while let Some(e) = next {
             let text = e.to_string();
-            if self.causes.last() != Some(&text) {
+            // Many errors repeat what is below them.
+            if self.causes.last().is_none_or(|before| !before.contains(&text)) {
                 self.causes.push(text);
             }
             next = e.source();

@@ -54,8 +54,8 @@ pub(crate) struct Global {
     /// Why; recorded with every change
     #[arg(long, global = true, value_name = "TEXT")]
     pub(crate) reason: Option<String>,
-    /// Wait for another process that writes to the same home, at most so many seconds
-    #[arg(long, global = true, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "60")]
+    /// Wait for another process that writes to the same home, 60 seconds or so many at most
+    #[arg(long, global = true, value_name = "SECONDS", num_args = 0..=1, require_equals = true, default_missing_value = "60")]
     pub(crate) wait: Option<u64>,
     /// Ask nothing
     #[arg(long, global = true)]
@@ -161,7 +161,7 @@ pub(crate) enum Command {
         #[arg(long, short, value_name = "FILE")]
         output: Option<PathBuf>,
     },
-    /// List things: dataset, source, job, check, project, delivery, run, plan, apply, amendment, branch
+    /// List things: dataset, source, job, check, project, delivery, run, plan, apply, amendment, branch, trigger
     List {
         /// Which kind
         kind: String,

@@ -124,10 +124,15 @@ impl Desk {
         }
     }
 
-    pub(crate) fn deliver(&self, names: &[DatasetName], watch: Watch<'_>) -> Result<DeliverReport, Error> {
+    pub(crate) fn deliver(
+        &self,
+        names: &[DatasetName],
+        cancel: &CancelToken,
+        watch: Watch<'_>,
+    ) -> Result<DeliverReport, Error> {
         match self {
-            Self::Here(i) => i.deliver(names, watch),
-            Self::There(r) => r.deliver(names, watch),
+            Self::Here(i) => i.deliver(names, cancel, watch),
+            Self::There(r) => r.deliver(names, cancel, watch),
         }
     }
 
@@ -244,11 +249,12 @@ impl Desk {
         &self,
         id: DeliveryId,
         accepted: bool,
+        cancel: &CancelToken,
         watch: Watch<'_>,
     ) -> Result<DeliverReport, Error> {
         match self {
-            Self::Here(i) => i.answer_delivery(id, accepted, watch),
-            Self::There(r) => r.answer_delivery(id, accepted, watch),
+            Self::Here(i) => i.answer_delivery(id, accepted, cancel, watch),
+            Self::There(r) => r.answer_delivery(id, accepted, cancel, watch),
         }
     }
 

@@ -23,6 +23,9 @@ use crate::output::Output;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+/// The stack of a command: long expressions are planned by recursion. What is not used takes no memory.
+const STACK: usize = 64 << 20;
+
 /// How a command ended without an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Done {
@@ -75,7 +78,19 @@ fn main() -> ExitCode {
         Err(e) => return usage(&e),
     };
     let output = Output::new(&cli.global);
-    match commands::run(&cli, &output) {
+    let carried_out = std::thread::scope(|threads| {
+        let work = || commands::run(&cli, &output);
+        let thread = std::thread::Builder::new()
+            .name("command".to_owned())
+            .stack_size(STACK);
+        match thread.spawn_scoped(threads, work) {
+            Ok(thread) => thread
+                .join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+            Err(_) => work(),
+        }
+    });
+    match carried_out {
         Ok(done) => ExitCode::from(done.code()),
         Err(error) => {
             output.error(&error);
@@ -88,16 +103,45 @@ fn main() -> ExitCode {
 fn usage(e: &clap::Error) -> ExitCode {
     let wants_json = std::env::args_os().any(|a| a == "--json");
     if e.use_stderr() && wants_json {
-        let text = e.render().to_string();
-        let message = text
-            .trim_start_matches("error: ")
-            .lines()
-            .next()
-            .unwrap_or_default();
-        Output::json_only().error(&Error::new(ErrorKind::Invalid, "MS0006", message).help("mainstay help"));
+        let (message, tip) = said(&e.render().to_string());
+        let help = tip.unwrap_or_else(|| "mainstay help".to_owned());
+        Output::json_only().error(&Error::new(ErrorKind::Invalid, "MS0006", message).help(help));
     } else {
         // If even the terminal is gone there is nobody to tell.
         let _ = e.print();
     }
     ExitCode::from(if e.use_stderr() { 2 } else { 0 })
+}
+
+/// What clap says of a mistake, on one line each: what is wrong, and its tip if it has one.
+fn said(text: &str) -> (String, Option<String>) {
+    let one_line = |p: &str| p.split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut paragraphs = text.split("\n\n").map(one_line);
+    let message = paragraphs.next().unwrap_or_default();
+    let tip = paragraphs.find_map(|p| p.strip_prefix("tip: ").map(str::to_owned));
+    let message = message
+        .strip_prefix("error: ")
+        .map_or(message.clone(), str::to_owned);
+    (message, tip)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wrong_command_line_is_said_whole() {
+        let said_of = |line: &str| match Cli::try_parse_from(line.split(' ')) {
+            Ok(_) => (String::new(), None),
+            Err(e) => said(&e.render().to_string()),
+        };
+        let (message, _) = said_of("mainstay show");
+        assert_eq!(
+            message,
+            "the following required arguments were not provided: <THING>"
+        );
+        let (message, tip) = said_of("mainstay paln");
+        assert_eq!(message, "unrecognized subcommand 'paln'");
+        assert!(tip.is_some_and(|t| t.contains("'plan'")));
+    }
 }

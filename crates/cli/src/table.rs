@@ -3,7 +3,7 @@
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table};
 
 /// The rows that are shown before the rest is only counted.
-const MOST_ROWS: usize = 60;
+pub(crate) const MOST_ROWS: usize = 60;
 
 /// The terminal's width; unlimited where there is none.
 fn width() -> Option<u16> {
@@ -15,11 +15,12 @@ fn width() -> Option<u16> {
 pub(crate) fn table(headings: &[&str], rows: &[Vec<String>]) -> String {
     let headings: Vec<String> = headings.iter().map(|h| h.to_uppercase()).collect();
     let headings: Vec<&str> = headings.iter().map(String::as_str).collect();
-    as_named(&headings, rows)
+    as_named(&headings, rows, rows.len())
 }
 
-/// The same for columns that have names of their own, which are shown as they are.
-pub(crate) fn as_named(headings: &[&str], rows: &[Vec<String>]) -> String {
+/// The same for columns that have names of their own, which are shown as they are; `of` is how many rows there are, of which
+/// those beyond the first [`MOST_ROWS`] need not be given.
+pub(crate) fn as_named(headings: &[&str], rows: &[Vec<String>], of: usize) -> String {
     let mut table = Table::new();
     table.load_style(comfy_table::presets::NOTHING);
     if let Some(width) = width() {
@@ -54,10 +55,10 @@ pub(crate) fn as_named(headings: &[&str], rows: &[Vec<String>]) -> String {
         .lines()
         .map(|l| format!("{}\n", l.trim_end().strip_prefix(' ').unwrap_or(l.trim_end())))
         .collect();
-    if rows.len() > MOST_ROWS {
+    if of > MOST_ROWS {
         text.push_str(&format!(
             "… and {} (--json has all)\n",
-            mainstay_base::text::count((rows.len() - MOST_ROWS) as u64, "more row")
+            mainstay_base::text::count((of - MOST_ROWS) as u64, "more row")
         ));
     }
     text

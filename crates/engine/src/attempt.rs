@@ -19,6 +19,9 @@ use crate::error::{Error, Kind};
 /// How long threads have to notice that their attempt was stopped. They notice between two batches.
 const PATIENCE: Duration = Duration::from_millis(1500);
 
+/// The stack of each thread: long expressions are planned by recursion. What is not used takes no memory.
+const STACK: usize = 64 << 20;
+
 /// How often progress is told.
 const TICK: Duration = Duration::from_millis(100);
 
@@ -44,6 +47,8 @@ enum Next<T, I> {
 #[derive(Debug)]
 pub(crate) struct Attempt {
     runtime: Runtime,
+    /// Where its clock is watched: threads that are busy with one batch for long look at no clock of theirs.
+    waiting: Runtime,
     cpu: CpuMeter,
     started: Instant,
     /// The clock of the thread that waits for the attempt, when it began to.
@@ -60,27 +65,34 @@ impl Attempt {
     pub(crate) fn start(threads: usize, limit: Option<Duration>) -> Result<Self, Error> {
         let cpu = CpuMeter::default();
         let (began, ended) = (cpu.clone(), cpu.clone());
+        let no_threads = |e: std::io::Error| {
+            Error::new(
+                Kind::Resources,
+                "MS0315",
+                format!("no threads could be started: {e}"),
+            )
+            .transient(true)
+        };
+        let waiting = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .map_err(no_threads)?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(threads.max(1))
             // For reading local files side by side. Each thread has memory of its own that is cleared first, so that many for
             // little work cost more than they gain.
             .max_blocking_threads(threads.max(2).saturating_mul(2))
             .thread_name("engine")
+            .thread_stack_size(STACK)
             .thread_keep_alive(Duration::from_secs(60))
             .on_thread_start(move || began.thread_began())
             .on_thread_stop(move || ended.thread_ends())
             .enable_all()
             .build()
-            .map_err(|e| {
-                Error::new(
-                    Kind::Resources,
-                    "MS0315",
-                    format!("no threads could be started: {e}"),
-                )
-                .transient(true)
-            })?;
+            .map_err(no_threads)?;
         Ok(Self {
             runtime,
+            waiting,
             cpu,
             started: Instant::now(),
             waiting_since: thread_nanos(),
@@ -111,7 +123,7 @@ impl Attempt {
         let limit = self.limit.unwrap_or(NO_LIMIT).min(NO_LIMIT);
         let late = self.started + limit;
         loop {
-            let next = self.runtime.block_on(async {
+            let next = self.waiting.block_on(async {
                 tokio::select! {
                     biased;
                     () = cancel.cancelled() => Next::End(Err(Error::cancelled())),

@@ -27,7 +27,7 @@ impl CancelToken {
     }
 
     /// Waits until it is pulled.
-    pub(crate) async fn cancelled(&self) {
+    pub async fn cancelled(&self) {
         let mut signal = self.0.subscribe();
         // The sender lives in `self`, so waiting ends only when the signal is given.
         if signal.wait_for(|pulled| *pulled).await.is_err() {

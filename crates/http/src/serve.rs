@@ -102,6 +102,8 @@ fn serve_home(
         .worker_threads(2)
         .enable_all()
         .thread_name("mainstay-http")
+        // Long expressions are planned by recursion. What is not used takes no memory.
+        .thread_stack_size(64 << 20)
         .build()
         .map_err(|e| cannot("start threads", &e))?;
     let owner = first_token(instance)?;

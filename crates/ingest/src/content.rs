@@ -3,8 +3,10 @@
 //! Owns where the bytes are kept (memory, or a temporary file beyond a limit) and their compression by file name. Refuses
 //! to know formats. Invariant: the hash is of exactly the bytes that are parsed later; the place is not read a second time.
 
+use std::fmt;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Cursor, Read};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use mainstay_base::Hash;
@@ -20,7 +22,23 @@ pub struct Content {
     bytes: Body,
     hash: Hash,
     length: u64,
+    stop: Option<Stopped>,
 }
+
+/// Says whether reading is to stop.
+#[derive(Clone)]
+struct Stopped(Arc<dyn Fn() -> bool + Send + Sync>);
+
+impl fmt::Debug for Stopped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Stopped")
+    }
+}
+
+/// The error of a reading that was stopped: nothing is said of the file by it.
+#[derive(Debug, thiserror::Error)]
+#[error("reading was stopped")]
+pub(crate) struct WasStopped;
 
 #[derive(Debug)]
 enum Body {
@@ -36,6 +54,7 @@ impl Content {
             hash: Hash::of(&bytes),
             length: bytes.len() as u64,
             bytes: Body::Memory(bytes),
+            stop: None,
         }
     }
 
@@ -45,7 +64,15 @@ impl Content {
             hash: copy.content,
             length: copy.bytes.0,
             bytes: Body::Copied(copy.file),
+            stop: None,
         }
+    }
+
+    /// Lets the reading of its text fail as soon as `stop` says so: looking at all of a large file takes long.
+    #[must_use]
+    pub fn until(mut self, stop: impl Fn() -> bool + Send + Sync + 'static) -> Self {
+        self.stop = Some(Stopped(Arc::new(stop)));
+        self
     }
 
     /// Returns the BLAKE3 hash of the bytes.
@@ -83,6 +110,7 @@ impl Content {
             buffer: vec![0; 1 << 18],
             start: 0,
             end: 0,
+            stop: self.stop.clone(),
         })
     }
 }
@@ -130,12 +158,16 @@ pub(crate) struct Unpacked {
     buffer: Vec<u8>,
     start: usize,
     end: usize,
+    stop: Option<Stopped>,
 }
 
 impl Unpacked {
     /// Returns bytes not yet consumed, reading more if there are none; empty at the end.
     pub(crate) fn fill(&mut self) -> io::Result<&[u8]> {
         while self.start == self.end {
+            if self.stop.as_ref().is_some_and(|stop| stop.0()) {
+                return Err(io::Error::other(WasStopped));
+            }
             match self.reader.read(&mut self.buffer) {
                 Ok(n) => {
                     (self.start, self.end) = (0, n);

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use arrow::array::{Array, AsArray};
+use arrow::datatypes::{DataType, Field, FieldRef, Schema as ArrowSchema};
 use mainstay_model::spec::{Format, SourceSpec};
 use mainstay_model::{Column, Schema};
 use mainstay_sql::arrow_types;
@@ -27,7 +28,7 @@ pub fn infer(spec: &SourceSpec, file: &str, content: &Content) -> Result<Schema,
     let mut schema = match spec.format {
         Format::Parquet => {
             let reader = ParquetReader::open(content).map_err(stopped)?;
-            arrow_types::columns(reader.schema())
+            arrow_types::columns(&typed(reader.schema()))
                 .map_err(|(column, e)| fault::no_such_type(&column, &odd(&e)))?
         }
         Format::Csv => csv(spec, file, content, None).map_err(stopped)?,
@@ -45,6 +46,15 @@ pub fn infer(spec: &SourceSpec, file: &str, content: &Content) -> Result<Schema,
         }
     }
     Ok(schema)
+}
+
+/// Returns a file's columns; one that was written without a type, because it has no value, is a text.
+fn typed(columns: &ArrowSchema) -> ArrowSchema {
+    let field = |f: &FieldRef| match f.data_type() {
+        DataType::Null => Field::new(f.name(), DataType::Utf8, true),
+        _ => f.as_ref().clone(),
+    };
+    ArrowSchema::new(columns.fields().iter().map(field).collect::<Vec<_>>())
 }
 
 /// Looks at every value of a CSV file, or at those of some columns only.

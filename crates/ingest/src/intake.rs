@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::array::{RecordBatch, RecordBatchOptions};
+use arrow::datatypes::DataType;
 use mainstay_base::Rows;
 use mainstay_model::spec::{Format, OnSchemaChange, SourceSpec};
 use mainstay_model::{DataFile, Schema, SliceKey};
@@ -110,7 +111,9 @@ impl Intake {
         let names = reader.schema().fields().iter();
         check_names(names.map(|f| self.spec.column_of(f.name())))?;
         let columns = reader.schema().fields().iter().map(|f| {
+            // A column that was written without a type has nothing but NULLs, and is one of any type.
             let kind = match arrow_types::column_type(f.data_type()) {
+                _ if *f.data_type() == DataType::Null => Known::Text(None),
                 Ok(t) => Known::Typed(t),
                 Err(e) => Known::Odd(odd(&e)),
             };

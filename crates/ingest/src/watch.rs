@@ -1,7 +1,7 @@
 //! A place where files are delivered: what is there, and its bytes.
 //!
 //! Owns which files are complete: hidden and temporary names are left out by the store, and a file that was changed within
-//! the last 2 seconds must look the same twice, 200 ms apart. Refuses to know which files are new.
+//! the last 2 seconds must look the same twice, 200 ms apart. Pipes and devices are no files. Refuses to know which files are new.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -81,16 +81,27 @@ impl Watch {
 
     async fn look(&self) -> Result<Vec<Found>, Error> {
         let listed = self.store.list(&self.pattern).await?;
-        let found = listed.into_iter().map(|f| Found {
-            file: self.name(&f.path, f.url),
-            observed: Observed {
-                bytes: f.bytes,
-                modified: f.modified,
-                etag: f.etag,
-            },
-            path: f.path,
-        });
+        let found = listed
+            .into_iter()
+            .filter(|f| self.is_plain(&f.path))
+            .map(|f| Found {
+                file: self.name(&f.path, f.url),
+                observed: Observed {
+                    bytes: f.bytes,
+                    modified: f.modified,
+                    etag: f.etag,
+                },
+                path: f.path,
+            });
         Ok(found.collect())
+    }
+
+    /// Says whether something listed can be read to an end: a pipe or a device in a folder cannot.
+    fn is_plain(&self, path: &str) -> bool {
+        self.store.local_root().is_none_or(|root| {
+            // What is gone meanwhile is found to be when it is fetched.
+            std::fs::metadata(root.join(path)).map_or(true, |m| m.is_file())
+        })
     }
 
     fn name(&self, path: &str, url: String) -> String {

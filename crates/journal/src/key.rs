@@ -246,7 +246,13 @@ impl FromStr for VerifierKey {
 
     /// Reads `name+id+key`.
     fn from_str(text: &str) -> Result<Self, Error> {
-        let bad = || Error::invalid(format!("`{text}` is not a verifier key of the form name+id+key"));
+        // What was given may be the private key: it is not repeated.
+        let bad = || match text.starts_with(PRIVATE) {
+            true => Error::invalid(
+                "this is a private key; a proof is checked with the public one, in the file beside it with .pub",
+            ),
+            false => Error::invalid("this is not a verifier key of the form name+id+key"),
+        };
         let (name, id, key) = parts(text.trim_end()).ok_or_else(bad)?;
         check_name(&name)?;
         let key = Self::new(

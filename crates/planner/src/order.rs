@@ -6,14 +6,17 @@ use mainstay_model::DatasetName;
 
 /// Jobs that read each other in a circle.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{} read each other in a circle: {}", count(.0), path(.0))]
+#[error("{}: {}", circle(.0), path(.0))]
 pub struct Cycle(
     /// The datasets of the circle, each read by the one before it.
     pub Vec<DatasetName>,
 );
 
-fn count(names: &[DatasetName]) -> String {
-    mainstay_base::text::count(names.len() as u64, "job")
+fn circle(names: &[DatasetName]) -> String {
+    match names.len() {
+        1 => "this job reads what it computes".to_owned(),
+        n => format!("{n} jobs read each other in a circle"),
+    }
 }
 
 fn path(names: &[DatasetName]) -> String {

@@ -185,4 +185,9 @@ codes! {
         "The triggers of a project have different names, so that one can be told from the others.",
         source "\n[trigger.daily]\ncron = \"0 6 * * *\"\nrun = [\"air.flights\"]\n",
         "more/mainstay.toml" "[trigger.daily]\ncron = \"0 7 * * *\"\nrun = [\"air.flights\"]\n";
+    NOT_UTF8 "MS0136" "Not UTF-8",
+        "Project files are UTF-8. Bytes of another encoding would become other texts in silence, so the file is not read; the \
+         character U+FFFD, which stands for such bytes, is not taken either.",
+        main "",
+        daily "SELECT 'Z\u{fffd}rich' AS city\n";
 }

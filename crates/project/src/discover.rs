@@ -1,12 +1,13 @@
 //! Which files are a project's.
 
-/// Folders that hold no project files, at any depth: what tools and mainstay itself put there.
+/// Folders that hold no project files, at any depth: what tools and mainstay itself put there. Below `jobs/` a folder is the
+/// schema of its jobs, whatever its name.
 const FOREIGN_FOLDERS: [&str; 3] = ["target", "node_modules", "data"];
 /// TOML files of other tools whose tables look like ours.
 const FOREIGN_FILES: [&str; 2] = ["pyproject.toml", "Cargo.toml"];
 
 /// Says whether a file is to be read as a part of a project: `*.toml` in any folder, and `jobs/**/*.sql`. Hidden files and
-/// folders (`.mainstay` among them), `target`, `node_modules` and `data` are passed over.
+/// folders (`.mainstay` among them) are passed over, and outside `jobs/` the folders `target`, `node_modules` and `data`.
 ///
 /// The path is relative to the project, with `/` between its parts. TOML files of other tools need not be told apart here:
 /// [`load`](crate::load) passes over those that have none of our tables.
@@ -18,11 +19,12 @@ pub fn is_project_file(relative_path: &str) -> bool {
     if parts.iter().any(|part| part.is_empty() || part.starts_with('.')) {
         return false;
     }
-    if folders.iter().any(|folder| FOREIGN_FOLDERS.contains(folder)) {
+    let jobs = folders.first() == Some(&"jobs");
+    if !jobs && folders.iter().any(|folder| FOREIGN_FOLDERS.contains(folder)) {
         return false;
     }
     if name.ends_with(".sql") {
-        return folders.first() == Some(&"jobs");
+        return jobs;
     }
     name.ends_with(".toml") && !FOREIGN_FILES.contains(name)
 }
@@ -39,6 +41,8 @@ mod tests {
             "jobs/air/x.sql",
             "jobs/x.sql",
             "jobs/a/checks.toml",
+            "jobs/data/orders.sql",
+            "jobs/target/a.toml",
         ] {
             assert!(is_project_file(ours), "{ours}");
         }

@@ -71,6 +71,22 @@ struct Found {
 }
 
 impl Found {
+    /// Says whether a file is UTF-8 text; if not, where it stops to be. Reading replaced each other byte by U+FFFD.
+    fn is_utf8(&mut self, lines: &Lines<'_>) -> bool {
+        let Some(at) = lines.text().find(char::REPLACEMENT_CHARACTER) else {
+            return true;
+        };
+        self.mistakes.push(Mistake::new(
+            code::NOT_UTF8,
+            &lines.place(at..at + char::REPLACEMENT_CHARACTER.len_utf8()),
+            "the file is not UTF-8 text",
+            "bytes of another encoding",
+            Some("save the file as UTF-8".to_owned()),
+        ));
+        self.incomplete = true;
+        false
+    }
+
     /// Notes that a source or a job is for a dataset; says whether it is the first.
     fn claim(&mut self, kind: &'static str, dataset: &DatasetName, place: &Place) -> bool {
         let Some((other, first)) = self.owners.get(dataset) else {

@@ -8,7 +8,7 @@ use mainstay_model::change::{Action, Change};
 use mainstay_model::fact::Fact;
 use mainstay_model::resource::{Kind, Spec};
 
-use crate::instance::Instance;
+use crate::instance::{Instance, settings};
 
 /// The code of what is refused until somebody says yes.
 pub const NEEDS_YES: &str = "MS0010";
@@ -48,7 +48,7 @@ fn loss(sight: &Sight<'_>, change: &Change) -> Option<String> {
         .filter(|d| d.newest().next().is_some());
     match (change.action, held) {
         (Action::Create, _) => None,
-        (Action::Change, None) => None,
+        (Action::Change, None) => moved(sight, change),
         (Action::Change, Some(held)) => dropped(change, held),
         (Action::Remove, Some(held)) if matches!(change.resource.kind, Kind::Source | Kind::Job) => {
             let rows = held.newest().map(|(_, c)| c.rows()).sum::<mainstay_base::Rows>();
@@ -59,6 +59,24 @@ fn loss(sight: &Sight<'_>, change: &Change) -> Option<String> {
         }
         (Action::Remove, _) => Some(format!("{} is removed", change.resource)),
     }
+}
+
+/// Says that tables would be looked for in another place than they are.
+fn moved(sight: &Sight<'_>, change: &Change) -> Option<String> {
+    let Some(Spec::Project(spec)) = change.after.as_ref().map(|r| &r.spec) else {
+        return None;
+    };
+    let held = sight.datasets.values().filter(|d| d.newest().next().is_some());
+    let (before, tables) = (settings(sight).store, held.count() as u64);
+    let name = |store: Option<String>| store.unwrap_or_else(|| "the home".to_owned());
+    (tables > 0 && before != spec.store).then(|| {
+        format!(
+            "tables are looked for in {}, and no more in {}: {} cannot be read until their files are copied there",
+            name(spec.store.clone()),
+            name(before),
+            text::count(tables, "dataset")
+        )
+    })
 }
 
 /// Says which columns a source would read no more.

@@ -30,14 +30,22 @@ use round::Round;
 
 /// How often files are read again because amendments of their source were made meanwhile.
 const AGAIN: usize = 4;
+/// The code of a source whose files cannot all be read as it says now.
+pub(crate) const NOT_AGAIN: &str = "MS0272";
 
 impl Instance {
     /// Takes in what the places of all sources hold, or of these.
     ///
     /// # Errors
     ///
-    /// If a place cannot be read at all; files that cannot be read are part of the answer.
-    pub fn deliver(&self, names: &[DatasetName], watch: Watcher<'_>) -> Result<DeliverReport, Error> {
+    /// If a place cannot be read at all, or `Interrupted` if it is stopped: then the source that it was at is as it was. Files that
+    /// cannot be read are part of the answer.
+    pub fn deliver(
+        &self,
+        names: &[DatasetName],
+        cancel: &CancelToken,
+        watch: Watcher<'_>,
+    ) -> Result<DeliverReport, Error> {
         let mut sources: Vec<DatasetName> = self.with(|state| {
             let declared = state.declared().filter(|(k, ..)| k.kind == Kind::Source);
             declared.filter_map(|(k, ..)| k.name.parse().ok()).collect()
@@ -70,7 +78,7 @@ impl Instance {
         if !names.is_empty() {
             sources.retain(|s| names.contains(s));
         }
-        self.deliver_to(&sources, watch)
+        self.deliver_to(&sources, cancel, watch)
     }
 
     /// Takes in a file that was held back, or gives it up; what the place holds now is what counts.
@@ -82,6 +90,7 @@ impl Instance {
         &self,
         delivery: DeliveryId,
         accepted: bool,
+        cancel: &CancelToken,
         watch: Watcher<'_>,
     ) -> Result<DeliverReport, Error> {
         self.submit(Command::AnswerDelivery { delivery, accepted })?;
@@ -101,19 +110,40 @@ impl Instance {
                 ..DeliverReport::default()
             });
         };
-        self.deliver_to(&[source], watch)
+        self.deliver_to(&[source], cancel, watch)
+    }
+
+    /// Waits for something until it is done, or until it is stopped.
+    fn until<T>(&self, cancel: &CancelToken, work: impl Future<Output = T>) -> Result<T, Error> {
+        self.runtime.block_on(async {
+            tokio::select! {
+                biased;
+                () = cancel.cancelled() => Err(error::stopped()),
+                done = work => Ok(done),
+            }
+        })
     }
 
     pub(crate) fn deliver_to(
         &self,
         sources: &[DatasetName],
+        cancel: &CancelToken,
         watch: Watcher<'_>,
     ) -> Result<DeliverReport, Error> {
         let mut report = DeliverReport::default();
         for name in sources {
             let resource = self.resource(&ResourceKey::new(Kind::Source, name));
             if let Some(Spec::Source(spec)) = resource.map(|r| r.spec) {
-                self.deliver_one(name, &spec, watch, &mut report)?;
+                match self.deliver_one(name, &spec, cancel, watch, &mut report) {
+                    // A place that cannot be read is no reason to leave the others unread.
+                    Err(e) if e.code == error::PLACE && sources.len() > 1 => {
+                        report.refused.push(SourceRefusal {
+                            source: name.to_string(),
+                            error: e,
+                        });
+                    }
+                    other => other?,
+                }
             }
         }
         Ok(report)
@@ -123,14 +153,14 @@ impl Instance {
         &self,
         name: &DatasetName,
         spec: &SourceSpec,
+        cancel: &CancelToken,
         watch: Watcher<'_>,
         report: &mut DeliverReport,
     ) -> Result<(), Error> {
         self.within(&spec.files)?;
         let place = Watch::open(spec, &self.place_dir()).map_err(|e| error::place(name, &e))?;
         let seen = self
-            .runtime
-            .block_on(place.observe(self.clock.as_ref()))
+            .until(cancel, place.observe(self.clock.as_ref()))?
             .map_err(|e| error::place(name, &e))?;
         // A file that replaces its content may leave others that had the same: what only they hold now is taken in, too.
         for round in 0..=seen.len() {
@@ -153,8 +183,10 @@ impl Instance {
             if sorted.read.is_empty() || only_company {
                 break;
             }
+            let refused = report.refused.len();
             for again in 0.. {
-                let done = self.deliver_round(name, spec, (place.clone(), again), &sorted, watch, report);
+                let at = (place.clone(), again);
+                let done = self.deliver_round((name, spec), at, &sorted, cancel, watch, report);
                 match done {
                     // An amendment was made meanwhile: what readers would see is another thing now.
                     Err(e) if e.kind == ErrorKind::OutOfDate && again < AGAIN => self.clean(name),
@@ -164,7 +196,7 @@ impl Instance {
                     }
                 }
             }
-            if !report.refused.is_empty() {
+            if report.refused.len() > refused {
                 break;
             }
         }
@@ -181,20 +213,22 @@ impl Instance {
 
     fn deliver_round(
         &self,
-        name: &DatasetName,
-        spec: &SourceSpec,
+        (name, spec): (&DatasetName, &SourceSpec),
         (place, again): (Watch, usize),
         sorted: &again::Sorted,
+        cancel: &CancelToken,
         watch: Watcher<'_>,
         report: &mut DeliverReport,
     ) -> Result<(), Error> {
+        // Where the rows would go is looked at before any file is.
+        self.store()?;
         watch(Progress::Began {
             what: name.to_string(),
             unit: "files",
             total: Some(sorted.read.len() as u64),
         });
         let slice_columns: Vec<String> = spec.slice.iter().map(|s| s.name.clone()).collect();
-        let mut round = Round::new(self, name, spec, place, !sorted.again.is_empty())?;
+        let mut round = Round::new(self, name, spec, place, !sorted.again.is_empty(), cancel)?;
         round.tried(again);
         let prefix = round.prefix().to_owned();
         let judged = round.take_all(&sorted.read, watch).and_then(|read| {
@@ -204,6 +238,7 @@ impl Instance {
                 slice_columns: &slice_columns,
                 grounds: &sorted.grounds,
                 prefix: &prefix,
+                cancel,
             };
             Ok((self.judge_files(&about, read)?, moving))
         });
@@ -231,6 +266,10 @@ impl Instance {
         let staged: Vec<String> = taken
             .flat_map(|t| t.files.iter().map(|(_, f)| f.path.clone()))
             .collect();
+        if cancel.is_cancelled() {
+            self.clean(name);
+            return Err(error::stopped());
+        }
         self.persist(name, &staged)?;
         let over: Vec<String> = laid.iter().flat_map(Laid::files).collect();
         self.persist(name, &over)?;
@@ -281,6 +320,7 @@ impl Instance {
         about: (&Schema, &[String]),
         files: &[DeliveredFile],
         prefix: &str,
+        cancel: &CancelToken,
     ) -> Result<Option<Laid>, Error> {
         let ground = self.with(|sight| {
             let held = sight.dataset(name).filter(|d| !d.overlay.amendments.is_empty())?;
@@ -293,9 +333,7 @@ impl Instance {
                     .all(|(slice, content)| base.get(slice) == Some(content));
             (!same).then(|| Ground::new(sight, name, about, base, &held.overlay.amendments))
         });
-        ground
-            .map(|ground| self.lay(&ground, prefix, &CancelToken::new()))
-            .transpose()
+        ground.map(|ground| self.lay(&ground, prefix, cancel)).transpose()
     }
 
     /// Lays the amendments of a source over the rows of one file, without the rows that they bring.
@@ -305,15 +343,14 @@ impl Instance {
         about: (&Schema, &[String]),
         rows: &BTreeMap<SliceKey, SliceVersion>,
         prefix: &str,
+        cancel: &CancelToken,
     ) -> Result<Option<Laid>, Error> {
         let ground = self.with(|sight| {
             let held = sight.dataset(name).filter(|d| !d.overlay.amendments.is_empty())?;
             let ground = Ground::new(sight, name, about, rows.clone(), &held.overlay.amendments);
             Some(ground.without_brought())
         });
-        ground
-            .map(|ground| self.lay(&ground, prefix, &CancelToken::new()))
-            .transpose()
+        ground.map(|ground| self.lay(&ground, prefix, cancel)).transpose()
     }
 
     /// Returns those of these files of a source that are not in its place any more; none if the place cannot be looked at.
@@ -372,7 +409,7 @@ fn not_again(name: &DatasetName, of: usize, why: Vec<String>) -> SourceRefusal {
     }
     let message =
         format!("{name} has to read its {files} again, as its source now says, and {n} of them cannot be");
-    let mut error = Error::new(ErrorKind::Failed, "MS0272", message).help(format!(
+    let mut error = Error::new(ErrorKind::Failed, NOT_AGAIN, message).help(format!(
         "nothing was changed; put the files right, or undo the change: mainstay history source/{name} names the apply to revert"
     ));
     error.causes = causes;

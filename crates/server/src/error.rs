@@ -109,10 +109,23 @@ pub(crate) fn catalog(name: &mainstay_model::DatasetName, e: &mainstay_catalog::
     .help("nothing is lost: what was published is recorded, and the next command finishes this")
 }
 
+/// Makes the error of a delivery that someone stopped.
+pub(crate) fn stopped() -> Error {
+    Error::new(
+        ErrorKind::Interrupted,
+        "MS0311",
+        "it was stopped while files were being taken in",
+    )
+    .help("the source that it was at is as it was; the next run or deliver takes in the rest")
+}
+
+/// The code of a source's place that cannot be read.
+pub(crate) const PLACE: &str = "MS0704";
+
 pub(crate) fn place(name: &mainstay_model::DatasetName, e: &mainstay_storage::Error) -> Error {
     Error::new(
         ErrorKind::Unavailable,
-        "MS0704",
+        PLACE,
         format!("the place of source {name} cannot be read"),
     )
     .because(e)

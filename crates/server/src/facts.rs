@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use mainstay_api::{Error, ErrorKind, FactReport, JournalReport, Progress, ProofCheckReport, VerifyReport};
 use mainstay_base::Timestamp;
-use mainstay_journal::{Filter, Proof, Record, SigningKey, VerifyOptions};
+use mainstay_journal::{Filter, Journal, OpenOptions, Proof, Record, SigningKey, VerifierKey, VerifyOptions};
 
 use crate::error;
 use crate::instance::{Instance, JournalAddress, Watch};
@@ -159,14 +159,23 @@ impl Instance {
             unit: "facts",
             total: None,
         });
-        let found =
-            mainstay_journal::verify_boxed(Place::of(home, journal)?.store(), &options, &mut |done, _| {
-                watch(Progress::At {
-                    what: "journal".to_owned(),
-                    done,
-                });
-            })
-            .map_err(|e| error::journal(&e))?;
+        let place = Place::of(home, journal)?;
+        // One that cannot even be opened is told what is wrong with it below.
+        let opened = Journal::open_boxed(place.store(), OpenOptions::read());
+        if let (Some(since), Ok(journal)) = (since, opened) {
+            let newest = journal.head().last_seq;
+            if since > newest {
+                let message = format!("there is no fact {since} to begin at: the newest is {newest}");
+                return Err(Error::new(ErrorKind::NotFound, "MS0603", message));
+            }
+        }
+        let found = mainstay_journal::verify_boxed(place.store(), &options, &mut |done, _| {
+            watch(Progress::At {
+                what: "journal".to_owned(),
+                done,
+            });
+        })
+        .map_err(|e| error::journal(&e))?;
         watch(Progress::Ended {
             what: "journal".to_owned(),
             ok: found.ok,
@@ -211,6 +220,8 @@ impl Instance {
             Error::new(ErrorKind::Invalid, "MS0610", "this file is not a proof of a fact").because(&e)
         })?;
         Ok(match mainstay_journal::check_proof(&proof, key.trim()) {
+            // It is the key that makes no sense, and nothing is said of the proof.
+            Err(e) if key.trim().parse::<VerifierKey>().is_err() => return Err(error::journal(&e)),
             Ok(proven) => ProofCheckReport {
                 ok: true,
                 origin: Some(proven.checkpoint.origin.clone()),

@@ -1,6 +1,6 @@
 //! An open home with its project.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -97,6 +97,8 @@ pub struct Shared {
     engine: OnceLock<Engine>,
     /// By account and place; those in the home itself are one for all.
     tables: Mutex<BTreeMap<Option<(String, String)>, Tables>>,
+    /// The stores in which accounts' tables are known to be this journal's.
+    claimed: Mutex<BTreeSet<(Option<(String, String)>, String)>>,
     /// Whether staged files were left that could not be removed.
     pub(crate) leavings: AtomicBool,
     pub(crate) turns: Turns,
@@ -133,6 +135,7 @@ impl Instance {
             planning: Mutex::default(),
             engine: OnceLock::new(),
             tables: Mutex::default(),
+            claimed: Mutex::default(),
             leavings: AtomicBool::new(false),
             turns: Turns::default(),
             notices: Mutex::default(),
@@ -355,13 +358,27 @@ impl Instance {
         let key = place
             .as_ref()
             .map(|place| (self.account().to_owned(), place.clone()));
+        let tables = self.opened(&key, place != declared)?;
+        if self.options.access == Access::Write {
+            let mut claimed = self.claimed.lock().unwrap_or_else(PoisonError::into_inner);
+            let claim = (key, self.account().to_owned());
+            if !claimed.contains(&claim) {
+                self.claim(&tables.store)?;
+                claimed.insert(claim);
+            }
+        }
+        Ok(tables)
+    }
+
+    /// Opens the store at a place of an account, or in the home; `moved` if it is not where it is declared to be.
+    fn opened(&self, key: &Option<(String, String)>, moved: bool) -> Result<Tables, Error> {
         let mut opened = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(tables) = opened.get(&key) {
+        if let Some(tables) = opened.get(key) {
             return Ok(tables.clone());
         }
-        let store = match &place {
-            Some(moved) if place != declared => mainstay_storage::open(moved, &self.options.home),
-            Some(place) => mainstay_storage::open(self.within(place)?, &self.place_dir()),
+        let store = match key {
+            Some((_, place)) if moved => mainstay_storage::open(place, &self.options.home),
+            Some((_, place)) => mainstay_storage::open(self.within(place)?, &self.place_dir()),
             None => mainstay_storage::open("data", &self.options.home),
         };
         let store = store.map_err(|e| error::storage(&e))?;
@@ -374,7 +391,7 @@ impl Instance {
         }
         let projector = Projector::new(&store);
         let tables = Tables { store, projector };
-        opened.insert(key, tables.clone());
+        opened.insert(key.clone(), tables.clone());
         Ok(tables)
     }
 
@@ -404,6 +421,11 @@ impl Instance {
         self.settings().parallel.map_or_else(cores, |p| p.max(1) as usize)
     }
 
+    /// Returns the memory that all runs together may use.
+    pub(crate) fn memory(&self) -> Bytes {
+        Bytes(self.settings().memory.unwrap_or_else(memory_default))
+    }
+
     /// Returns the engine, shared by all runs of this process.
     pub(crate) fn engine(&self) -> Result<&Engine, Error> {
         if let Some(engine) = self.engine.get() {
@@ -423,9 +445,8 @@ impl Instance {
     /// Makes an engine that computes with so many threads and so much memory; as the project says if left out.
     pub(crate) fn engine_like(&self, threads: usize, memory: Option<Bytes>) -> Result<Engine, Error> {
         let settings = self.settings();
-        let usual = || Bytes(settings.memory.unwrap_or_else(memory_default));
         let config = EngineConfig {
-            memory_limit: memory.unwrap_or_else(usual),
+            memory_limit: memory.unwrap_or_else(|| self.memory()),
             spill_dir: self.options.home.join(crate::recover::SPILL),
             spill_limit: Bytes(settings.spill.unwrap_or(100_000_000_000)),
             threads: threads.max(1),
@@ -447,11 +468,22 @@ fn cores() -> usize {
     std::thread::available_parallelism().map_or(2, std::num::NonZero::get)
 }
 
-/// 60 % of the machine's memory, 2 GB if it cannot be told.
+/// 60 % of the memory of the machine, or of the container if it has less; 2 GB if it cannot be told.
 fn memory_default() -> u64 {
-    let total = std::fs::read_to_string("/proc/meminfo").ok().and_then(|text| {
+    let machine = std::fs::read_to_string("/proc/meminfo").ok().and_then(|text| {
         let line = text.lines().find(|l| l.starts_with("MemTotal:"))?;
-        line.split_whitespace().nth(1)?.parse::<u64>().ok()
+        Some(
+            line.split_whitespace()
+                .nth(1)?
+                .parse::<u64>()
+                .ok()?
+                .saturating_mul(1024),
+        )
     });
-    total.map_or(2_000_000_000, |kb| kb.saturating_mul(1024) / 10 * 6)
+    // Without a limit of its own a container says `max`.
+    let container = std::fs::read_to_string("/sys/fs/cgroup/memory.max")
+        .ok()
+        .and_then(|text| text.trim().parse::<u64>().ok());
+    let total = machine.into_iter().chain(container).min();
+    total.map_or(2_000_000_000, |bytes| bytes / 10 * 6)
 }

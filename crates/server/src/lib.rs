@@ -25,6 +25,7 @@ mod jobs;
 mod ledger;
 pub mod metrics;
 mod mount;
+mod owner;
 mod place;
 mod plan;
 mod planning;

@@ -9,7 +9,7 @@ use std::path::Path;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use mainstay_api::{Error, ErrorKind};
-use mainstay_base::Timestamp;
+use mainstay_base::{Bytes, Timestamp};
 use mainstay_control::Dataset;
 use mainstay_engine::{CancelToken, Question};
 use mainstay_model::DatasetName;
@@ -20,6 +20,9 @@ use serde_json::Value;
 
 use crate::error;
 use crate::instance::Instance;
+
+/// An answer is held whole, and may take this part of the memory that there is: it is written from there.
+const ANSWER: u64 = 4;
 
 /// As of when datasets are read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -95,10 +98,11 @@ impl Instance {
             as_of: self.clock.now(),
             time_limit: None,
         };
-        let mut batches = Vec::new();
-        let answer = self.engine()?.query(question, cancel, &mut |batch| {
+        let (mut batches, mut held, most) = (Vec::new(), 0, self.memory().0 / ANSWER);
+        let answer = self.engine()?.query(question, cancel, &mut |batch: RecordBatch| {
+            held += batch.get_array_memory_size() as u64;
             batches.push(batch);
-            Ok(())
+            if held > most { Err(too_long(most)) } else { Ok(()) }
         });
         let answer = match answer {
             Ok(answer) => answer,
@@ -201,6 +205,22 @@ impl Instance {
                     .map_or(0, |v| v.version)
             }
         })
+    }
+}
+
+/// The error of an answer that does not fit into memory.
+fn too_long(most: u64) -> mainstay_engine::Error {
+    mainstay_engine::Error {
+        kind: mainstay_engine::Kind::Resources,
+        code: "MS0301",
+        message: format!("the answer is longer than an answer may be: it has more than {}", Bytes(most)),
+        help: Some(
+            "ask for less (a condition, a LIMIT, an aggregate), or make it a dataset by a job; an answer may take a quarter of \
+             `memory` in [project]"
+                .to_owned(),
+        ),
+        transient: false,
+        usage: Box::default(),
     }
 }
 

@@ -20,13 +20,14 @@ pub(crate) use schedule::run_all;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use mainstay_api::{DeliverReport, Error, ErrorKind, RunsReport};
+use mainstay_api::{DeliverReport, Error, ErrorKind, RunsReport, SourceRefusal};
 use mainstay_engine::CancelToken;
 use mainstay_model::address::Selection;
 use mainstay_model::resource::{Kind, ResourceKey};
 use mainstay_model::{DatasetName, Resource};
 use mainstay_planner::Job;
 
+use crate::deliver::NOT_AGAIN;
 use crate::instance::{Instance, Watch};
 use crate::report;
 
@@ -60,9 +61,10 @@ impl Instance {
             DeliverReport::default()
         } else {
             let sources = self.sources_for(&wanted);
-            let delivered = self.deliver_to(&sources, watch)?;
-            // Queries are meant for the files as they would be read now.
-            match delivered.refused.first() {
+            let delivered = self.deliver_to(&sources, cancel, watch)?;
+            // Queries are meant for the files as they would be read now. A place that cannot be looked at changes nothing.
+            let otherwise = |r: &&SourceRefusal| r.error.code == NOT_AGAIN;
+            match delivered.refused.iter().find(otherwise) {
                 Some(refused) => return Err(refused.error.clone()),
                 None => delivered,
             }

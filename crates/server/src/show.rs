@@ -201,7 +201,30 @@ impl Instance {
                 Some(resource_value(s, key, generation.number, generation.resource.as_ref()?))
             }),
         };
-        found.ok_or_else(|| not_found(&address.to_string(), &self.with(things)))
+        found.ok_or_else(|| self.no_such(address))
+    }
+
+    /// The error of a thing that is not there.
+    pub(crate) fn no_such(&self, address: &Address) -> Error {
+        let listed = match address {
+            Address::Run(_) => "mainstay runs shows those there are",
+            Address::Plan(_) => "mainstay list plan shows those there are",
+            Address::Apply(_) => "mainstay list apply shows those there are",
+            Address::Delivery(_) => {
+                "mainstay list delivery shows the newest of each file; earlier ones are in the journal"
+            }
+            Address::Amendment(_) => "mainstay list amendment shows those there are",
+            Address::Branch(_) => "mainstay list branch shows those there are",
+            Address::Resource(key) if self.with(|s| s.resources.contains_key(key)) => {
+                let message = format!("`{address}` is not declared any more");
+                return Error::new(ErrorKind::NotFound, "MS0401", message)
+                    .help(format!("mainstay history {address} says what became of it"));
+            }
+            Address::Dataset(..) | Address::Resource(_) => {
+                return not_found(&address.to_string(), &self.with(things));
+            }
+        };
+        Error::new(ErrorKind::NotFound, "MS0401", format!("there is no `{address}`")).help(listed)
     }
 
     /// Describes a dataset.

@@ -4,6 +4,7 @@ use std::sync::OnceLock;
 
 use arrow::array::RecordBatch;
 use mainstay_catalog::Stage;
+use mainstay_engine::CancelToken;
 use mainstay_model::{DataFile, DatasetName, SliceKey};
 
 use crate::instance::Instance;
@@ -15,6 +16,7 @@ pub(crate) struct SliceStage<'a> {
     slice_columns: &'a [String],
     /// No other file ever writes below it.
     prefix: String,
+    cancel: &'a CancelToken,
     stage: OnceLock<Stage>,
 }
 
@@ -24,12 +26,14 @@ impl<'a> SliceStage<'a> {
         name: &'a DatasetName,
         slice_columns: &'a [String],
         prefix: String,
+        cancel: &'a CancelToken,
     ) -> Self {
         Self {
             instance,
             name,
             slice_columns,
             prefix,
+            cancel,
             stage: OnceLock::new(),
         }
     }
@@ -54,6 +58,9 @@ impl<'a> SliceStage<'a> {
 
 impl mainstay_ingest::Stage for SliceStage<'_> {
     fn stage(&self, slice: &SliceKey, rows: &RecordBatch) -> Result<DataFile, mainstay_ingest::Error> {
+        if self.cancel.is_cancelled() {
+            return Err(mainstay_ingest::Error::failed("it was stopped"));
+        }
         let failed = |e: mainstay_catalog::Error| mainstay_ingest::Error::failed(e);
         let stage = self.open(rows)?;
         self.instance.runtime.block_on(async {

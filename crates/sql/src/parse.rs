@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{Query, SetExpr, Statement, TableFactor, Visit, Visitor};
 use datafusion::sql::sqlparser::dialect::GenericDialect;
+use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
 use mainstay_model::{DEFAULT_ACCOUNT, DatasetName};
@@ -30,6 +31,14 @@ pub struct Reference {
 /// The text is no SQL, no query, or more than one.
 pub(crate) fn parse(sql: &str) -> Result<Query, Vec<Problem>> {
     let dialect = GenericDialect {};
+    if let Some(start) = endless_chain(sql) {
+        let problem = Problem::new(
+            SYNTAX,
+            format!("more than {LONGEST_CHAIN} operators stand in one expression"),
+        );
+        let help = "write a long list of values with IN, or keep them in a dataset and join it";
+        return Err(vec![problem.at(Some((start, start))).help(help)]);
+    }
     let parser = Parser::new(&dialect).with_recursion_limit(200).try_with_sql(sql);
     let mut statements = parser
         .and_then(|mut p| p.parse_statements())
@@ -67,6 +76,69 @@ pub(crate) fn parse(sql: &str) -> Result<Query, Vec<Problem>> {
         Some(verb) => Err(vec![refuse(verb).at(first_word(sql))]),
         None => Ok(query),
     }
+}
+
+/// The operators that one expression may have in a row. Whatever is done with them is done by recursion, and a thread's stack ends.
+const LONGEST_CHAIN: usize = 2000;
+
+/// Finds the expression with too many operators in a row, if there is one: where the one too many stands. What stands in brackets,
+/// between commas or after a keyword of a clause is an expression of its own.
+fn endless_chain(sql: &str) -> Option<Location> {
+    let tokens = Tokenizer::new(&GenericDialect {}, sql)
+        .tokenize_with_location()
+        .ok()?;
+    let mut chains = vec![0_usize];
+    for token in tokens {
+        match &token.token {
+            Token::LParen | Token::LBracket => chains.push(0),
+            Token::RParen | Token::RBracket if chains.len() > 1 => chains.truncate(chains.len() - 1),
+            Token::Comma | Token::SemiColon => *chains.last_mut()? = 0,
+            Token::Word(word) => match word.keyword {
+                Keyword::AND | Keyword::OR => *chains.last_mut()? += 1,
+                Keyword::SELECT
+                | Keyword::FROM
+                | Keyword::WHERE
+                | Keyword::JOIN
+                | Keyword::ON
+                | Keyword::GROUP
+                | Keyword::HAVING
+                | Keyword::ORDER
+                | Keyword::WHEN
+                | Keyword::THEN
+                | Keyword::ELSE
+                | Keyword::END => *chains.last_mut()? = 0,
+                _ => {}
+            },
+            Token::Plus
+            | Token::Minus
+            | Token::Mul
+            | Token::Div
+            | Token::Mod
+            | Token::StringConcat
+            | Token::Eq
+            | Token::DoubleEq
+            | Token::Neq
+            | Token::Lt
+            | Token::Gt
+            | Token::LtEq
+            | Token::GtEq
+            | Token::Ampersand
+            | Token::Pipe
+            | Token::Caret
+            | Token::ShiftLeft
+            | Token::ShiftRight
+            | Token::DoubleColon => *chains.last_mut()? += 1,
+            _ => {}
+        }
+        if chains.last().is_some_and(|n| *n > LONGEST_CHAIN) {
+            let at = token.span.start;
+            return Some(Location {
+                line: at.line,
+                column: at.column,
+            });
+        }
+    }
+    None
 }
 
 /// Lists the datasets that a query reads, also in subqueries, each place once; common table expressions are not among them.

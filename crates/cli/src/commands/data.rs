@@ -7,12 +7,12 @@ use mainstay_server::Access;
 use serde_json::Value;
 
 use super::{dataset, with};
-use crate::Done;
 use crate::args::Global;
 use crate::output::{Output, Style};
 use crate::progress::Shown;
 use crate::ranges::compact;
 use crate::table::table;
+use crate::{Done, context};
 
 pub(super) fn deliver(global: &Global, sources: &[String], output: &Output) -> Result<Done, Error> {
     let names: Vec<DatasetName> = sources
@@ -20,8 +20,8 @@ pub(super) fn deliver(global: &Global, sources: &[String], output: &Output) -> R
         .map(|s| dataset(s).map(|(n, _)| n))
         .collect::<Result<_, _>>()?;
     with(global, Access::Write, output, |instance| {
-        let shown = Shown::new(output);
-        let report = instance.deliver(&names, &|p| shown.show(p))?;
+        let (shown, cancel) = (Shown::new(output), context::interruptible());
+        let report = instance.deliver(&names, &cancel, &|p| shown.show(p))?;
         if output.is_json() {
             output.document(&report);
         } else {
@@ -52,8 +52,8 @@ pub(super) fn answer(
     output: &Output,
 ) -> Result<Done, Error> {
     with(global, Access::Write, output, |instance| {
-        let shown = Shown::new(output);
-        let report = instance.answer_delivery(id, accepted, &|p| shown.show(p))?;
+        let (shown, cancel) = (Shown::new(output), context::interruptible());
+        let report = instance.answer_delivery(id, accepted, &cancel, &|p| shown.show(p))?;
         drop(shown);
         if output.is_json() {
             output.document(&report);

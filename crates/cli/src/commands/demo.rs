@@ -132,7 +132,7 @@ fn play(instance: &Instance, cancel: &CancelToken, output: &Output) -> Result<Pl
         "Deliver: every file is read once, checked, split by day, and published as a Delta table",
     );
     let shown = Shown::new(output);
-    let delivered = instance.deliver(&[], &|p| shown.show(p))?;
+    let delivered = instance.deliver(&[], cancel, &|p| shown.show(p))?;
     let rows: u64 = delivered.deliveries.iter().map(|d| d.rows).sum();
     say_detail(
         output,
@@ -154,8 +154,9 @@ fn play(instance: &Instance, cancel: &CancelToken, output: &Output) -> Result<Pl
     let (_, runs) = instance.run(&request, cancel, &|p| shown.show(p))?;
     if runs.runs.is_empty() {
         say_detail(output, "nothing to run: every dataset is as it should be");
+    } else {
+        cost(&runs, output);
     }
-    cost(&runs, output);
     let datasets = datasets(instance, output)?;
     if !output.is_json() && !output.is_quiet() {
         pictures(instance, cancel, output)?;

@@ -14,8 +14,10 @@ const FILES: &[(&str, &str)] = &[
     ("jobs/shop/daily_sales.sql", include_str!("init/daily_sales.sql")),
     ("data/orders/2026-01-01.csv", include_str!("init/2026-01-01.csv")),
     ("data/orders/2026-01-02.csv", include_str!("init/2026-01-02.csv")),
-    (".gitignore", ".mainstay/\n"),
 ];
+
+/// What version control passes over, and the line that says so of the home.
+const IGNORED: (&str, &str) = (".gitignore", ".mainstay/");
 
 pub(super) fn init(dir: &Path, output: &Output) -> Result<Done, Error> {
     if dir.join(mainstay_server::PROJECT_FILE).exists() {
@@ -41,16 +43,44 @@ pub(super) fn init(dir: &Path, output: &Output) -> Result<Done, Error> {
         write(&dir.join(path), text.as_bytes())?;
     }
     schemas(dir)?;
-    let files: Vec<&str> = FILES.iter().map(|(path, _)| *path).collect();
+    let mut files: Vec<&str> = FILES.iter().map(|(path, _)| *path).collect();
+    files.extend(ignore_home(dir)?.then_some(IGNORED.0));
     if output.is_json() {
         output.document(&json!({ "files": files }));
     } else {
         files
             .iter()
             .for_each(|f| output.line(format!("  + {}", dir.join(f).display())));
-        output.next(&format!("cd {} && mainstay plan", dir.display()));
+        if dir == Path::new(".") {
+            output.next("mainstay plan");
+        } else {
+            output.next(&format!("cd {} && mainstay plan", dir.display()));
+        }
     }
     Ok(Done::Well)
+}
+
+/// Keeps the home out of version control: the folder may have a `.gitignore` already. Says whether one was written.
+pub(super) fn ignore_home(dir: &Path) -> Result<bool, Error> {
+    let (name, line) = IGNORED;
+    let path = dir.join(name);
+    let mut text = match std::fs::read(&path) {
+        Ok(there) => there,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+        Err(e) => {
+            let message = format!("cannot read {}", path.display());
+            return Err(Error::new(ErrorKind::Unavailable, "MS0702", message).because(&e));
+        }
+    };
+    let known = |l: &str| l.trim().trim_matches('/') == line.trim_end_matches('/');
+    if String::from_utf8_lossy(&text).lines().any(known) {
+        return Ok(false);
+    }
+    if text.last().is_some_and(|last| *last != b'\n') {
+        text.push(b'\n');
+    }
+    text.extend_from_slice(format!("{line}\n").as_bytes());
+    write(&path, &text).map(|()| true)
 }
 
 /// Writes the JSON Schema that the project's files name for editors.

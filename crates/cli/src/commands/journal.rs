@@ -96,6 +96,9 @@ fn show(global: &Global, args: &JournalArgs, output: &Output) -> Result<Done, Er
     let (_keep, never) = std::sync::mpsc::channel::<()>();
     filter.limit = None;
     loop {
+        if shown.is_empty() && !args.follow {
+            output.note("no such fact");
+        }
         for fact in &shown {
             filter.after = fact.seq;
             if output.is_json() {

@@ -200,7 +200,11 @@ fn estimate(report: &PlanReport) -> String {
     );
     match (e.cpu_seconds, e.seconds) {
         (Some(cpu), Some(seconds)) => {
-            format!("{size} · about {seconds:.1} s, {cpu:.1} CPU seconds, by the last runs")
+            let of = match e.measured_datasets {
+                all if all == e.runs => String::new(),
+                some => format!(" of {some} of {} jobs; the others never ran", e.runs),
+            };
+            format!("{size} · about {seconds:.1} s, {cpu:.1} CPU seconds, by the last runs{of}")
         }
         _ => format!("{size} · no earlier run to estimate the cost from"),
     }

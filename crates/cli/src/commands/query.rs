@@ -10,7 +10,7 @@ use mainstay_server::{Access, QueryOptions, QueryResult, When};
 use super::{time, with};
 use crate::args::{Format, Global};
 use crate::output::Output;
-use crate::table::as_named;
+use crate::table::{MOST_ROWS, as_named};
 use crate::{Done, context};
 
 /// What stands for NULL: no text of a column is likely to be that.
@@ -109,19 +109,20 @@ pub(super) fn people(result: &QueryResult) -> Result<String, Error> {
     let options = FormatOptions::default().with_null(NULL);
     let mut rows = Vec::new();
     for batch in &result.batches {
+        let shown = batch.num_rows().min(MOST_ROWS - rows.len());
         let columns = batch
             .columns()
             .iter()
             .map(|c| ArrayFormatter::try_new(c.as_ref(), &options));
         let columns = columns.collect::<Result<Vec<_>, _>>().map_err(wrong)?;
-        for i in 0..batch.num_rows() {
+        for i in 0..shown {
             rows.push(columns.iter().map(|c| c.value(i).to_string()).collect());
         }
     }
     let headings: Vec<&str> = result.schema.fields().iter().map(|f| f.name().as_str()).collect();
     Ok(format!(
         "{}{}\n",
-        as_named(&headings, &rows),
-        text::count(rows.len() as u64, "row")
+        as_named(&headings, &rows, result.rows()),
+        text::count(result.rows() as u64, "row")
     ))
 }

@@ -32,12 +32,14 @@ pub(super) fn run(
         };
         let (delivered, runs) = instance.run(&request, &cancel, &|p| shown.show(p))?;
         if output.is_json() {
-            output.document(
-                &json!({ "runs": runs.runs, "deliveries": delivered.deliveries, "warnings": delivered.warnings }),
-            );
+            output.document(&json!({
+                "runs": runs.runs, "deliveries": delivered.deliveries, "unchanged": delivered.unchanged,
+                "waiting": delivered.waiting, "refused": delivered.refused, "warnings": delivered.warnings,
+            }));
         } else {
             if !delivered.deliveries.is_empty()
                 || !delivered.waiting.is_empty()
+                || !delivered.refused.is_empty()
                 || !delivered.warnings.is_empty()
             {
                 data::show_deliveries(&delivered, output);

@@ -63,7 +63,11 @@ pub(super) fn runs(global: &Global, which: &Listed<'_>, output: &Output) -> Resu
         headings.splice(5..5, ["saved", "from"]);
     }
     let rows: Vec<Vec<String>> = report.runs.iter().map(row).collect();
-    output.raw(table(&headings, &rows).as_bytes());
+    if rows.is_empty() {
+        output.note("no run yet");
+    } else {
+        output.raw(table(&headings, &rows).as_bytes());
+    }
     Ok(Done::Well)
 }
 

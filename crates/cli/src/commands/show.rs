@@ -169,7 +169,7 @@ fn show_value(name: &str, value: &Value, depth: usize, output: &Output) {
             }
             let deeper = depth + usize::from(!name.is_empty());
             map.iter()
-                .filter(|(_, v)| !v.is_null())
+                .filter(|(_, v)| !v.is_null() && v.as_array().is_none_or(|list| !list.is_empty()))
                 .for_each(|(k, v)| show_value(k, v, deeper, output));
         }
         Value::Array(list) if list.iter().any(|v| v.is_object()) => {

@@ -103,6 +103,7 @@ fn checked(check: &CheckOutcome, output: &Output) -> String {
 
 fn cross_checked(checked: &CrossCheckReport, output: &Output) -> String {
     let from = match checked.against.as_str() {
+        "alone" if checked.slices.len() == 1 => "from only what it is said to read",
         "alone" => "from only what they are said to read",
         _ => "from everything",
     };

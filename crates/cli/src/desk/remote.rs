@@ -202,16 +202,22 @@ impl Remote {
         })
     }
 
-    pub(super) fn deliver(&self, names: &[DatasetName], watch: Watch<'_>) -> Result<DeliverReport, Error> {
+    pub(super) fn deliver(
+        &self,
+        names: &[DatasetName],
+        cancel: &CancelToken,
+        watch: Watch<'_>,
+    ) -> Result<DeliverReport, Error> {
         let sources: Vec<String> = names.iter().map(ToString::to_string).collect();
         let ask = Ask::post(&["deliveries"], json!({ "sources": sources }));
-        self.work(ask, &CancelToken::new(), watch)
+        self.work(ask, cancel, watch)
     }
 
     pub(super) fn answer_delivery(
         &self,
         id: DeliveryId,
         accepted: bool,
+        cancel: &CancelToken,
         watch: Watch<'_>,
     ) -> Result<DeliverReport, Error> {
         let id = id.to_string();
@@ -220,7 +226,7 @@ impl Remote {
         } else {
             Ask::delete(&["deliveries", &id])
         };
-        self.work(ask, &CancelToken::new(), watch)
+        self.work(ask, cancel, watch)
     }
 
     pub(super) fn run(

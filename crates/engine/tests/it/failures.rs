@@ -130,6 +130,21 @@ fn cancelling_stops_within_two_seconds_and_leaves_nothing() {
     assert!(e.usage.cpu.0 > 0);
 }
 
+/// A query that needs minutes for a single batch of its join: its threads look at nothing meanwhile.
+#[test]
+fn a_time_limit_is_kept_when_all_threads_are_busy() {
+    let lake = lake();
+    let query = "SELECT count(*) AS n FROM generate_series(1, 300000) AS a(x) \
+                 CROSS JOIN generate_series(1, 300000) AS b(y) WHERE (a.x + b.y) % 7 = 3";
+    let mut job = lake.job(query, &[], &[("n", "long")], &[]);
+    job.time_limit = Some(Duration::from_secs(1));
+    let began = Instant::now();
+    let e = run(&lake.engine(2, 64 << 20), &job).expect_err("it takes too long");
+    assert_eq!((e.kind, e.code), (Kind::TimeLimit, "MS0310"), "{e}");
+    assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
+    assert_eq!(lake.staged(), Vec::<String>::new());
+}
+
 #[test]
 fn a_time_limit_stops_it_too() {
     let lake = lake();

@@ -116,7 +116,7 @@ async fn deliver(caller: Caller, Params(acting): Params<Acting>, Body(body): Bod
     let asked = body.sources.clone();
     let work = move |i: &Instance, o: &Operation| {
         let names = body.sources.iter().map(|s| dataset(s).map(|(n, _)| n));
-        i.deliver(&names.collect::<Result<Vec<_>, _>>()?, &|p| o.show(p))
+        i.deliver(&names.collect::<Result<Vec<_>, _>>()?, &o.cancel, &|p| o.show(p))
     };
     caller.change(acting, &asked, None, work).await
 }
@@ -142,7 +142,7 @@ async fn give_up_delivery(caller: Caller, Named(thing): Named, Params(acting): P
 async fn answer_delivery(caller: Caller, thing: String, acting: Acting, accepted: bool) -> Response {
     let asked = thing.clone();
     let work = move |i: &Instance, o: &Operation| match address(&thing)? {
-        Address::Delivery(id) => i.answer_delivery(id, accepted, &|p| o.show(p)),
+        Address::Delivery(id) => i.answer_delivery(id, accepted, &o.cancel, &|p| o.show(p)),
         other => Err(not_a(&other.to_string(), "delivery").help("mainstay list delivery shows them")),
     };
     caller.change(acting, &asked, None, work).await

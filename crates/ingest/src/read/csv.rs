@@ -15,7 +15,7 @@ use mainstay_model::spec::SourceSpec;
 
 use super::{BATCH_BYTES, BATCH_ROWS, Batch, Read, Stop};
 use crate::cast::without;
-use crate::content::{Content, Unpacked};
+use crate::content::{Content, Unpacked, WasStopped};
 use crate::fault;
 
 /// The longest row, in bytes: beyond it a quote was not closed.
@@ -284,7 +284,7 @@ impl Read for CsvReader {
 
 /// Says that a compressed stream is damaged, or that the disk is.
 pub(super) fn unreadable(noun: &str, e: &std::io::Error, after: u64) -> Stop {
-    if noun == "file" {
+    if noun == "file" || e.get_ref().is_some_and(|e| e.is::<WasStopped>()) {
         return Stop::Io(std::io::Error::new(e.kind(), e.to_string()));
     }
     Stop::Bad(fault::damaged(noun, &e.to_string(), after))

@@ -187,6 +187,27 @@ fn wider_types_of_the_dataset_take_narrower_ones() {
 }
 
 #[test]
+fn a_column_without_a_type_has_only_nulls_and_fits() {
+    let nothing: ArrayRef = Arc::new(arrow::array::NullArray::new(2));
+    let file = typed(vec![("a", longs(&[1, 2])), ("b", nothing.clone())]);
+    for policy in [OnSchemaChange::Refuse, OnSchemaChange::Add, OnSchemaChange::Cast] {
+        let (rows, columns) = run(Format::Parquet, policy, &file).expect("taken");
+        assert_eq!(
+            (rows, columns.as_str()),
+            (
+                vec!["all | 1 | NULL".to_owned(), "all | 2 | NULL".to_owned()],
+                KNOWN
+            )
+        );
+    }
+    let first = take(&spec(Format::Parquet), None, "x", &file).expect("taken");
+    assert_eq!(columns(&first.taken.schema), KNOWN);
+    let new = typed(vec![("a", longs(&[1, 2])), ("c", nothing)]);
+    let (_, columns) = run(Format::Parquet, OnSchemaChange::Add, &new).expect("taken");
+    assert_eq!(columns, "a: long, b: string, c: string");
+}
+
+#[test]
 fn a_new_nested_field_is_a_change() {
     let known = schema("a: struct<x: long>");
     let take = |policy, text: &str| {

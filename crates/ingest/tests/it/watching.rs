@@ -29,6 +29,11 @@ fn complete_files_are_found_by_name() {
     for name in ["b.csv", "a.csv", ".c.csv", "d.csv.tmp", "e.txt"] {
         fs::write(dir.path().join("in").join(name), "a\n1\n").expect("a file");
     }
+    // A pipe would be read for ever.
+    let pipe = std::process::Command::new("mkfifo")
+        .arg(dir.path().join("in/p.csv"))
+        .status();
+    assert!(pipe.is_ok_and(|s| s.success()));
     let place = Watch::open(&source(), dir.path()).expect("a place");
     // A minute later, nothing is young, and nobody waits.
     let later = ManualClock::new(SystemClock.now().plus_millis(60_000));

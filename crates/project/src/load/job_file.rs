@@ -15,6 +15,9 @@ use crate::settings;
 impl Found {
     /// Reads a job's file.
     pub(super) fn job_file(&mut self, lines: &Lines<'_>) {
+        if !self.is_utf8(lines) {
+            return;
+        }
         let file = settings::split(lines);
         // What is wrong with the settings' marks may hide which dataset this is for.
         let mut unclear = !file.mistakes.is_empty();

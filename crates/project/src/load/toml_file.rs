@@ -23,6 +23,9 @@ impl Found {
         if **lines.path() != *MAIN_FILE && !root.0.iter().any(is_ours) {
             return;
         }
+        if !self.is_utf8(lines) {
+            return;
+        }
         let broken = parsed.broken;
         let wrong_lines: Vec<u32> = parsed.mistakes.iter().map(|m| m.line).collect();
         self.mistakes.extend(parsed.mistakes);

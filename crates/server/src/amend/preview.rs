@@ -222,7 +222,8 @@ impl Instance {
             on_redelivery: mainstay_model::spec::OnRedelivery::Apply,
         };
         let prefix = format!("a{}-{}", id.0, self.clock.now().as_micros());
-        let stage = SliceStage::new(self, name, &shape.slice_columns, prefix);
+        let never = CancelToken::new();
+        let stage = SliceStage::new(self, name, &shape.slice_columns, prefix, &never);
         let label = file.display().to_string();
         let taken = mainstay_ingest::Intake::new(spec).take(mainstay_ingest::Taking {
             known: Some(&shape.schema),

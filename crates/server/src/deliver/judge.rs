@@ -41,6 +41,7 @@ pub(super) struct Judging<'a> {
     pub(super) grounds: &'a Grounds,
     /// The prefix of this delivery's files.
     pub(super) prefix: &'a str,
+    pub(super) cancel: &'a CancelToken,
 }
 
 impl Instance {
@@ -52,6 +53,7 @@ impl Instance {
             slice_columns,
             grounds,
             prefix,
+            cancel,
         } = about;
         let checks = self.with(|sight| checks_of(sight, name));
         let schema = read.schema();
@@ -73,6 +75,7 @@ impl Instance {
                 (&schema, slice_columns),
                 &files,
                 &format!("{prefix}-a{round}"),
+                cancel,
             )?;
             let judged = Judged {
                 schema,
@@ -125,11 +128,7 @@ impl Instance {
             Some(laid) => shown_under(contents, &laid.overlaid),
             None => contents,
         };
-        self.examine_shown(
-            about.examined(&judged.schema, checks),
-            contents,
-            &CancelToken::new(),
-        )
+        self.examine_shown(about.examined(&judged.schema, checks), contents, about.cancel)
     }
 
     /// Sets those files aside of which single rows break a check; says whether there are any.
@@ -160,7 +159,13 @@ impl Instance {
                     .push(staged.clone());
             }
             let prefix = format!("{}-c{i}", about.prefix);
-            let laid = self.lay_over_file(about.name, (schema, about.slice_columns), &slices, &prefix)?;
+            let laid = self.lay_over_file(
+                about.name,
+                (schema, about.slice_columns),
+                &slices,
+                &prefix,
+                about.cancel,
+            )?;
             let (slices, laid) = match laid {
                 Some(laid) => (shown_under(slices, &laid.overlaid), laid.files()),
                 None => (slices, Vec::new()),
@@ -169,7 +174,7 @@ impl Instance {
                 about.examined(schema, &by_row),
                 slices.into_iter().collect(),
                 Vec::new(),
-                &CancelToken::new(),
+                about.cancel,
             );
             self.discard(about.name, &laid);
             let alone = alone?;

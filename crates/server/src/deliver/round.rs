@@ -10,6 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use mainstay_api::{Error, Progress};
 use mainstay_base::Hash;
 use mainstay_control::Taken;
+use mainstay_engine::CancelToken;
 use mainstay_ingest::{Arrival, Found, Intake, Taking, Watch};
 use mainstay_model::delivery::{FileError, Reapplied};
 use mainstay_model::spec::SourceSpec;
@@ -31,6 +32,7 @@ pub(super) struct Round<'a> {
     known: Option<Schema>,
     /// Where this delivery's files go; no other ever writes there.
     prefix: String,
+    cancel: &'a CancelToken,
 }
 
 /// A file that was looked at.
@@ -70,6 +72,7 @@ impl<'a> Round<'a> {
         spec: &'a SourceSpec,
         place: Watch,
         anew: bool,
+        cancel: &'a CancelToken,
     ) -> Result<Self, Error> {
         let reading = spec.reading();
         let (held, known, prefix) = {
@@ -100,6 +103,7 @@ impl<'a> Round<'a> {
             held,
             known: declared,
             prefix,
+            cancel,
         })
     }
 
@@ -138,7 +142,7 @@ impl<'a> Round<'a> {
         std::thread::scope(|scope| {
             for _ in 0..threads {
                 scope.spawn(|| {
-                    loop {
+                    while !self.cancel.is_cancelled() {
                         let i = next.fetch_add(1, Ordering::Relaxed);
                         let (Some(file), Some(slot)) = (rest.get(i), results.get(i)) else {
                             break;
@@ -153,6 +157,9 @@ impl<'a> Round<'a> {
                 });
             }
         });
+        if self.cancel.is_cancelled() {
+            return Err(error::stopped());
+        }
         for result in results {
             came.extend(
                 result
@@ -185,9 +192,13 @@ impl<'a> Round<'a> {
             }))
         };
         let scratch = &self.instance.options.home;
-        let arrival = self.instance.runtime.block_on(self.place.fetch(found, scratch));
+        let fetch = self.place.fetch(found, scratch);
+        let arrival = self.instance.until(self.cancel, fetch)?;
         let content = match arrival.map_err(|e| error::place(self.name, &e))? {
-            Arrival::Complete(content) => content,
+            Arrival::Complete(content) => {
+                let cancel = self.cancel.clone();
+                content.until(move || cancel.is_cancelled())
+            }
             Arrival::Unstable => return Ok(Came::Moving(found.file.clone())),
         };
         if self.held.contains(&content.hash()) {
@@ -196,7 +207,7 @@ impl<'a> Round<'a> {
         let slice = &self.intake.spec().slice;
         let slice_columns: Vec<String> = slice.iter().map(|s| s.name.clone()).collect();
         let prefix = format!("{}-{index}", self.prefix);
-        let stage = SliceStage::new(self.instance, self.name, &slice_columns, prefix);
+        let stage = SliceStage::new(self.instance, self.name, &slice_columns, prefix, self.cancel);
         let taking = Taking {
             known,
             file: &found.file,
@@ -211,6 +222,7 @@ impl<'a> Round<'a> {
                     files: taken.files,
                 },
             )),
+            Err(_) if self.cancel.is_cancelled() => return Err(error::stopped()),
             Err(mainstay_ingest::Error::File(error)) => Err(error),
             Err(e @ mainstay_ingest::Error::Failed(_)) => {
                 return Err(error::intake(self.name, &found.file, &e));

@@ -1,11 +1,10 @@
 //! `history`: what became of a resource or a dataset, and who or what made it so.
 
-use mainstay_api::{Error, HistoryEntry, HistoryReport};
+use mainstay_api::{Error, ErrorKind, HistoryEntry, HistoryReport};
 use mainstay_control::{Sight, field_changes};
 use mainstay_model::resource::{Kind, Resource, ResourceKey};
 use mainstay_model::{Address, DatasetName};
 
-use super::{not_found, things};
 use crate::instance::Instance;
 
 impl Instance {
@@ -33,7 +32,15 @@ impl Instance {
                 thing: address.to_string(),
                 changes,
             }),
-            _ => Err(not_found(&address.to_string(), &self.with(things))),
+            Some(_) => Err(self.no_such(address)),
+            None => Err(Error::new(
+                ErrorKind::Invalid,
+                "MS0007",
+                format!("`{address}` has no history of its own: only datasets and resources change"),
+            )
+            .help(format!(
+                "mainstay show {address} shows what it is, mainstay why {address} why it is so"
+            ))),
         }
     }
 }

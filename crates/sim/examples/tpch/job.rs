@@ -59,7 +59,7 @@ impl Project {
         };
         let instance = Instance::open(options)?;
         instance.apply(None, true)?;
-        let (report, spent) = timed(|| Ok(instance.deliver(&[], &|_| {})?))?;
+        let (report, spent) = timed(|| Ok(instance.deliver(&[], &CancelToken::new(), &|_| {})?))?;
         if let Some(bad) = report.deliveries.iter().find(|d| d.error.is_some()) {
             return Err(format!("{bad:?}").into());
         }

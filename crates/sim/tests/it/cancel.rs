@@ -85,7 +85,16 @@ fn another_process_can_cancel_but_not_write() {
     let _ = s
         .run(["query", "SELECT count(*) AS n FROM shop.orders"])
         .expect_status(0);
+    let waited = s.run(["apply", "--wait=1"]).expect_status(6);
+    assert!(waited.stderr.contains(&run.id().to_string()), "{}", waited.stderr);
+    let waiting = s.start(["run", "--wait", "shop.daily_sales", "--json"]);
     let _ = s.run(["cancel", &id]).expect_status(0);
+    let waited = ends_within(waiting, Duration::from_secs(20)).expect_status(0);
+    assert_eq!(
+        waited.json()["runs"],
+        serde_json::json!([]),
+        "it waited for its turn"
+    );
     let _ = ends_within(run, Duration::from_secs(3)).expect_status(1);
     leaves_nothing(&s);
     let _ = s.run(["cancel", &id]).expect_status(2);
@@ -163,4 +172,32 @@ fn a_run_says_that_the_files_are_not_what_ran() {
         r#"[{"dataset":"shop.orders"}]"#,
         "no reading of its own output by checks"
     );
+}
+
+#[test]
+fn ctrl_c_stops_a_delivery_and_leaves_nothing() {
+    let s = Sandbox::shop();
+    for day in 3..30 {
+        let text = format!("day,product,pieces,price\n2026-01-{day:02},tea,1,3.50\n");
+        s.write(&format!("data/orders/2026-01-{day:02}.csv"), text);
+    }
+    let _ = s.run(["apply"]).expect_status(0);
+    for command in ["deliver", "run"] {
+        // Each file takes long: a store that is slow.
+        let slow = s.start_with("MAINSTAY_FAULT", "put:orders:*:delay=400", [command]);
+        let staged = s.path().join(".mainstay/data/main/shop/orders");
+        let files = || std::fs::read_dir(&staged).map_or(0, Iterator::count);
+        let began = Instant::now();
+        while files() == 0 && began.elapsed() < Duration::from_secs(30) {
+            std::thread::yield_now();
+        }
+        slow.interrupt();
+        let out = ends_within(slow, Duration::from_secs(2)).expect_status(130);
+        assert!(out.stderr.contains("MS0311"), "{}", out.stderr);
+        assert_eq!(files(), 0, "files are left in {}", staged.display());
+        let known = s.run(["list", "delivery", "--json"]).expect_status(0).json();
+        assert_eq!(known["items"], serde_json::json!([]));
+    }
+    let taken = s.run(["deliver", "--json"]).expect_status(0).json();
+    assert_eq!(taken["deliveries"].as_array().map(Vec::len), Some(29));
 }

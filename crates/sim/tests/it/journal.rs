@@ -29,6 +29,16 @@ fn a_fact_is_proven_with_nothing_but_the_proof_and_the_key() {
         .expect_status(0)
         .json();
     assert_eq!(checked["fact"]["seq"], 2);
+    // Whoever gives the private key by mistake does not find it in a log.
+    let private = std::fs::read_to_string(s.path().join(".mainstay/journal.key")).expect("the key");
+    elsewhere.write("journal.key", &private);
+    let wrong = elsewhere
+        .run(["journal", "check", "fact.json", "--key", "journal.key"])
+        .expect_status(2);
+    assert!(wrong.stderr.contains("private key"), "{}", wrong.stderr);
+    assert!(!wrong.stderr.contains(private.trim()), "{}", wrong.stderr);
+    let beyond = s.run(["journal", "verify", "--since", "99"]).expect_status(2);
+    assert!(beyond.stderr.contains("the newest is"), "{}", beyond.stderr);
     elsewhere.write("fact.json", proof.replacen("\"seq\": 2", "\"seq\": 3", 1));
     let _ = elsewhere
         .run(["journal", "check", "fact.json", "--key", "key.pub"])

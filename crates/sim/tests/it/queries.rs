@@ -84,6 +84,51 @@ fn the_tables_of_system() {
 }
 
 #[test]
+fn the_tables_of_system_have_the_columns_of_their_page() {
+    let s = Sandbox::shop();
+    let _ = s.run(["apply"]).expect_status(0);
+    let page = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference/system-tables.md");
+    let page = std::fs::read_to_string(page).expect("the page");
+    let mut tables = 0;
+    for section in page.split("\n## ").skip(1) {
+        let table = section.lines().next().unwrap_or_default();
+        let cells = section
+            .lines()
+            .filter_map(|l| l.strip_prefix("| `")?.split(" |").next());
+        let columns: Vec<&str> = cells
+            .flat_map(|c| c.split(", "))
+            .map(|c| c.trim_matches('`'))
+            .collect();
+        let sql = format!("SELECT * FROM {table} LIMIT 0");
+        let header = s.run(["query", &sql, "--format", "csv"]).expect_status(0).stdout;
+        assert_eq!(columns.join(","), header.trim(), "{table}");
+        tables += 1;
+    }
+    let out = s.run(["query", "SELECT * FROM system.nope"]).expect_status(2);
+    assert_eq!(tables, 7, "{}", out.stderr);
+}
+
+#[test]
+fn an_answer_that_does_not_fit_is_refused_and_not_the_end_of_the_process() {
+    let s = Sandbox::shop();
+    let project = std::fs::read_to_string(s.path().join("mainstay.toml")).expect("there");
+    s.write(
+        "mainstay.toml",
+        project.replace("[project]\n", "[project]\nmemory = \"64 MB\"\n"),
+    );
+    let _ = s.run(["apply"]).expect_status(0);
+    let long = "SELECT value FROM generate_series(1, 1000000000)";
+    let error = s.run(["query", long, "--json"]).expect_status(1).json();
+    assert_eq!(error["error"]["code"], "MS0301", "{error}");
+    let short = "SELECT value FROM generate_series(1, 100000)";
+    let table = s.run(["query", short]).expect_status(0).stdout;
+    assert!(
+        table.contains("… and 99,940 more rows") && table.contains("100,000 rows"),
+        "{table}"
+    );
+}
+
+#[test]
 fn a_wrong_query_is_shown_with_its_place_and_what_was_perhaps_meant() {
     let s = twice();
     let cases = [

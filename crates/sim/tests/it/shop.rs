@@ -183,3 +183,25 @@ fn what_takes_something_away_needs_a_yes() {
     let _ = s.run(["revert", "apply/3"]).expect_status(4);
     let _ = s.run(["revert", "apply/3", "--yes"]).expect_status(0);
 }
+
+#[test]
+fn a_project_begins_in_a_folder_that_is_under_version_control() {
+    let s = Sandbox::new();
+    s.write(".gitignore", "target\n*.log");
+    let made = s.run(["init", "."]).expect_status(0);
+    assert!(made.stderr.contains("Next: mainstay plan"), "{}", made.stderr);
+    let ignored = std::fs::read_to_string(s.path().join(".gitignore")).expect("there");
+    assert_eq!(ignored, "target\n*.log\n.mainstay/\n");
+    let _ = s.run(["plan"]).expect_status(0);
+
+    // What is ignored already is not written a second time, and what else is in the way is left alone.
+    let s = Sandbox::new();
+    s.write(".gitignore", "/.mainstay\n");
+    let made = s.run(["init", ".", "--json"]).expect_status(0).json();
+    assert!(!made["files"].to_string().contains("gitignore"), "{made}");
+    let s = Sandbox::new();
+    s.write("jobs/shop/daily_sales.sql", "mine");
+    let refused = s.run(["init", "."]).expect_status(4).stderr;
+    assert!(refused.contains("jobs/shop/daily_sales.sql"), "{refused}");
+    assert!(!s.path().join(".gitignore").exists());
+}

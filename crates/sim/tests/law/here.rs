@@ -73,7 +73,9 @@ impl Subject for Here {
     }
 
     fn deliver(&mut self) -> Result<(), Error> {
-        self.instance()?.deliver(&[], &|_| {}).map(drop)
+        self.instance()?
+            .deliver(&[], &CancelToken::new(), &|_| {})
+            .map(drop)
     }
 
     fn run(&mut self, wanted: &Wanted) -> Result<Vec<RunReport>, Error> {

@@ -127,6 +127,12 @@ fn known_types(text: &str) -> Option<Problem> {
 
 /// Messages about how a query is put together.
 fn known_shape(text: &str) -> Option<Problem> {
+    // What follows is the parser's own data.
+    if let Some((what, _)) = text.split_once(" { ")
+        && let Some((what, _)) = what.rsplit_once(' ')
+    {
+        return Some(Problem::new(NOT_SUPPORTED, lower_first(what)));
+    }
     if text.contains("must be in the GROUP BY clause or an aggregate function")
         || text.contains("must appear in the GROUP BY clause or must be part of an aggregate function")
     {

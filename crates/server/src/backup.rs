@@ -67,7 +67,7 @@ impl Instance {
             }
             let needed = files::needed(&self.ledger());
             if let Some(lost) = gone.iter().find(|g| needed.iter().any(|n| n.path == g.path)) {
-                return Err(self.lost(lost));
+                return Err(gone_from_home(lost));
             }
             let stores = self.stores(&needed)?;
             let (known, mut lists) = self.runtime.block_on(place.known(&needed))?;
@@ -152,12 +152,6 @@ impl Instance {
         let message = format!("the backup in {} is {what}", place.store.url());
         Err(Error::new(ErrorKind::Refused, "MS0643", message)
             .help("name another folder or bucket: one place has the backups of one home"))
-    }
-
-    fn lost(&self, file: &Needed) -> Error {
-        let message = format!("a file of the home is gone: {}", shown(&file.path));
-        Error::new(ErrorKind::Damaged, "MS0646", message)
-            .help("mainstay doctor names all that are; a backup that has it brings it back: mainstay restore")
     }
 
     /// Copies the journal up to a frame; what earlier backups have in whole stretches stays. Returns what was written.
@@ -256,4 +250,10 @@ fn going_on(cancel: &CancelToken) -> Result<(), Error> {
         "stopped before the copy was whole",
     )
     .help("the same command goes on where it stopped"))
+}
+
+fn gone_from_home(file: &Needed) -> Error {
+    let message = format!("a file of the home is gone: {}", shown(&file.path));
+    Error::new(ErrorKind::Damaged, "MS0646", message)
+        .help("mainstay doctor names all that are; a backup that has it brings it back: mainstay restore")
 }

@@ -34,6 +34,7 @@ fn here(global: &Global) -> Result<DoctorReport, Error> {
     }
     Ok(mainstay_server::doctor(&Options {
         home,
+        journal: context::journal(global)?,
         project,
         access: Access::Read,
         branch: None,

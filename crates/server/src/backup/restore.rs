@@ -26,6 +26,7 @@ use super::place::{Backup, DATA, JOURNAL, KEY, Known, Place, damaged};
 use crate::error;
 use crate::instance::{Access, Instance, Options, Watch, settings};
 use crate::ledger::{Context, Ledger};
+use crate::place::Place as Home;
 use crate::step;
 
 /// At most so many missing files are named.
@@ -86,7 +87,7 @@ pub fn restore(
 
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let (needed, stores) = {
-        let ledger = Ledger::read(beside, clock.clone())?;
+        let ledger = Ledger::read(beside, Home::of(beside, None)?, clock.clone())?;
         (needed(&ledger), declared(&ledger))
     };
     let known = runtime.block_on(there(&place, &backup, &needed))?;
@@ -115,6 +116,7 @@ pub fn restore(
     // Opening it for writing ends what was going on in the original, and shows the tables to Delta readers.
     let copy = Instance::open(Options {
         home: beside.to_owned(),
+        journal: None,
         project: None,
         access: Access::Write,
         branch: None,
@@ -277,7 +279,7 @@ async fn key(place: &Place, folder: &Path) -> Result<(), Error> {
 }
 
 fn verify(folder: &Path, watch: Watch<'_>) -> Result<(), Error> {
-    let found = Instance::verify(folder, None, watch)?;
+    let found = Instance::verify(folder, None, None, watch)?;
     if found.ok {
         return Ok(());
     }
@@ -408,7 +410,7 @@ fn record(
     request: &RestoreRequest,
     clock: Arc<dyn Clock>,
 ) -> Result<(), Error> {
-    let mut ledger = Ledger::write(folder, None, clock)?;
+    let mut ledger = Ledger::write(folder, Home::of(folder, None)?, None, clock)?;
     for (account, original) in accounts {
         let restored = HomeRestored {
             backup: backup.to_owned(),

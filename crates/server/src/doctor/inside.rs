@@ -54,7 +54,10 @@ impl Instance {
                 Err(e) => return failed("journal", error::journal(&e)),
             }
         };
-        let end = match Self::verify(&self.options.home, Some(signed + 1), &|_| {}) {
+        // Where all is signed, the last record is looked at again.
+        let since = Some((signed + 1).min(head.last_seq)).filter(|s| *s > 0);
+        let journal = self.options.journal.as_ref();
+        let end = match Self::verify(&self.options.home, journal, since, &|_| {}) {
             Ok(end) => end,
             Err(e) => return failed("journal", e),
         };

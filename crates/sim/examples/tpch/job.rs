@@ -46,6 +46,7 @@ impl Project {
         }
         let options = Options {
             home: home.clone(),
+            journal: None,
             project: Some(folder.to_owned()),
             access: Access::Write,
             branch: None,

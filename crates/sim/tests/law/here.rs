@@ -36,6 +36,7 @@ impl Here {
     fn instance(&mut self) -> Result<&Instance, Error> {
         if self.instance.is_none() {
             self.instance = Some(Instance::open(Options {
+                journal: None,
                 home: self.place.path(".mainstay"),
                 project: Some(self.place.root().to_owned()),
                 access: Access::Write,

@@ -18,6 +18,7 @@ mod deterministic;
 mod evaluate;
 mod explain;
 mod fingerprint;
+mod frames;
 mod identifier;
 mod ignored;
 mod input;

@@ -21,6 +21,7 @@ use datafusion::sql::sqlparser::ast::{Query, Statement};
 use mainstay_model::DatasetName;
 
 use crate::explain;
+use crate::frames;
 use crate::input::dataset_of;
 use crate::parse;
 use crate::problem::Problem;
@@ -54,7 +55,9 @@ pub(crate) fn plan_query(query: &Query, tables: &dyn Tables) -> Result<LogicalPl
         state: session::state(),
         tables,
     };
-    let statement = Statement::Query(Box::new(query.clone()));
+    let mut query = Box::new(query.clone());
+    frames::write_out(&mut query);
+    let statement = Statement::Query(query);
     SqlToRel::new(&context).sql_statement_to_plan(statement)
 }
 

@@ -6,6 +6,7 @@ use datafusion::common::ScalarValue;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::error::Result;
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
+use datafusion::logical_expr::utils::split_conjunction;
 use datafusion::logical_expr::{Expr, LogicalPlan};
 use datafusion::optimizer::optimizer::{ApplyOrder, Optimizer};
 use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
@@ -15,12 +16,16 @@ type Rule = Arc<dyn OptimizerRule + Send + Sync>;
 /// The rule that groups by a distinct argument first and aggregates the groups then.
 const SINGLE_DISTINCT: &str = "single_distinct_aggregation_to_group_by";
 
+/// The rule that pushes filters towards the scans.
+const PUSH_DOWN_FILTER: &str = "push_down_filter";
+
 /// Returns the rules in DataFusion's order, and after them our own.
 pub(super) fn optimizer() -> Vec<Rule> {
     let rules = Optimizer::default().rules.into_iter();
     let kept = |rule: Rule| -> Rule {
         match rule.name() {
             SINGLE_DISTINCT => Arc::new(WithoutSums(rule)),
+            PUSH_DOWN_FILTER => Arc::new(AboveTotals(rule)),
             _ => rule,
         }
     };
@@ -46,6 +51,35 @@ impl OptimizerRule for WithoutSums {
         let sums = |e: &Expr| matches!(e, Expr::AggregateFunction(call) if !call.params.distinct && call.func.name() == "sum");
         match &plan {
             LogicalPlan::Aggregate(aggregate) if aggregate.aggr_expr.iter().any(sums) => {
+                Ok(Transformed::no(plan))
+            }
+            _ => self.0.rewrite(plan, config),
+        }
+    }
+}
+
+/// The rule that pushes filters down, but not one without columns below an aggregate without groups: that has one row however
+/// few come in, so `WHERE NULL` above it keeps nothing and below it keeps that row (DataFusion 55.2 pushes it).
+#[derive(Debug)]
+struct AboveTotals(Rule);
+
+impl OptimizerRule for AboveTotals {
+    fn name(&self) -> &str {
+        self.0.name()
+    }
+
+    fn apply_order(&self) -> Option<ApplyOrder> {
+        self.0.apply_order()
+    }
+
+    fn rewrite(&self, plan: LogicalPlan, config: &dyn OptimizerConfig) -> Result<Transformed<LogicalPlan>> {
+        match &plan {
+            LogicalPlan::Filter(filter)
+                if matches!(&*filter.input, LogicalPlan::Aggregate(a) if a.group_expr.is_empty())
+                    && split_conjunction(&filter.predicate)
+                        .iter()
+                        .any(|e| e.column_refs().is_empty()) =>
+            {
                 Ok(Transformed::no(plan))
             }
             _ => self.0.rewrite(plan, config),

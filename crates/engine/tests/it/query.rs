@@ -170,3 +170,40 @@ fn a_counting_subquery_beside_a_union_is_computed() {
     ];
     assert_eq!(rows.expect("rows"), expected);
 }
+
+#[test]
+fn a_total_is_filtered_by_what_is_never_true() {
+    let lake = lake();
+    let sql = "SELECT day, s FROM (SELECT CAST(NULL AS DATE) AS day, sum(seats) AS s FROM air.flights) AS t \
+               WHERE day = DATE '2013-02-01'";
+    let rows = ask(&lake.engine(2, 100 << 20), &[flights(&lake)], sql).expect("rows");
+    assert!(rows.is_empty(), "{rows:?}");
+    let sql = "SELECT s FROM (SELECT sum(seats) AS s FROM air.flights) AS t WHERE s > 1 AND 1 = 1";
+    let rows = ask(&lake.engine(2, 100 << 20), &[flights(&lake)], sql).expect("rows");
+    assert_eq!(rows, [r#"{"s":631}"#]);
+}
+
+/// A key is unique before an `unnest`, and not after it.
+#[test]
+fn rows_that_tie_are_in_a_frame_together() {
+    let lake = lake();
+    let unnested =
+        "(SELECT carrier, unnest([1, 2]) AS u FROM (SELECT carrier FROM air.flights GROUP BY carrier))";
+    for over in ["(ORDER BY carrier)", "w"] {
+        let window = if over == "w" {
+            "WINDOW w AS (ORDER BY carrier)"
+        } else {
+            ""
+        };
+        let sql = format!(
+            "SELECT carrier, u, count(*) OVER {over} AS n FROM {unnested} AS t {window} ORDER BY carrier, u LIMIT 3"
+        );
+        let rows = ask(&lake.engine(2, 100 << 20), &[flights(&lake)], &sql).expect("rows");
+        let expected = [
+            r#"{"carrier":"AA","u":1,"n":2}"#,
+            r#"{"carrier":"AA","u":2,"n":2}"#,
+            r#"{"carrier":"DL","u":1,"n":4}"#,
+        ];
+        assert_eq!(rows, expected, "{sql}");
+    }
+}

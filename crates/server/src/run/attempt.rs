@@ -21,7 +21,7 @@ use crate::run::crosscheck::{self, Chosen};
 use crate::run::known::{bring, brought, known};
 use crate::run::overtaken::{self, rests_on};
 use crate::run::reuse::{Known, Twin};
-use crate::run::shown::{pinned_checks, shown, to_keep};
+use crate::run::shown::{is_judged_otherwise, pinned_checks, shown, to_keep};
 use crate::run::unread::{self, Prospect, Unread};
 use crate::step;
 
@@ -60,7 +60,8 @@ pub(super) fn carry_out(
             unread,
         } = attempt(instance, work, cancel, watch)?;
         let mut files = staged_files(&finish, &format!("r{}-{number}", work.run.0));
-        let foreign = !staged_files(&finish, &brought(work.run, number)).is_empty();
+        let foreign = !staged_files(&finish, &brought(work.run, number)).is_empty()
+            || is_judged_otherwise(instance, work, reused.values());
         let mut times = 0;
         let recorded = loop {
             let mut overlaid = None;

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use mainstay_api::Error;
 use mainstay_control::{Finish, Sight, base_after_run, shown_under};
 use mainstay_engine::CancelToken;
+use mainstay_model::RunId;
 use mainstay_model::run::{CheckOutcome, Judged};
 
 use super::attempt::Work;
@@ -110,4 +111,20 @@ pub(super) fn pinned_checks(sight: &Sight<'_>, work: &Work) -> Judged {
     let run = sight.state.runs.get(&work.run);
     let pinned = run.and_then(|r| r.pinned.judged.clone());
     pinned.unwrap_or_else(|| judged(sight, &work.job.dataset))
+}
+
+/// Says whether some of the runs whose results a run takes were not judged by the checks that it is judged by.
+pub(super) fn is_judged_otherwise<'a>(
+    instance: &Instance,
+    work: &Work,
+    mut reused: impl Iterator<Item = &'a RunId>,
+) -> bool {
+    instance.with(|sight| {
+        let own = pinned_checks(sight, work).checks;
+        reused.any(|run| {
+            let known = sight.state.runs.get(run);
+            let judged = known.and_then(|r| r.pinned.judged.as_ref());
+            judged.map_or(&[][..], |j| &j.checks) != own
+        })
+    })
 }

@@ -1,3 +1,5 @@
+//! Who may what: every role with every class, at home and elsewhere.
+
 use super::*;
 
 fn principal(role: Option<Role>, owns_home: bool, local: bool) -> Principal {

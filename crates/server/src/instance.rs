@@ -86,6 +86,9 @@ impl Deref for Instance {
     }
 }
 
+/// An account and the place of its tables; none is the home.
+type Somewhere = Option<(String, String)>;
+
 /// What all sides of an open home share.
 #[derive(Debug)]
 pub struct Shared {
@@ -96,9 +99,9 @@ pub struct Shared {
     planning: Mutex<Planning>,
     engine: OnceLock<Engine>,
     /// By account and place; those in the home itself are one for all.
-    tables: Mutex<BTreeMap<Option<(String, String)>, Tables>>,
+    tables: Mutex<BTreeMap<Somewhere, Tables>>,
     /// The stores in which accounts' tables are known to be this journal's.
-    claimed: Mutex<BTreeSet<(Option<(String, String)>, String)>>,
+    claimed: Mutex<BTreeSet<(Somewhere, String)>>,
     /// Whether staged files were left that could not be removed.
     pub(crate) leavings: AtomicBool,
     pub(crate) turns: Turns,
@@ -371,7 +374,7 @@ impl Instance {
     }
 
     /// Opens the store at a place of an account, or in the home; `moved` if it is not where it is declared to be.
-    fn opened(&self, key: &Option<(String, String)>, moved: bool) -> Result<Tables, Error> {
+    fn opened(&self, key: &Somewhere, moved: bool) -> Result<Tables, Error> {
         let mut opened = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(tables) = opened.get(key) {
             return Ok(tables.clone());

@@ -40,8 +40,10 @@ mod tests {
 
     #[test]
     fn accounts_come_back_and_half_a_snapshot_is_none() {
-        let mut one = State::default();
-        one.last_run = 7;
+        let one = State {
+            last_run: 7,
+            ..State::default()
+        };
         let states = BTreeMap::from([("main".to_owned(), one), ("other".to_owned(), State::default())]);
         let body = write(&states).expect("json");
         assert_eq!(read(&body), Some(states));

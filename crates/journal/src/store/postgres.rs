@@ -199,6 +199,7 @@ impl Store for PostgresStore {
     }
 
     fn load(&mut self, epoch: u64, rows: &super::Rows) -> Result<(), Error> {
+        let claim = self.claim_of(epoch)?;
         let rows = Arc::new(rows.clone());
         let end = self.ask(move |link| {
             let rows = Arc::clone(&rows);
@@ -208,7 +209,7 @@ impl Store for PostgresStore {
                 link.end(loaded).await
             }
         })?;
-        self.claim = self.claim.map(|claim| Claim { end, ..claim });
+        self.claim = Some(Claim { end, ..claim });
         Ok(())
     }
 

@@ -76,7 +76,7 @@ fn a_copy_ends_at_a_frame_and_verifies_there() {
             let store = built(&stretches, journal.origin(), Until::Seq(seq));
             let found = verify(store.clone(), &Default::default(), &mut |_, _| {}).expect("a verification");
             // The body that record 607 erased is gone from the copies of before, too: it is nowhere any more.
-            let erased = last < 607 && last >= 20;
+            let erased = (20..607).contains(&last);
             assert_eq!(
                 (found.ok, found.facts),
                 (!erased, if erased { found.facts } else { last }),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use mainstay_api::{Error, Progress, RunReport};
+use mainstay_api::{Error, ErrorKind, Progress, RunReport};
 use mainstay_base::MultisetHash;
 use mainstay_model::address::Selection;
 use mainstay_model::{Address, ApplyId, DatasetName};
@@ -97,9 +97,11 @@ impl Subject for Here {
                 cancel.cancel();
             }
         };
-        self.instance()?
-            .run(&RunRequest::default(), &cancel, &watch)
-            .map(drop)
+        match self.instance()?.run(&RunRequest::default(), &cancel, &watch) {
+            // Stopped before all files were taken in: that is done now, as the oracle has it.
+            Err(e) if e.kind == ErrorKind::Interrupted => self.deliver(),
+            other => other.map(drop),
+        }
     }
 
     fn amend(&mut self, arguments: &[String]) -> Result<Option<String>, Error> {

@@ -1,3 +1,5 @@
+//! Patterns against another implementation of the same language.
+
 use proptest::prelude::*;
 use proptest::sample::select;
 use quamina::Quamina;

@@ -1,3 +1,5 @@
+//! Triggers fire once for each cause, and never for what was before them.
+
 use mainstay_base::Timestamp;
 use mainstay_model::fact::{CancelRequested, Fact, PublishedDataset, PublishedSlice};
 use mainstay_model::resource::{Resource, Spec};

@@ -110,7 +110,10 @@ impl Operation {
         let mut steps = self.steps();
         // Of many small steps in a row every tenth of the way is enough for who watches.
         let repeats = steps.last().is_some_and(|last| {
-            step.step == "at" && last.step == "at" && last.what == step.what && steps.len() % 10 != 0
+            step.step == "at"
+                && last.step == "at"
+                && last.what == step.what
+                && !steps.len().is_multiple_of(10)
         });
         if repeats {
             steps.pop();

@@ -56,7 +56,9 @@ pub(super) fn layered(
     };
     base.layer = Layer::Base;
     let contents = after(held.base(), &base);
-    let mut shown = shown(held, &base.dataset, overlaid, contents);
+    // Other columns, or other slice columns: nothing that is there can stay.
+    let reshaped = held.schema() != Some(&base.schema) || held.slice_columns != base.slice_columns;
+    let mut shown = shown_as(held, &base.dataset, overlaid, contents, reshaped);
     shown.schema.clone_from(&base.schema);
     shown.slice_columns.clone_from(&base.slice_columns);
     Ok(vec![base, shown])
@@ -69,11 +71,21 @@ pub(super) fn shown(
     overlaid: Overlaid,
     base: BTreeMap<SliceKey, SliceVersion>,
 ) -> PublishedDataset {
+    shown_as(held, name, overlaid, base, false)
+}
+
+fn shown_as(
+    held: &Dataset,
+    name: &DatasetName,
+    overlaid: Overlaid,
+    base: BTreeMap<SliceKey, SliceVersion>,
+    reshaped: bool,
+) -> PublishedDataset {
     let Overlaid { overlay, rows } = overlaid;
     let contents = amended(base, &overlay, rows);
     let same = |slice: &SliceKey, content: &SliceVersion| {
         let now = held.slices.get(slice).and_then(|h| h.newest());
-        now.is_some_and(|now| now.digest() == content.digest() && now.rows() == content.rows())
+        now.is_some_and(|now| now.digest() == content.digest() && now.rows() == content.rows()) && !reshaped
     };
     let removed: Vec<SliceKey> = held
         .newest()

@@ -335,3 +335,42 @@ fn corrections_live_on_when_columns_come() {
         json!([{"shop": "station"}])
     );
 }
+
+/// The slice of a day and that of a month may have one name and the same rows; the files are not the same.
+#[test]
+fn a_corrected_dataset_can_be_sliced_otherwise() {
+    let s = Sandbox::new();
+    s.write(
+        "mainstay.toml",
+        "[project]\nname = \"lab\"\n\n[source.\"lab.s\"]\nfiles = \"in/*.csv\"\n\
+         columns = { day = \"date\", month = \"date\", n = \"long\" }\nslice = \"day\"\n",
+    );
+    s.write(
+        "in/a.csv",
+        "day,month,n\n2024-02-02,2024-02-01,1\n2024-02-04,2024-02-01,2\n2024-03-01,2024-03-01,3\n",
+    );
+    let job = |slice: &str| {
+        s.write(
+            "jobs/lab/j.sql",
+            format!("-- /// mainstay\n-- slice = \"{slice}\"\n-- ///\nSELECT day, month, n FROM lab.s\n"),
+        );
+        let _ = s.run(["apply", "--yes"]).expect_status(0);
+        let _ = s.run(["run"]).expect_status(0);
+    };
+    job("day");
+    let _ = amend(
+        &s,
+        &[
+            "lab.j", "--where", "n = 1", "--set", "n = 10", "--reason", "wrong",
+        ],
+    );
+    job("month");
+    assert_eq!(
+        s.query("SELECT day, month, n FROM lab.j ORDER BY n"),
+        json!([
+            { "day": "2024-02-04", "month": "2024-02-01", "n": 2 },
+            { "day": "2024-03-01", "month": "2024-03-01", "n": 3 },
+            { "day": "2024-02-02", "month": "2024-02-01", "n": 10 },
+        ])
+    );
+}

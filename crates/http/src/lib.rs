@@ -2,7 +2,7 @@
 //!
 //! Owns how requests come in, who asks, and how answers and problems go out: sockets, TLS, tokens, limits, idempotency, the
 //! description of every route. It decides nothing about data or resources and knows no SQL: every route calls one method of
-//! [`mainstay_server::Instance`]. Every request has an identity and is decided at one place ([`guard`]); every change is recorded
+//! [`mainstay_server::Instance`]. Every request has an identity and is decided at one place (`guard`); every change is recorded
 //! with its decision before it is made, and with its answer after.
 
 mod answer;

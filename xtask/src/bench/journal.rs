@@ -36,9 +36,14 @@ fn figures(work: &Value, opening: &Value) -> Outcome<Vec<Figure>> {
     let tail = Figure::read(
         "one frame at a tenth of that load, 99th percentile",
         "ms",
-        &latency["p99_ms"],
+        &latency["journal"]["p99_ms"],
     )?;
     figures.push(tail.wanted(Wanted::AtMost(5.0)));
+    figures.push(Figure::read(
+        "SQLite alone at that load, 99th percentile",
+        "ms",
+        &latency["sqlite"]["p99_ms"],
+    )?);
     let reading = &work["reading"];
     figures.push(Figure::read("verify", "facts/s", &reading["verify_facts_per_s"])?);
     figures.push(Figure::read("read", "facts/s", &reading["read_facts_per_s"])?);
@@ -61,12 +66,12 @@ mod tests {
         let spread = json!({"min": 1.0, "median": 2.0, "max": 3.0});
         let work = json!({
             "appends": [{"group": 100, "journal_facts_per_s": spread, "sqlite_facts_per_s": spread, "share": spread}],
-            "latency": {"p99_ms": spread},
+            "latency": {"journal": {"p99_ms": spread}, "sqlite": {"p99_ms": spread}},
             "reading": {"verify_facts_per_s": spread, "read_facts_per_s": spread, "prove_ms": spread},
         });
         let opening = json!({"open_ms": spread, "peak_mb": spread});
         let figures = figures(&work, &opening).unwrap();
-        assert_eq!(figures.len(), 8);
+        assert_eq!(figures.len(), 9);
         assert_eq!(figures[0].ratio, Some(2.0));
         assert!(super::figures(&work, &json!({})).is_err());
     }

@@ -13,7 +13,7 @@ use mainstay_model::{ColumnType, DatasetName, SliceKey};
 
 use super::overlay::shape;
 use super::reach::reach;
-use super::rule::{Shape, is_decimal, names};
+use super::rule::{Shape, is_decimal};
 use super::sample;
 use crate::error;
 use crate::instance::Instance;
@@ -333,12 +333,13 @@ fn expression(shape: &Shape, text: &str, place: &str) -> Result<Option<ColumnTyp
             slice_columns: shape.slice_columns.clone(),
         },
     )]);
-    let Some(bare) = bare(text) else {
+    let fragment = mainstay_sql::Fragment::of(text);
+    if !fragment.is_enclosed {
         return Err(wrong(
             format!("{place}: `{text}` is not one expression"),
             Some("each bracket that is opened is closed after it".to_owned()),
         ));
-    };
+    }
     let sql = format!("SELECT ({text}\n) AS value FROM {}", shape.name);
     if mainstay_sql::references(&sql).is_ok_and(|r| r.len() > 1) {
         return Err(wrong(
@@ -349,7 +350,7 @@ fn expression(shape: &Shape, text: &str, place: &str) -> Result<Option<ColumnTyp
     let alone = format!("SELECT 1 AS one FROM {} WHERE ({text}\n) IS NULL", shape.name);
     match mainstay_sql::analyse(&sql, &inputs, &[]) {
         // Where rows are chosen no sum over many of them is allowed.
-        Ok(_) if names(&bare, "over") || mainstay_sql::analyse(&alone, &inputs, &[]).is_err() => Err(wrong(
+        Ok(_) if fragment.has_window || mainstay_sql::analyse(&alone, &inputs, &[]).is_err() => Err(wrong(
             format!("{place}: `{text}` is about many rows, and an amendment sees one row at a time"),
             Some("compute the value first, and write it out".to_owned()),
         )),
@@ -360,37 +361,6 @@ fn expression(shape: &Shape, text: &str, place: &str) -> Result<Option<ColumnTyp
             Err(wrong(format!("{place}: {}", texts.join("; ")), help))
         }
     }
-}
-
-/// Returns a text without what is in quotes and comments; none if it does not stay within brackets around it, because one is
-/// closed in it that was not opened in it, or the other way round.
-fn bare(text: &str) -> Option<String> {
-    let (mut depth, mut out) = (0i64, String::new());
-    let mut rest = text;
-    while let Some(c) = rest.chars().next() {
-        let after = rest.get(c.len_utf8()..).unwrap_or_default();
-        let until = |end: &str, from: &str| from.find(end).map_or(from.len(), |i| i + end.len());
-        let skip = match c {
-            // A doubled quote ends one text and begins the next.
-            '\'' | '"' => c.len_utf8() + until(c.encode_utf8(&mut [0; 4]), after),
-            '-' if after.starts_with('-') => until("\n", rest),
-            '/' if after.starts_with('*') => until("*/", rest),
-            _ => {
-                out.push(c);
-                c.len_utf8()
-            }
-        };
-        match c {
-            '(' => depth += 1,
-            ')' => depth -= 1,
-            _ => {}
-        }
-        if depth < 0 {
-            return None;
-        }
-        rest = rest.get(skip..).unwrap_or_default();
-    }
-    (depth == 0).then_some(out)
 }
 
 /// Says whether a value of one type becomes one of another without loss, or with an error where it would not.
@@ -405,29 +375,5 @@ fn fits(from: &ColumnType, to: &ColumnType) -> bool {
         (T::String, T::Date | T::Timestamp | T::TimestampNtz) => true,
         (T::Date, T::Timestamp | T::TimestampNtz) => true,
         _ => false,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::bare;
-
-    #[test]
-    fn brackets_are_counted_where_they_are_brackets() {
-        for text in [
-            "(a + 1) * b",
-            "a = ')'",
-            "\"x)\" > 1",
-            "a -- )\n + 1",
-            "a /* ) */ + 1",
-            "'it''s :)'",
-            "",
-        ] {
-            assert!(bare(text).is_some(), "{text}");
-        }
-        for text in ["true) OR (true", "1) AS x, (2", "(a", "a)", "')' )"] {
-            assert_eq!(bare(text), None, "{text}");
-        }
-        assert_eq!(bare("a = 'game over' -- over").as_deref(), Some("a =  "));
     }
 }

@@ -22,6 +22,7 @@ pub use diff::{diff, field_changes};
 pub use state::{
     About, Amendment, AmendmentStatus, AppliedEntry, Asked, Attempt, BadSnapshot, Branch, BranchStatus,
     Content, Dataset, Firing, FiringDone, Generation, Held, Kept, Line, PlanEntry, Redelivered, Restored,
-    Run, RunStatus, Signed, SliceHistory, SourceFile, State, Token, Totals, Triggers, Trust, VersionEntry,
+    Run, RunStatus, Runs, Signed, SliceHistory, SourceFile, State, Token, Totals, Triggers, Trust,
+    VersionEntry,
 };
 pub use view::{At, Sight, job_of};

@@ -7,13 +7,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use mainstay_base::{Bytes, Hash, Timestamp};
 use mainstay_model::change::Change;
 use mainstay_model::delivery::Delivery;
-use mainstay_model::id::{AmendmentId, ApplyId, DeliveryId, PlanId, RunId};
+use mainstay_model::id::{AmendmentId, ApplyId, DeliveryId, PlanId};
 use mainstay_model::resource::ResourceKey;
 use mainstay_model::{BranchName, DataFile, DatasetName};
 use serde::{Deserialize, Serialize};
 
 mod access;
 mod amendment;
+mod blob;
 mod branch;
 mod dataset;
 mod fold;
@@ -21,6 +22,7 @@ mod line;
 mod pairs;
 mod restored;
 mod run;
+mod runs;
 mod slices;
 mod stored;
 mod totals;
@@ -33,6 +35,7 @@ pub use dataset::{Content, Dataset, SliceHistory, VersionEntry};
 pub use line::{Generation, Held, Line};
 pub use restored::Restored;
 pub use run::{Attempt, Run, RunStatus, Trust};
+pub use runs::Runs;
 pub use totals::Totals;
 pub use trigger::{Done as FiringDone, Firing, Triggers};
 
@@ -109,7 +112,7 @@ pub struct State {
     /// By source, its files.
     pub sources: BTreeMap<DatasetName, BTreeMap<String, SourceFile>>,
     /// The runs that are not ended, and the newest of those that are.
-    pub runs: BTreeMap<RunId, Run>,
+    pub runs: Runs,
     /// The amendments.
     pub amendments: BTreeMap<AmendmentId, Amendment>,
     /// What set triggers off.
@@ -132,7 +135,7 @@ pub struct State {
 
 impl State {
     /// What a snapshot is marked with: a change of the fold or of this shape makes a new number, and old snapshots are not used.
-    pub const FOLD_VERSION: u32 = 6;
+    pub const FOLD_VERSION: u32 = 7;
 
     /// How many ended runs are kept in the state; older ones are in the journal.
     pub const RUNS_KEPT: usize = 10_000;

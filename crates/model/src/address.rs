@@ -121,7 +121,9 @@ impl FromStr for Address {
 
     fn from_str(s: &str) -> Result<Self, BadAddress> {
         let bad = || BadAddress(s.to_owned());
-        let (kind, rest) = s.split_once('/').unwrap_or(("", s));
+        // The value of a slice may have a `/`, too.
+        let kind = s.split_once('/').filter(|(kind, _)| !kind.contains('@'));
+        let (kind, rest) = kind.unwrap_or(("", s));
         match kind {
             "run" => return rest.parse().map(Self::Run).map_err(|_| bad()),
             "plan" => return rest.parse().map(Self::Plan).map_err(|_| bad()),
@@ -190,6 +192,8 @@ mod tests {
             "air.flights@2013-02",
             "air.x@2013-02-01..2013-02-07",
             "air.x@day=2013-02-03,origin=JFK",
+            "air.x@Europe/Berlin",
+            "air.x@zone=Europe/Berlin",
             "run/R-1",
             "plan/P-9",
             "apply/41",

@@ -220,6 +220,19 @@ impl Compiler<'_> {
 
     fn source(&mut self, source: &DeclaredSource) {
         let name = &source.dataset.value;
+        if let Err(e) = mainstay_storage::check_glob(&source.spec.files) {
+            let help =
+                "a folder or a pattern of files below the project (data/*.csv), or s3://bucket/prefix/*.csv";
+            let message = format!("`{}` is no place of files: {}", source.spec.files, e.source);
+            self.say(
+                "MS0155",
+                &source.files,
+                message,
+                "this place",
+                Some(help.to_owned()),
+            );
+            return;
+        }
         let slice_columns: Vec<String> = source.spec.slice.iter().map(|s| s.name.clone()).collect();
         match self.instance.source_schema(name, &source.spec) {
             Ok(schema) => {

@@ -203,7 +203,7 @@ fn of_account(sight: &Sight<'_>) -> Vec<Family> {
     wall.add(&[], totals.wall_us as f64 / 1e6);
     let mut queue = gauge("mainstay_runs", "Runs that are not ended, by state.");
     let open = |wanted: fn(&RunStatus) -> bool| {
-        let runs = state.runs.values().filter(|r| wanted(&r.status));
+        let runs = state.runs.open().filter(|(_, r)| wanted(&r.status));
         runs.count() as f64
     };
     queue.add(&[("state", "running")], open(|s| *s == RunStatus::Running));

@@ -308,9 +308,9 @@ fn follows(
 pub(crate) fn measured_last<'a>(sight: &Sight<'a>, job: &DatasetName) -> Option<&'a Run> {
     let computed = |r: &&Run| {
         let good = r.status == RunStatus::Ended(RunOutcome::Succeeded) && r.reused_from.is_none();
-        good && r.pinned.job == *job && r.usage().cpu.seconds() > 0.0
+        good && r.usage().cpu.seconds() > 0.0
     };
-    sight.state.runs.values().rev().find(computed)
+    sight.state.runs.of(job).map(|(_, r)| r).rev().find(computed)
 }
 
 /// Says in words why a job is stale, from its last good run.

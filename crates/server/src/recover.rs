@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 
 use mainstay_api::Error;
 use mainstay_catalog::cleanup::{leavings, remove_attempt};
-use mainstay_control::{Command, RunStatus, Sight};
+use mainstay_control::{Command, Sight};
 use mainstay_model::run::RunError;
 use mainstay_model::{DatasetName, RunId};
 
@@ -170,12 +170,7 @@ pub(crate) fn lives(pid: i32) -> bool {
 }
 
 fn unfinished(state: &Sight<'_>) -> Vec<RunId> {
-    let open = state
-        .state
-        .runs
-        .iter()
-        .filter(|(_, r)| !matches!(r.status, RunStatus::Ended(_)));
-    open.map(|(id, _)| *id).collect()
+    state.state.runs.open().map(|(id, _)| id).collect()
 }
 
 fn unprojected(state: &Sight<'_>) -> Vec<DatasetName> {

@@ -73,7 +73,7 @@ impl Instance {
                     .runs
                     .iter()
                     .filter(|(_, r)| r.status == RunStatus::Ended(RunOutcome::Succeeded));
-                good.map(|(id, _)| *id).collect()
+                good.map(|(id, _)| id).collect()
             })
         } else {
             request.runs.clone()

@@ -353,7 +353,7 @@ impl Instance {
                 .state
                 .runs
                 .iter()
-                .map(|(id, r)| report::run(state, *id, r, now))
+                .map(|(id, r)| report::run(state, id, r, now))
                 .collect(),
         });
         report.runs.iter_mut().filter(|_| gone).for_each(report::lose);

@@ -263,9 +263,9 @@ fn batches(schema: &SchemaRef, rows: &[Value]) -> Result<Vec<RecordBatch>, Error
 }
 
 fn run_rows(state: &Sight<'_>, gone: bool) -> Vec<Value> {
-    let each = |(id, r): (&mainstay_model::RunId, &mainstay_control::Run)| {
+    let each = |(id, r): (mainstay_model::RunId, &mainstay_control::Run)| {
         let used = r.usage();
-        let mut report = report::run(state, *id, r, r.ended.unwrap_or(r.recorded));
+        let mut report = report::run(state, id, r, r.ended.unwrap_or(r.recorded));
         if gone {
             report::lose(&mut report);
         }
@@ -353,7 +353,7 @@ fn amendment_rows(sight: &Sight<'_>) -> Vec<Value> {
 
 fn usage_rows(state: &Sight<'_>) -> Vec<Value> {
     let mut rows = Vec::new();
-    for (id, run) in &state.state.runs {
+    for (id, run) in state.state.runs.iter() {
         let last = run.attempts.last().map(|a| a.number);
         for a in &run.attempts {
             let u = &a.usage;

@@ -29,7 +29,7 @@ mod watched;
 
 pub use error::{Error, Kind};
 pub use listing::Found;
-pub use location::{Environment, open, open_existing, open_glob, open_glob_with, open_with};
+pub use location::{Environment, check_glob, open, open_existing, open_glob, open_glob_with, open_with};
 pub use probe::ConditionalPut;
 pub use store::{Fetched, Store};
 pub use traffic::Traffic;

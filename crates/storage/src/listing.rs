@@ -78,7 +78,7 @@ impl Store {
     }
 }
 
-fn glob(pattern: &str) -> std::result::Result<GlobMatcher, globset::Error> {
+pub(crate) fn glob(pattern: &str) -> std::result::Result<GlobMatcher, globset::Error> {
     GlobBuilder::new(pattern)
         .literal_separator(true)
         .build()

@@ -98,6 +98,25 @@ pub fn open_glob_with(location: &str, base_dir: &Path, env: &Environment) -> Res
     Ok((open_folder(&folder(&fixed, base_dir))?, pattern))
 }
 
+/// Says what is wrong with a location with a glob, without opening anything: its scheme, or its pattern.
+///
+/// # Errors
+///
+/// [`Kind::Invalid`](crate::Kind::Invalid), as [`open_glob`] and [`Store::list`] would say.
+pub fn check_glob(location: &str) -> Result<()> {
+    let path = match remote(location)? {
+        Some(_) => {
+            let text = location.split_once("://").map_or("", |(_, rest)| rest);
+            text.split_once('/').map_or("", |(_, path)| path)
+        }
+        None => location.strip_prefix("file://").unwrap_or(location),
+    };
+    let (_, pattern) = split_glob(path);
+    let checked = crate::listing::glob(&pattern);
+    checked.map_err(|e| Error::invalid("open", location, e.to_string()))?;
+    Ok(())
+}
+
 /// Splits a path at its first segment with a glob in it; without any, at its last segment. A path that ends in `/` is
 /// everything below it.
 pub fn split_glob(path: &str) -> (String, String) {
@@ -227,6 +246,23 @@ mod tests {
     fn strange_schemes_are_refused() {
         let e = open("gopher://x/y", Path::new("/")).expect_err("no gophers");
         assert_eq!(e.kind, crate::Kind::Invalid);
+        for bad in [
+            "gopher://x/*.csv",
+            "in/a[.csv",
+            "s3://bucket/a{b.csv",
+            "file:///in/[z-a]",
+        ] {
+            assert_eq!(check_glob(bad).expect_err(bad).kind, crate::Kind::Invalid);
+        }
+        for good in [
+            "in/*.csv",
+            "s3://bucket/**/*.parquet",
+            "in",
+            "memory:",
+            "file:///in/[a-z]*",
+        ] {
+            check_glob(good).expect(good);
+        }
     }
 
     #[test]

@@ -126,7 +126,7 @@ fn promised(state: &State, name: &DatasetName, retain: Retain, now: Timestamp) -
     };
     let time = i64::try_from(time).unwrap_or(i64::MAX).saturating_mul(1000);
     let of_live = |run: &&Run| run.pinned.branch.as_ref().is_none_or(BranchName::is_of_amendment);
-    let runs = state.runs.values().filter(of_live);
+    let runs = state.runs.iter().map(|(_, r)| r).filter(of_live);
     let runs = runs.filter(|r| now.micros_since(r.recorded) < time);
     runs.flat_map(|run| {
         let read = run.pinned.inputs.iter().filter(|i| i.dataset == *name);

@@ -51,9 +51,7 @@ impl State {
             Fact::AttemptFailed(f) => self.attempt_failed(&header, *f),
             Fact::RunFinished(f) => self.run_finished(&header, *f),
             Fact::CancelRequested(f) => {
-                if let Some(run) = self.runs.get_mut(&f.run) {
-                    run.cancel = true;
-                }
+                self.runs.change(f.run, |run| run.cancel = true);
             }
             Fact::Vacuumed(f) => self.vacuumed(&header, *f),
             Fact::BranchCreated(f) => self.branch_created(&header, f.branch),
@@ -215,20 +213,15 @@ impl State {
             unread: Vec::new(),
         };
         self.runs.insert(f.run, run);
-        if self.runs.len() > Self::RUNS_KEPT {
-            let oldest_ended = self
-                .runs
-                .iter()
-                .find(|(_, r)| matches!(r.status, RunStatus::Ended(_)))
-                .map(|(id, _)| *id);
-            if let Some(id) = oldest_ended {
-                self.runs.remove(&id);
-            }
+        if self.runs.len() > Self::RUNS_KEPT
+            && let Some(id) = self.runs.first_ended()
+        {
+            self.runs.remove(id);
         }
     }
 
     fn attempt_started(&mut self, header: &Header<'_>, f: AttemptStarted) {
-        if let Some(run) = self.runs.get_mut(&f.run) {
+        self.runs.change(f.run, |run| {
             run.status = RunStatus::Running;
             run.attempts.push(Attempt {
                 number: f.attempt,
@@ -237,54 +230,62 @@ impl State {
                 ended: None,
                 usage: mainstay_model::run::Usage::default(),
             });
-        }
+        });
     }
 
     fn attempt_failed(&mut self, header: &Header<'_>, f: AttemptFailed) {
         self.totals.retries += 1;
         self.totals.used(&f.usage);
-        if let Some(run) = self.runs.get_mut(&f.run) {
+        self.runs.change(f.run, |run| {
             run.status = RunStatus::Waiting { from: f.retry_at };
             if let Some(a) = run.attempts.iter_mut().find(|a| a.number == f.attempt) {
                 a.error = Some(f.error);
                 a.ended = Some(header.time);
                 a.usage = f.usage;
             }
-        }
+        });
     }
 
     fn run_finished(&mut self, header: &Header<'_>, f: RunFinished) {
         self.totals.run(f.outcome, &f.usage);
-        let Some(run) = self.runs.get_mut(&f.run) else {
+        let (id, outcome, cross_check) = (f.run, f.outcome, f.cross_check.clone());
+        let about = self.runs.change(id, |run| {
+            run.status = RunStatus::Ended(outcome);
+            run.ended = Some(header.time);
+            run.error.clone_from(&f.error);
+            run.checks = f.checks;
+            run.reused_from = f.reused_from;
+            run.cross_check = f.cross_check;
+            run.unread = f.unread;
+            if let Some(a) = run.attempts.last_mut().filter(|a| a.ended.is_none()) {
+                a.error = f.error;
+                a.ended = Some(header.time);
+                a.usage = f.usage;
+            }
+            let pinned = &run.pinned;
+            (pinned.job.clone(), pinned.branch.clone(), pinned.code)
+        });
+        let Some((job, branch, code)) = about else {
             return;
         };
-        run.status = RunStatus::Ended(f.outcome);
-        run.ended = Some(header.time);
-        run.error.clone_from(&f.error);
-        run.checks = f.checks;
-        run.reused_from = f.reused_from;
-        if let Some(checked) = &f.cross_check {
-            let codes = self.trust.entry(run.pinned.job.clone()).or_default();
-            let trust = codes.entry(run.pinned.code).or_default();
+        if let Some(checked) = cross_check {
+            let trust = self
+                .trust
+                .entry(job.clone())
+                .or_default()
+                .entry(code)
+                .or_default();
             trust.checked += 1;
             if trust.broken.is_none() && !checked.differing.is_empty() {
-                trust.broken = Some(f.run);
+                trust.broken = Some(id);
             }
         }
-        run.cross_check = f.cross_check;
-        run.unread = f.unread;
-        if let Some(a) = run.attempts.last_mut().filter(|a| a.ended.is_none()) {
-            a.error = f.error;
-            a.ended = Some(header.time);
-            a.usage = f.usage;
-        }
-        if f.outcome == RunOutcome::Succeeded {
-            let (job, branch) = (run.pinned.job.clone(), run.pinned.branch.clone());
+        if outcome == RunOutcome::Succeeded {
             if branch.is_none() {
                 self.totals.succeeded(&job, header.time);
             }
             if let Some(line) = self.side(branch.as_ref()) {
-                line.last_good.insert(job, f.run);
+                line.last_good.insert(job, id);
             }
         }
     }

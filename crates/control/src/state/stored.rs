@@ -7,23 +7,39 @@ use mainstay_base::Hash;
 use mainstay_model::id::{AmendmentId, ApplyId, PlanId, RunId};
 use mainstay_model::resource::ResourceKey;
 use mainstay_model::{BranchName, DatasetName};
-use serde::{Deserialize, Serialize};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::amendment::Amendment;
 use super::branch::{About, Branch};
 use super::dataset::Dataset;
 use super::line::{Held, Line};
-use super::run::{Run, Trust};
+use super::run::Trust;
+use super::runs::Runs;
 use super::trigger::Triggers;
-use super::{AppliedEntry, PlanEntry, SourceFile, State, pairs};
+use super::{AppliedEntry, PlanEntry, SourceFile, State, blob, pairs};
 
 /// Things of which several lines hold the same one, each written once and named by its place.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(transparent)]
+#[derive(Clone, Debug)]
 struct Pool<T> {
     things: Vec<Arc<T>>,
-    #[serde(skip)]
     places: BTreeMap<usize, usize>,
+}
+
+impl<T: Serialize> Serialize for Pool<T> {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        blob::serialize(self.things.iter().map(|t| &**t), s)
+    }
+}
+
+impl<'de, T: DeserializeOwned + Send> Deserialize<'de> for Pool<T> {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        let things = blob::deserialize::<T, D>(d)?;
+        Ok(Self {
+            things: things.into_iter().map(Arc::new).collect(),
+            ..Self::new()
+        })
+    }
 }
 
 impl<T> Pool<T> {
@@ -76,8 +92,7 @@ pub(super) struct Stored {
     #[serde(with = "pairs")]
     plans: BTreeMap<PlanId, PlanEntry>,
     sources: BTreeMap<DatasetName, BTreeMap<String, SourceFile>>,
-    #[serde(with = "pairs")]
-    runs: BTreeMap<RunId, Run>,
+    runs: Runs,
     #[serde(with = "pairs")]
     amendments: BTreeMap<AmendmentId, Amendment>,
     #[serde(default)]

@@ -124,7 +124,7 @@ fn a_failed_check_publishes_nothing_and_a_warning_does() {
     );
     assert!(w.slices("air.daily").is_empty());
     assert_eq!(
-        w.state.runs[&RunId(1)].status,
+        w.state.runs.get(&RunId(1)).unwrap().status,
         RunStatus::Ended(RunOutcome::Failed)
     );
     start(&mut w, &["1"]);
@@ -142,20 +142,20 @@ fn only_what_may_help_is_tried_again_and_only_so_often() {
     let mut w = started();
     finish(&mut w, 1, error(true), vec![]);
     assert!(matches!(
-        w.state.runs[&RunId(1)].status,
+        w.state.runs.get(&RunId(1)).unwrap().status,
         RunStatus::Waiting { .. }
     ));
     w.submit(Command::StartAttempt { run: RunId(1) })
         .expect("started");
     finish(&mut w, 2, error(true), vec![]);
     assert_eq!(
-        w.state.runs[&RunId(1)].status,
+        w.state.runs.get(&RunId(1)).unwrap().status,
         RunStatus::Ended(RunOutcome::Failed)
     );
     start(&mut w, &["1"]);
     finish(&mut w, 1, error(false), vec![]);
     assert_eq!(
-        w.state.runs[&RunId(2)].status,
+        w.state.runs.get(&RunId(2)).unwrap().status,
         RunStatus::Ended(RunOutcome::Failed)
     );
 }
@@ -208,7 +208,7 @@ fn a_cancelled_run_ends_cancelled() {
     w.submit(Command::Cancel { run: RunId(1) }).expect("asked");
     finish(&mut w, 1, error(true), vec![]);
     assert_eq!(
-        w.state.runs[&RunId(1)].status,
+        w.state.runs.get(&RunId(1)).unwrap().status,
         RunStatus::Ended(RunOutcome::Cancelled)
     );
     assert_eq!(
@@ -259,7 +259,7 @@ fn a_result_that_rests_on_what_moved_meanwhile_is_not_accepted() {
     };
     let _ = w.submit(resting(1, Finish::Overtaken(error))).expect("accepted");
     assert_eq!(
-        w.state.runs[&RunId(1)].status,
+        w.state.runs.get(&RunId(1)).unwrap().status,
         RunStatus::Ended(RunOutcome::Cancelled)
     );
 }

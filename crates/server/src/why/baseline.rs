@@ -79,19 +79,19 @@ pub(super) fn baseline(look: &Look<'_>, point: Point<'_>, slices: &[SliceKey]) -
         .iter()
         .filter(|s| known.is_some_and(|k| k.contains_key(*s)))
         .collect();
-    for (id, run) in sight.state.runs.iter().rev() {
+    for (id, run) in sight.state.runs.of(point.job).rev() {
         let good = run.status == RunStatus::Ended(RunOutcome::Succeeded);
         if !good || !seen_by(sight, point, run) {
             continue;
         }
-        found.good.get_or_insert(*id);
+        found.good.get_or_insert(id);
         let computed: Vec<&SliceKey> = match &run.pinned.scope {
             Scope::Whole => left.iter().copied().collect(),
             Scope::Slices(_) => run.slices.iter().filter(|s| left.contains(s)).collect(),
         };
         for slice in computed {
             left.remove(slice);
-            found.of.insert(slice.clone(), *id);
+            found.of.insert(slice.clone(), id);
         }
         if left.is_empty() {
             break;
@@ -102,7 +102,7 @@ pub(super) fn baseline(look: &Look<'_>, point: Point<'_>, slices: &[SliceKey]) -
         let contents = known.and_then(|k| k.get(slice)).map(|h| h.contents.as_slice());
         let makers = contents.unwrap_or_default().iter().rev().filter_map(|c| c.run);
         let maker = makers
-            .filter(|id| !sight.state.runs.contains_key(id))
+            .filter(|id| !sight.state.runs.contains(*id))
             .find(|id| look.run(id).is_some_and(|run| seen_by(sight, point, run)));
         if let Some(id) = maker {
             found.good = found.good.max(Some(id));

@@ -45,13 +45,13 @@ pub(super) fn why(
 
 /// The last run of a job on this side that ended, if it ended badly.
 fn last_failed<'a>(look: &Look<'a>, name: &DatasetName) -> Option<(RunId, &'a Run)> {
-    let mut runs = look.sight.state.runs.iter().rev();
+    let mut runs = look.sight.state.runs.of(name).rev();
     let (id, run) = runs.find(|(_, r)| {
         let here = r.pinned.branch.as_ref() == look.sight.branch;
-        here && r.pinned.job == *name && matches!(r.status, RunStatus::Ended(_))
+        here && matches!(r.status, RunStatus::Ended(_))
     })?;
     let badly = run.status != RunStatus::Ended(RunOutcome::Succeeded);
-    badly.then_some((*id, run))
+    badly.then_some((id, run))
 }
 
 fn of_job(look: &Look<'_>, thing: &Address, job: &Job) -> Answered {
@@ -129,9 +129,9 @@ fn maker(look: &Look<'_>, name: &DatasetName, entry: &VersionEntry) -> Option<Ru
         return a.runs.iter().rev().find(its).copied();
     }
     let branch = entry.promotes.as_ref()?;
-    let its = |r: &Run| r.pinned.job == *name && r.pinned.branch.as_ref() == Some(branch);
-    let mut runs = state.runs.iter().rev();
-    runs.find(|(_, r)| its(r)).map(|(id, _)| *id)
+    let its = |r: &Run| r.pinned.branch.as_ref() == Some(branch);
+    let mut runs = state.runs.of(name).rev();
+    runs.find(|(_, r)| its(r)).map(|(id, _)| id)
 }
 
 /// Adds to what is said of a run that it ran in a branch of people which was promoted.

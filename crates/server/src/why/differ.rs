@@ -92,7 +92,7 @@ impl<'a> Trace<'a> {
             let place = self.add(under, of(cause, format!("run/{id}")));
             if self.once(format!("{id} {}", r.pinned.job)) {
                 self.follow(Task {
-                    run: *id,
+                    run: id,
                     slices: None,
                     under: place,
                 });

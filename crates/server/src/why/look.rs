@@ -42,7 +42,7 @@ impl<'a> Look<'a> {
     pub(super) fn run(&self, id: &RunId) -> Option<&Run> {
         let runs = &self.sight.state.runs;
         let past = || {
-            let is_older = runs.first_key_value().is_some_and(|(first, _)| id < first);
+            let is_older = runs.first().is_some_and(|first| *id < first);
             is_older.then(|| self.past.run(self.journal, self.account, *id))?
         };
         runs.get(id).or_else(past)

@@ -100,5 +100,5 @@ fn in_journal(journal: &Journal, account: &str, id: RunId) -> Option<Run> {
             break;
         }
     }
-    state.runs.remove(&id)
+    state.runs.remove(id)
 }

@@ -28,16 +28,18 @@ impl State {
             amendment: f.amendment,
             promotes: f.promotes,
         };
-        if let Some(run) = f.run.and_then(|id| self.runs.get_mut(&id)) {
-            for d in f.datasets.iter().filter(|d| d.dataset == run.pinned.job) {
-                let slices = d.slices.iter().map(|s| &s.slice).chain(&d.removed);
-                run.slices = slices.cloned().collect();
-                // Readers see what is shown; the base comes first where there are both.
-                run.published = Some(d.version);
-                if d.layer == Layer::Base {
-                    break;
+        if let Some(id) = f.run {
+            self.runs.change(id, |run| {
+                for d in f.datasets.iter().filter(|d| d.dataset == run.pinned.job) {
+                    let slices = d.slices.iter().map(|s| &s.slice).chain(&d.removed);
+                    run.slices = slices.cloned().collect();
+                    // Readers see what is shown; the base comes first where there are both.
+                    run.published = Some(d.version);
+                    if d.layer == Layer::Base {
+                        break;
+                    }
                 }
-            }
+            });
         }
         if f.branch.is_none() {
             let shown = f.datasets.iter().filter(|d| d.layer.is_shown());

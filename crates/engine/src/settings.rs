@@ -42,7 +42,7 @@ impl Settings {
 
         // Scans decide for themselves whether filters run inside the Parquet reader (`table.rs`).
         options.execution.parquet.pushdown_filters = false;
-        // Row counts, sizes and column ranges of every pinned file are read before planning: join order depends on them.
+        // Row counts, sizes and column ranges of pinned files are read before planning: join order depends on them.
         options.execution.collect_statistics = true;
 
         // The planner says of a counting subquery that its column is never NULL, the plan that it may be; both are right, and

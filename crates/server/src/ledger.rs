@@ -22,6 +22,9 @@ use crate::step;
 /// After so many facts a closing ledger leaves a snapshot, so that the next opening folds few facts.
 const SNAPSHOT_AFTER: u64 = 500;
 
+/// After facts of so many bytes it does, too, if that is not little beside the last snapshot: a publish of a year of days is one fact.
+const SNAPSHOT_AFTER_BYTES: u64 = 256 << 10;
+
 /// The file of the key that signs checkpoints.
 pub(crate) const KEY: &str = "journal.key";
 
@@ -53,6 +56,9 @@ pub(crate) struct Ledger {
     folded: u64,
     clock: Arc<dyn Clock>,
     snapshot: u64,
+    /// The bytes of the snapshot, and of the facts after it.
+    saved: u64,
+    unsaved: u64,
     folder: std::path::PathBuf,
     place: Place,
     writes: bool,
@@ -97,8 +103,8 @@ impl Ledger {
         let found = journal
             .load_snapshot(State::FOLD_VERSION)
             .map_err(|e| error::journal(&e))?;
-        let (snapshot, states) = found
-            .and_then(|(seq, body)| Some((seq, snapshot::read(&body)?)))
+        let (snapshot, saved, states) = found
+            .and_then(|(seq, body)| Some((seq, body.len() as u64, snapshot::read(&body)?)))
             .unwrap_or_default();
         let mut ledger = Self {
             journal,
@@ -107,6 +113,8 @@ impl Ledger {
             folded: snapshot,
             clock,
             snapshot,
+            saved,
+            unsaved: 0,
             folder: folder.to_owned(),
             place,
             writes,
@@ -128,11 +136,13 @@ impl Ledger {
             journal,
             states,
             folded,
+            unsaved,
             ..
         } = self;
         for record in journal.records(*folded + 1, mainstay_journal::Filter::default()) {
             let record = record.map_err(|e| error::journal(&e))?;
             *folded = record.seq;
+            *unsaved += record.body.as_ref().map_or(0, |b| b.len() as u64);
             let fact = match &record.body {
                 Some(body) => upcast::decode(&record.kind, record.kind_version, body),
                 None => continue,
@@ -230,6 +240,7 @@ impl Ledger {
             })
         };
         let drafts = facts.iter().map(draft).collect::<Result<Vec<_>, Error>>()?;
+        self.unsaved += drafts.iter().map(|d| d.body.len() as u64).sum::<u64>();
         let began = Instant::now();
         let receipt = self
             .journal
@@ -252,12 +263,15 @@ impl Ledger {
             return Ok(());
         }
         let head = self.journal.head().last_seq;
-        if head >= self.snapshot + SNAPSHOT_AFTER {
+        let much = self.unsaved >= SNAPSHOT_AFTER_BYTES.max(self.saved / 4);
+        if head >= self.snapshot + SNAPSHOT_AFTER || much {
             let body = snapshot::write(&self.states).map_err(|e| error::defect("write a snapshot", &e))?;
             self.journal
                 .save_snapshot(State::FOLD_VERSION, &body)
                 .map_err(|e| error::journal(&e))?;
             self.snapshot = head;
+            self.unsaved = 0;
+            self.saved = body.len() as u64;
             step::at("snapshot.saved");
         }
         let signed = self

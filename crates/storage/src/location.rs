@@ -6,7 +6,6 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use object_store::ObjectStore;
-use object_store::local::LocalFileSystem;
 use object_store::memory::InMemory;
 use object_store::path::Path as ObjectPath;
 use object_store::prefix::PrefixStore;
@@ -193,11 +192,10 @@ fn open_folder(folder: &Path) -> Result<Store> {
     let folder = folder
         .canonicalize()
         .map_err(|e| Error::new("open", place.clone(), e))?;
-    let local =
-        LocalFileSystem::new_with_prefix(&folder).map_err(|e| Error::new("open", place.clone(), e))?;
+    let local = Local::new(folder.clone()).map_err(|e| Error::new("open", place.clone(), e))?;
     let url = Url::from_directory_path(&folder)
         .map_err(|()| Error::invalid("open", place, "the path cannot be written as a URL"))?;
-    Store::new(Arc::new(Local(Arc::new(local))), url, Some(folder))
+    Store::new(Arc::new(local), url, Some(folder))
 }
 
 fn open_remote(url: &Url, env: &Environment) -> Result<Store> {

@@ -1,6 +1,7 @@
 //! What is known of files before they are read: rows, bytes, ranges of columns.
 //!
-//! Rows come from the file list, ranges from the footers, through the process-wide cache of footers. Invariant: what is said to
+//! Rows come from the file list, ranges from the footers, through the process-wide cache of footers; of many small files the ranges
+//! are not known. Invariant: what is said to
 //! be exact is exact for every reader: ranges of floating-point columns are not, because footers leave NaN out and do not tell
 //! the zeros apart.
 
@@ -18,6 +19,12 @@ use futures::{StreamExt, TryStreamExt};
 
 use super::PinnedFile;
 
+/// From so many rows on the ranges of a file's columns are worth its footer. A smaller file is read as fast as it is described,
+/// and many of them are a small table still.
+const WORTH_RANGES: usize = 8192;
+/// So many small files are described all the same: what joins are ordered by is then known of every small table.
+const FEW: usize = 16;
+
 /// Adds statistics of file columns and slice columns to files, keeping their order.
 pub(super) async fn describe(
     state: &dyn Session,
@@ -29,10 +36,11 @@ pub(super) async fn describe(
     let store = state.runtime_env().object_store(url)?;
     let at_once = state.config_options().execution.meta_fetch_concurrency.get();
     let collect = state.config_options().execution.collect_statistics;
+    let few = files.len() <= FEW;
     let described = files.into_iter().map(|pinned| {
         let (store, file_schema) = (Arc::clone(&store), Arc::clone(file_schema));
         async move {
-            let mut statistics = match collect {
+            let mut statistics = match collect && (few || pinned.rows >= WORTH_RANGES) {
                 true => {
                     format
                         .infer_stats(state, &store, Arc::clone(&file_schema), &pinned.file.object_meta)

@@ -163,7 +163,7 @@ impl Link {
         });
         // What a role or a database has set otherwise must not weaken what is promised here.
         let settings = format!(
-            "SET search_path TO {}; SET lock_timeout = '10s'; SET statement_timeout = 0; \
+            "SET search_path TO \"{}\"; SET lock_timeout = '10s'; SET statement_timeout = 0; \
              SET idle_in_transaction_session_timeout = '60s'; SET client_min_messages = 'error'; \
              SELECT set_config('synchronous_commit', 'on', false) \
              WHERE current_setting('synchronous_commit') = 'off'",

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mainstay_api::Error;
-use mainstay_base::Clock;
+use mainstay_base::{Clock, Hash, Timestamp};
 use mainstay_control::{Command, Happening, State, decide, react};
-use mainstay_journal::{Draft, Journal, OpenOptions, Repair, SigningKey};
+use mainstay_journal::{Draft, Journal, Lease, OpenOptions, Repair, SigningKey};
 use mainstay_model::BranchName;
 use mainstay_model::fact::Fact;
 use mainstay_model::upcast;
@@ -18,6 +18,12 @@ use crate::metrics::Histogram;
 use crate::place::Place;
 use crate::snapshot;
 use crate::step;
+
+mod digest;
+mod follow;
+
+use digest::{Due, digest};
+pub(crate) use follow::Difference;
 
 /// After so many facts a closing ledger leaves a snapshot, so that the next opening folds few facts.
 const SNAPSHOT_AFTER: u64 = 500;
@@ -58,6 +64,12 @@ pub(crate) struct Ledger {
     writes: bool,
     /// How long appends took.
     appends: Histogram,
+    /// When a digest of the state goes into a frame.
+    due: Due,
+    /// Of one that follows: the newest frame whose digest was that of the state.
+    compared: u64,
+    /// Of one that follows: where it was not.
+    difference: Option<Difference>,
 }
 
 impl Ledger {
@@ -111,6 +123,9 @@ impl Ledger {
             place,
             writes,
             appends: Histogram::default(),
+            due: Due::default(),
+            compared: 0,
+            difference: None,
         };
         ledger.catch_up()?;
         Ok(ledger)
@@ -124,13 +139,20 @@ impl Ledger {
 
     /// Folds what is in the journal and not yet in the state.
     pub(crate) fn catch_up(&mut self) -> Result<(), Error> {
+        self.fold_to(self.journal.head().last_seq)
+    }
+
+    /// Folds what is in the journal up to a record and not yet in the state.
+    fn fold_to(&mut self, last: u64) -> Result<(), Error> {
         let Self {
             journal,
             states,
             folded,
             ..
         } = self;
-        for record in journal.records(*folded + 1, mainstay_journal::Filter::default()) {
+        let count = usize::try_from(last.saturating_sub(*folded)).unwrap_or(usize::MAX);
+        let records = journal.records(*folded + 1, mainstay_journal::Filter::default());
+        for record in records.take(count) {
             let record = record.map_err(|e| error::journal(&e))?;
             *folded = record.seq;
             let fact = match &record.body {
@@ -230,20 +252,48 @@ impl Ledger {
             })
         };
         let drafts = facts.iter().map(draft).collect::<Result<Vec<_>, Error>>()?;
+        let ahead = self.ahead(context, now, &facts);
         let began = Instant::now();
         let receipt = self
             .journal
-            .append(drafts, None)
+            .append(drafts, ahead.as_ref().map(|(_, digest)| *digest))
             .map_err(|e| error::journal(&e))?;
         self.appends.add(began.elapsed());
-        let mut recorded = Vec::with_capacity(facts.len());
-        let state = self.states.entry(context.account.clone()).or_default();
-        for (seq, fact) in (receipt.first_seq..).zip(facts) {
-            self.folded = seq;
-            state.apply(seq, now, &context.actor, context.reason.as_deref(), fact.clone());
-            recorded.push((seq, fact));
+        self.folded = receipt.last_seq;
+        let recorded: Recorded = (receipt.first_seq..).zip(facts).collect();
+        match ahead {
+            Some((state, _)) => drop(self.states.insert(context.account.clone(), state)),
+            None => {
+                let state = self.states.entry(context.account.clone()).or_default();
+                fold(state, context, now, &recorded);
+            }
         }
         Ok(recorded)
+    }
+
+    /// Folds facts that are about to be recorded ahead of that, if a digest of what they fold to is due: only where somebody may
+    /// follow the journal.
+    fn ahead(&mut self, context: &Context, now: Timestamp, facts: &[Fact]) -> Option<(State, Hash)> {
+        if !self.place.is_elsewhere() || !self.due.is_now() {
+            return None;
+        }
+        let began = Instant::now();
+        let account = context.account.as_str();
+        let mut state = self.state(account).clone();
+        let first = self.journal.head().last_seq + 1;
+        let numbered: Recorded = (first..).zip(facts.iter().cloned()).collect();
+        fold(&mut state, context, now, &numbered);
+        let mut states: BTreeMap<&str, &State> = self.states().collect();
+        states.insert(account, &state);
+        // A state that cannot be written is told by its snapshot; the facts are recorded all the same.
+        let digest = digest(states.into_iter()).ok();
+        self.due.made(began.elapsed());
+        Some((state, digest?))
+    }
+
+    /// Returns what this writer knows of its turn, where another one can take over.
+    pub(crate) fn lease(&self) -> Option<Arc<Lease>> {
+        self.journal.lease()
     }
 
     /// Signs a checkpoint over what was written, and leaves a snapshot where opening would otherwise get slow.
@@ -260,6 +310,20 @@ impl Ledger {
             self.snapshot = head;
             step::at("snapshot.saved");
         }
+        self.sign()?;
+        self.place.keep(&self.journal)
+    }
+
+    /// Signs what is not signed yet, where others may follow: the signature tells them whether they have the key.
+    pub(crate) fn sign_for_others(&mut self) -> Result<(), Error> {
+        if self.place.is_elsewhere() {
+            self.sign()?;
+        }
+        Ok(())
+    }
+
+    fn sign(&mut self) -> Result<(), Error> {
+        let head = self.journal.head().last_seq;
         let signed = self
             .journal
             .last_checkpoint()
@@ -270,7 +334,13 @@ impl Ledger {
                 .map_err(|e| error::journal(&e))?;
             self.journal.checkpoint(&key).map_err(|e| error::journal(&e))?;
         }
-        self.place.keep(&self.journal)
+        Ok(())
+    }
+}
+
+fn fold(state: &mut State, context: &Context, now: Timestamp, recorded: &Recorded) {
+    for (seq, fact) in recorded {
+        state.apply(*seq, now, &context.actor, context.reason.as_deref(), fact.clone());
     }
 }
 

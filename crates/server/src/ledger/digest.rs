@@ -12,8 +12,8 @@ use mainstay_control::{BadSnapshot, State};
 /// Not more often than this.
 const EVERY: Duration = Duration::from_secs(5);
 
-/// And not more than this part of the time: a hundredth.
-const SHARE: u32 = 100;
+/// And not more than this part of the time, a thousandth: nothing is recorded while one is made.
+const SHARE: u32 = 1000;
 
 /// When the next digest is due.
 #[derive(Debug, Default)]
@@ -85,7 +85,7 @@ mod tests {
         due.last = Instant::now()
             .checked_sub(Duration::from_secs(99))
             .map(|made| (made, Duration::from_secs(1)));
-        assert!(!due.is_now(), "one second in a hundred");
+        assert!(!due.is_now(), "one second in a thousand");
         due.last = Instant::now()
             .checked_sub(Duration::from_secs(99))
             .map(|made| (made, Duration::from_millis(1)));

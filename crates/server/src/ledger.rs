@@ -66,6 +66,8 @@ pub(crate) struct Ledger {
     appends: Histogram,
     /// When a digest of the state goes into a frame.
     due: Due,
+    /// Of one that follows: the last frame whose digest was looked for.
+    looked: u64,
     /// Of one that follows: the newest frame whose digest was that of the state.
     compared: u64,
     /// Of one that follows: where it was not.
@@ -124,10 +126,12 @@ impl Ledger {
             writes,
             appends: Histogram::default(),
             due: Due::default(),
+            looked: 0,
             compared: 0,
             difference: None,
         };
         ledger.catch_up()?;
+        ledger.looked = ledger.journal.head().frame;
         Ok(ledger)
     }
 
@@ -154,22 +158,25 @@ impl Ledger {
         let records = journal.records(*folded + 1, mainstay_journal::Filter::default());
         for record in records.take(count) {
             let record = record.map_err(|e| error::journal(&e))?;
-            *folded = record.seq;
-            let fact = match &record.body {
-                Some(body) => upcast::decode(&record.kind, record.kind_version, body),
-                None => continue,
-            };
+            let seq = record.seq;
+            let fact = record
+                .body
+                .as_ref()
+                .map(|body| upcast::decode(&record.kind, record.kind_version, body));
             match fact {
-                Ok(fact) => states.entry(record.account).or_default().apply(
-                    record.seq,
+                None => {}
+                Some(Ok(fact)) => states.entry(record.account).or_default().apply(
+                    seq,
                     record.time,
                     &record.actor,
                     record.reason.as_deref(),
                     fact,
                 ),
-                Err(_) if record.ignorable => {}
-                Err(e) => return Err(unreadable(record.seq, &e)),
+                Some(Err(_)) if record.ignorable => {}
+                // It is not passed over: whoever tries again meets it again.
+                Some(Err(e)) => return Err(unreadable(seq, &e)),
             }
+            *folded = seq;
         }
         Ok(())
     }

@@ -179,7 +179,7 @@ impl Follower {
             return Err(Error::new(ErrorKind::Damaged, "MS0612", text)
                 .help("put back a copy of the database that has everything"));
         }
-        if !same {
+        if !same || !ledger.is_whole() {
             ledger.catch_up_comparing()?;
         }
         if let Some(difference) = ledger.difference() {

@@ -51,13 +51,17 @@ impl Ledger {
 
     /// Folds what was written since, and compares its newest digest with that of the state here.
     pub(crate) fn catch_up_comparing(&mut self) -> Result<(), Error> {
-        let before = self.journal.head().frame;
         let now = self.journal.refresh().map_err(|e| error::journal(&e))?;
-        self.fold_comparing(before, now)
+        self.fold_comparing(now)
     }
 
-    fn fold_comparing(&mut self, before: u64, now: Head) -> Result<(), Error> {
-        let (mut next, mut newest) = (before + 1, None);
+    /// Says whether all that is known to be in the journal is folded.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.folded == self.journal.head().last_seq
+    }
+
+    fn fold_comparing(&mut self, now: Head) -> Result<(), Error> {
+        let (mut next, mut newest) = (self.looked + 1, None);
         while next <= now.frame {
             let frames = self
                 .journal
@@ -90,7 +94,9 @@ impl Ledger {
                 self.compared = frame;
             }
         }
-        self.catch_up()
+        self.catch_up()?;
+        self.looked = now.frame;
+        Ok(())
     }
 
     /// Returns where the state here was found not to be the writer's.
@@ -115,14 +121,13 @@ impl Ledger {
 
     /// Becomes the writer, if nobody else is; false if somebody is.
     pub(crate) fn lead(&mut self) -> Result<bool, Error> {
-        let before = self.journal.head().frame;
         let now = match self.journal.lead() {
             Ok(head) => head,
             Err(e) if e.kind() == mainstay_journal::Kind::Locked => return Ok(false),
             Err(e) => return Err(error::journal(&e)),
         };
         self.place.check(&self.journal)?;
-        self.fold_comparing(before, now)?;
+        self.fold_comparing(now)?;
         if let Some(difference) = self.difference {
             return Err(difference.error());
         }

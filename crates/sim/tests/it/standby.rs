@@ -246,6 +246,51 @@ fn the_client_finds_the_one_that_serves() {
     pair.verify();
 }
 
+/// Lets the test itself be who writes the journal, and the second machine stand by for it.
+fn written_by_something_else(pair: &mut Pair, url: &str) -> Journal {
+    pair.a.start();
+    pair.share_keys();
+    pair.a.end();
+    let address = mainstay_server::journal_address(url).expect("an address");
+    let journal = Journal::open(PostgresStore::new(address), OpenOptions::write()).expect("the journal");
+    pair.b.start();
+    assert_eq!(pair.b.role().as_deref(), Some("standby"));
+    journal
+}
+
+#[test]
+fn a_standby_that_cannot_read_what_is_written_says_so_and_does_not_take_over() {
+    let Some(database) = Postgres::start() else {
+        return;
+    };
+    let url = database.url("unread");
+    let mut pair = Pair::new(&url, &url);
+    let mut journal = written_by_something_else(&mut pair, &url);
+    let newer = Draft {
+        kind: "of.a.newer.version".into(),
+        account: "main".into(),
+        ..Draft::default()
+    };
+    journal.append(vec![newer], None).expect("appended");
+    let token = pair.token();
+    let causes = || {
+        let ready = ask(&pair.b.address, "GET", "/health/ready", &token, "ready", None)?;
+        Some(ready.json()["causes"].to_string())
+    };
+    wait_for("the standby to say so", GENEROUS, || {
+        causes().filter(|c| c.contains("MS0609")).map(drop)
+    });
+    drop(journal);
+    // It stays so: what was not read once is not passed over.
+    for _ in 0..8 {
+        std::thread::park_timeout(Duration::from_millis(250));
+        assert!(causes().is_some_and(|c| c.contains("MS0609")));
+        assert_eq!(pair.b.role().as_deref(), Some("standby"));
+    }
+    let said = pair.b.end_saying();
+    assert!(said.contains("MS0609"), "{said}");
+}
+
 #[test]
 fn a_standby_whose_state_is_not_the_leaders_says_so_and_does_not_take_over() {
     let Some(database) = Postgres::start() else {
@@ -253,15 +298,8 @@ fn a_standby_whose_state_is_not_the_leaders_says_so_and_does_not_take_over() {
     };
     let url = database.url("differs");
     let mut pair = Pair::new(&url, &url);
-    pair.a.start();
-    pair.share_keys();
+    let mut journal = written_by_something_else(&mut pair, &url);
     let token = pair.token();
-    pair.a.end();
-    // Something else writes the journal, and says that what it writes folds to something that it does not.
-    let address = mainstay_server::journal_address(&url).expect("an address");
-    let mut journal = Journal::open(PostgresStore::new(address), OpenOptions::write()).expect("the journal");
-    pair.b.start();
-    assert_eq!(pair.b.role().as_deref(), Some("standby"));
     let draft = Draft {
         kind: "greeted".into(),
         account: "main".into(),

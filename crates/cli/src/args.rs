@@ -42,7 +42,8 @@ pub(crate) struct Global {
         hide_env_values = true
     )]
     pub(crate) journal: Option<String>,
-    /// A server in place of a home: https://HOST:PORT, with a token in MAINSTAY_TOKEN
+    /// A server in place of a home: https://HOST:PORT, with a token in MAINSTAY_TOKEN; several, with commas, where one stands by
+    /// for the other
     #[arg(long, global = true, value_name = "URL", env = "MAINSTAY_SERVER")]
     pub(crate) server: Option<String>,
     /// As part of which account
@@ -289,7 +290,7 @@ pub(crate) enum Command {
     },
     /// Serve the home to many: over a socket in it, and over the network
     #[command(
-        after_help = "Examples:\n  mainstay serve\n  mainstay serve --listen 127.0.0.1:7433   # plain, as it does not leave this machine\n  mainstay serve --listen 0.0.0.0:7433     # with TLS, by an authority of its own: mainstay trust"
+        after_help = "Examples:\n  mainstay serve\n  mainstay serve --listen 127.0.0.1:7433   # plain, as it does not leave this machine\n  mainstay serve --listen 0.0.0.0:7433     # with TLS, by an authority of its own: mainstay trust\n  mainstay serve --standby --listen 0.0.0.0:7433 --journal postgres://db.example/prod   # on two machines"
     )]
     Serve(ServeArgs),
     /// Copy the home to a folder or bucket, while it is in use; what is there already is not copied again
@@ -400,6 +401,9 @@ pub(crate) struct DiffArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ServeArgs {
+    /// Where another server writes the same journal in PostgreSQL, follow it, and take over when it is gone
+    #[arg(long)]
+    pub(crate) standby: bool,
     /// Where to listen besides the home's socket; beyond this machine with TLS
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub(crate) listen: Option<String>,

@@ -21,6 +21,10 @@ use crate::guard::{ACCOUNT, KEY};
 use crate::operation::{OperationReport, Step};
 use crate::{socket, tls};
 
+mod several;
+
+use several::Places;
+
 /// How long a server may take to be reached.
 const REACH: Duration = Duration::from_secs(10);
 
@@ -38,7 +42,7 @@ enum Place {
 /// A server that is asked.
 #[derive(Debug)]
 pub struct Client {
-    place: Place,
+    places: Places,
     token: Option<String>,
     account: Option<String>,
     runtime: tokio::runtime::Runtime,
@@ -106,6 +110,12 @@ impl Ask {
         self
     }
 
+    /// The same at a path that is not below the API's.
+    fn at(mut self, path: &str) -> Self {
+        path.clone_into(&mut self.path);
+        self
+    }
+
     fn target(&self) -> String {
         let query: Vec<String> = self
             .query
@@ -153,6 +163,28 @@ fn unreadable(e: &dyn std::error::Error) -> Error {
     .help("is it a mainstay of another version, or something else?")
 }
 
+fn place(url: &str, authority: Option<&Path>) -> Result<Place, Error> {
+    let wrong = || {
+        Error::new(
+            ErrorKind::Invalid,
+            "MS0821",
+            format!("`{url}` is not the URL of a server"),
+        )
+        .help("for example https://mainstay.example.org:7433 or http://127.0.0.1:7433")
+    };
+    let parsed = url::Url::parse(url).map_err(|e| wrong().because(&e))?;
+    let tls = match parsed.scheme() {
+        "http" => None,
+        "https" => Some(tls::client(authority)?),
+        _ => return Err(wrong()),
+    };
+    Ok(Place::Network {
+        host: parsed.host_str().ok_or_else(wrong)?.to_owned(),
+        port: parsed.port_or_known_default().ok_or_else(wrong)?,
+        tls,
+    })
+}
+
 fn runtime() -> Result<tokio::runtime::Runtime, Error> {
     let built = tokio::runtime::Builder::new_current_thread().enable_all().build();
     built.map_err(|e| Error::new(ErrorKind::Unavailable, "MS0820", "cannot start").because(&e))
@@ -173,7 +205,7 @@ impl Client {
             return Ok(None);
         }
         let client = Self {
-            place: Place::Home(home.to_owned()),
+            places: Places::new(Place::Home(home.to_owned()), Vec::new()),
             token,
             account,
             runtime: runtime()?,
@@ -182,37 +214,25 @@ impl Client {
         Ok(answers.then_some(client))
     }
 
-    /// Names a server on the network. `authority` is a file with the certificate authority to trust; the machine's if none.
+    /// Names a server on the network, or several, separated by commas, of which one serves and the others stand by.
+    /// `authority` is a file with the certificate authority to trust; the machine's if none.
     ///
     /// # Errors
     ///
     /// `Invalid` for a URL that is none.
     pub fn at(
-        url: &str,
+        urls: &str,
         account: Option<String>,
         token: Option<String>,
         authority: Option<&Path>,
     ) -> Result<Self, Error> {
-        let wrong = || {
-            Error::new(
-                ErrorKind::Invalid,
-                "MS0821",
-                format!("`{url}` is not the URL of a server"),
-            )
-            .help("for example https://mainstay.example.org:7433 or http://127.0.0.1:7433")
-        };
-        let parsed = url::Url::parse(url).map_err(|e| wrong().because(&e))?;
-        let tls = match parsed.scheme() {
-            "http" => None,
-            "https" => Some(tls::client(authority)?),
-            _ => return Err(wrong()),
+        let mut places = urls.split(',').map(|url| place(url.trim(), authority));
+        let first = match places.next() {
+            Some(first) => first?,
+            None => place(urls, authority)?,
         };
         Ok(Self {
-            place: Place::Network {
-                host: parsed.host_str().ok_or_else(wrong)?.to_owned(),
-                port: parsed.port_or_known_default().ok_or_else(wrong)?,
-                tls,
-            },
+            places: Places::new(first, places.collect::<Result<_, _>>()?),
             token,
             account,
             runtime: runtime()?,
@@ -220,7 +240,7 @@ impl Client {
     }
 
     fn name(&self) -> String {
-        match &self.place {
+        match self.places.now() {
             Place::Home(home) => socket::path(home).display().to_string(),
             Place::Network { host, port, .. } => format!("{host}:{port}"),
         }
@@ -229,7 +249,7 @@ impl Client {
     fn unreachable(&self, e: &dyn std::error::Error) -> Error {
         let message = format!("the server at {} cannot be reached", self.name());
         let error = Error::new(ErrorKind::Unavailable, "MS0807", message).because(e);
-        match &self.place {
+        match self.places.now() {
             Place::Network { tls: Some(_), .. } => {
                 error.help("is it running? Its certificate has to be trusted: `mainstay trust` there prints the authority's, MAINSTAY_CA=FILE takes it here")
             }
@@ -239,7 +259,7 @@ impl Client {
 
     async fn connect(&self) -> Result<Sender, Error> {
         let reach = async {
-            match &self.place {
+            match self.places.now() {
                 Place::Home(home) => {
                     let short = socket::Short::of(home).map_err(|e| self.unreachable(&e))?;
                     let stream = UnixStream::connect(&short.path).await;
@@ -266,7 +286,7 @@ impl Client {
     }
 
     async fn send(&self, ask: &Ask, key: Option<&str>, later: bool) -> Result<Response<Incoming>, Error> {
-        let host = match &self.place {
+        let host = match self.places.now() {
             Place::Home(_) => "localhost".to_owned(),
             Place::Network { host, port, .. } => format!("{host}:{port}"),
         };
@@ -307,10 +327,10 @@ impl Client {
     ///
     /// As the server says, or if it cannot be reached.
     pub fn bytes(&self, ask: &Ask) -> Result<Vec<u8>, Error> {
-        self.runtime.block_on(async {
+        self.runtime.block_on(self.one_after_the_other(async || {
             let response = self.send(ask, None, false).await?;
             whole(response).await
-        })
+        }))
     }
 
     /// Asks for something that changes nothing.
@@ -342,7 +362,7 @@ impl Client {
             )
         })?;
         let key = format!("c-{}", data_encoding::HEXLOWER.encode(&random));
-        let answer = self.runtime.block_on(async {
+        let answer = self.runtime.block_on(self.one_after_the_other(async || {
             let response = self.send(ask, Some(&key), true).await?;
             if response.status() != hyper::StatusCode::ACCEPTED {
                 return whole(response).await;
@@ -355,7 +375,7 @@ impl Client {
                 return Err(problem.error());
             }
             Ok(answer.to_string().into_bytes())
-        })?;
+        }))?;
         serde_json::from_slice(&answer).map_err(|e| unreadable(&e))
     }
 

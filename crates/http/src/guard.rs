@@ -11,12 +11,13 @@ use axum::response::Response;
 use mainstay_api::{Error, ErrorKind};
 use mainstay_model::access::{AccessDecided, is_account};
 use mainstay_policy::{Class, Question};
-use mainstay_server::Context;
+use mainstay_server::{Context, Role};
 
 use crate::app::App;
 use crate::caller::Caller;
 use crate::identity::{Peer, anybody, identify};
 use crate::problem::{self, malformed};
+use crate::standby;
 
 /// The header with a request's key in answers, and in requests that only look.
 pub(crate) const REQUEST: HeaderName = HeaderName::from_static("x-request-id");
@@ -103,6 +104,9 @@ async fn decide(app: &Arc<App>, parts: &Parts, key: &str, keyed: bool) -> Result
         let allowed: Vec<&str> = methods.keys().map(String::as_str).collect();
         return Err(not_allowed(&allowed.join(", "), key));
     };
+    if let Some(error) = standby::refuse(app, route) {
+        return Err(problem::again(error, standby::AGAIN, key));
+    }
     let account = match headers.get(ACCOUNT).map(|v| v.to_str().unwrap_or_default()) {
         None => principal.account.clone(),
         Some(name) if is_account(name) => name.to_owned(),
@@ -144,7 +148,10 @@ async fn decide(app: &Arc<App>, parts: &Parts, key: &str, keyed: bool) -> Result
         return Ok(caller);
     }
     let error = forbidden(&caller, route.class);
-    record_refusal(caller).await.map_err(refuse)?;
+    // A standby records nothing.
+    if app.instance.standing().role() == Role::Leads {
+        record_refusal(caller).await.map_err(refuse)?;
+    }
     Err(refuse(error))
 }
 
@@ -175,9 +182,7 @@ fn wait(seconds: u64, key: &str) -> Response {
         "ask again in {}",
         mainstay_base::text::count(seconds, "second")
     ));
-    let mut response = problem::answer(error, key);
-    response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
-    response
+    problem::again(error, seconds, key)
 }
 
 fn no_such_route() -> Error {

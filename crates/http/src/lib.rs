@@ -24,11 +24,13 @@ mod routes;
 mod serve;
 mod socket;
 mod sse;
+mod standby;
 mod tls;
 
 pub use identity::new_token;
 pub use limits::Limits;
 pub use routes::openapi;
-pub use serve::{Announced, ServeOptions, serve};
+pub use serve::{Announced, Event, ServeOptions, serve};
 pub use socket::path as socket_path;
+pub use standby::Said;
 pub use tls::authority;

@@ -39,6 +39,13 @@ pub(crate) fn answer(error: Error, request: &str) -> Response {
     written(status, serde_json::to_value(&problem).unwrap_or_default())
 }
 
+/// Writes an error of which the same request may be rid after some seconds.
+pub(crate) fn again(error: Error, seconds: u64, request: &str) -> Response {
+    let mut response = answer(error, request);
+    response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+    response
+}
+
 /// Writes a document: a problem if the status says so.
 pub(crate) fn written(status: StatusCode, document: serde_json::Value) -> Response {
     let kind = if status.is_client_error() || status.is_server_error() {

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mainstay_api::{Error, ErrorKind};
-use mainstay_model::Role;
+use mainstay_model::Role as TokenRole;
 use mainstay_policy::Policies;
-use mainstay_server::{Access, Context, Instance, JournalAddress, Options};
+use mainstay_server::{Access, Context, Follower, Instance, JournalAddress, Options, Role};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Semaphore, mpsc, watch};
@@ -20,7 +20,8 @@ use crate::limits::{Limits, Rates};
 use crate::listen::{self, Shared};
 use crate::metrics::Counts;
 use crate::operation::Operations;
-use crate::{clock, guard, routes, socket, tls};
+use crate::standby::Said;
+use crate::{clock, guard, routes, socket, standby, tls};
 
 /// How long what is going on may take to end by itself.
 const GRACE: Duration = Duration::from_secs(5);
@@ -29,7 +30,7 @@ const GRACE: Duration = Duration::from_secs(5);
 const STOP: Duration = Duration::from_secs(60);
 
 /// How often it is looked whether the journal is still there.
-const LOOK: Duration = Duration::from_secs(1);
+const LOOK: Duration = Duration::from_millis(250);
 
 /// How often checkpoints are signed and snapshots left.
 const SETTLE: Duration = Duration::from_secs(60);
@@ -47,6 +48,8 @@ pub struct ServeOptions {
     pub context: Context,
     /// How long to wait for another writer.
     pub wait: Option<Duration>,
+    /// Whether to follow another writer, where there is one, and to take over when it is gone.
+    pub standby: bool,
     /// Where to listen besides the socket, for example `127.0.0.1:7433`.
     pub listen: Option<String>,
     /// A certificate chain and its key, in place of the home's own authority.
@@ -64,21 +67,43 @@ pub struct Announced {
     pub url: Option<String>,
     /// The secret of the first owner's token, if this start made it.
     pub owner: Option<String>,
+    /// Whether it is the one that serves, or one that stands by.
+    pub role: Role,
+    /// Whom it follows, if it stands by and somebody serves.
+    pub leader: Option<String>,
     /// What opening had to put in order, in words.
     pub notices: Vec<String>,
+}
+
+/// What a server tells who started it.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// It answers.
+    Answers(Announced),
+    /// It stands by, and something changed about that.
+    Standby(Said),
+    /// It stood by and serves now.
+    TookOver {
+        /// After whom.
+        from: String,
+        /// The secret of the first owner's token, if there was none yet.
+        owner: Option<String>,
+        /// What had to be put in order, in words.
+        notices: Vec<String>,
+    },
 }
 
 fn cannot(what: &str, e: &std::io::Error) -> Error {
     Error::new(ErrorKind::Unavailable, "MS0820", format!("cannot {what}")).because(e)
 }
 
-/// Serves until it is told to end (SIGTERM or Ctrl-C). `announce` is called once, when it answers.
+/// Serves until it is told to end (SIGTERM or Ctrl-C). `tell` is called when it answers, and when its part changes.
 ///
 /// # Errors
 ///
 /// `Unavailable` if another process writes to the home, or it cannot listen there.
-pub fn serve(options: &ServeOptions, announce: impl FnOnce(Announced)) -> Result<(), Error> {
-    let instance = Instance::open(Options {
+pub fn serve(options: &ServeOptions, tell: &(dyn Fn(Event) + Sync)) -> Result<(), Error> {
+    let opening = Options {
         home: options.home.clone(),
         journal: options.journal.clone(),
         project: options.project.clone(),
@@ -86,17 +111,33 @@ pub fn serve(options: &ServeOptions, announce: impl FnOnce(Announced)) -> Result
         branch: None,
         wait: options.wait,
         context: options.context.clone(),
-    })?;
-    let served = serve_home(options, &instance, announce);
+    };
+    let instance = if options.standby {
+        Instance::stand_by(opening)?
+    } else {
+        Instance::open(opening).map_err(or_stand_by)?
+    };
+    let served = serve_home(options, &instance, tell);
     let closed = instance.close();
     served?;
     closed
 }
 
+/// Where the writer is on another machine, this one can stand by for it.
+fn or_stand_by(error: Error) -> Error {
+    match error.code.as_str() {
+        "MS0601" => error.help(
+            "wait for it with --wait, or stop that process; where the journal is in PostgreSQL, --standby follows it and takes \
+             over when it is gone",
+        ),
+        _ => error,
+    }
+}
+
 fn serve_home(
     options: &ServeOptions,
     instance: &Instance,
-    announce: impl FnOnce(Announced),
+    tell: &(dyn Fn(Event) + Sync),
 ) -> Result<(), Error> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -106,7 +147,11 @@ fn serve_home(
         .thread_stack_size(64 << 20)
         .build()
         .map_err(|e| cannot("start threads", &e))?;
-    let owner = first_token(instance)?;
+    if instance.standing().role() == Role::StandsBy {
+        // Where nobody serves there is nobody to follow.
+        Follower::new(instance)?.look()?;
+    }
+    let owner = begin(instance)?;
     let metadata = std::fs::metadata(&options.home).map_err(|e| cannot("look at the home", &e))?;
     let (router, api) = routes::router();
     let (ending, ends) = watch::channel(false);
@@ -151,24 +196,40 @@ fn serve_home(
         ];
         let socket = on_socket(&options.home, shared.clone())?;
         let url = match &options.listen {
-            Some(place) => Some(on_network(options, place, shared.clone()).await?),
+            Some(place) => Some(on_network(options, instance, place, shared.clone()).await?),
             None => None,
         };
         drop(shared);
-        let clock = tokio::spawn(clock::keep(Arc::clone(&app)));
+        let role = instance.standing().role();
         // Who reads the announcement may tell it to end at once.
-        announce(Announced {
+        tell(Event::Answers(Announced {
             socket,
             url,
             owner,
+            role,
+            leader: instance.standing().leader(),
             notices: instance.notices(),
-        });
-        let told = until_told(instance, &mut signals).await;
+        }));
+        let leads = match role {
+            Role::Leads => Ok(true),
+            Role::StandsBy | Role::TakesOver => follow(instance, &mut signals, tell).await,
+        };
+        let clock = match leads {
+            Ok(true) => Some(tokio::spawn(clock::keep(Arc::clone(&app)))),
+            Ok(false) | Err(_) => None,
+        };
+        let told = match leads {
+            Ok(true) => until_told(instance, &mut signals).await,
+            Ok(false) => Ok(()),
+            Err(e) => Err(e),
+        };
         // The sender has receivers for as long as there are connections.
         let _ = ending.send(true);
         end(&app, gone).await;
-        // It stops what it does when the server ends.
-        let _ = clock.await;
+        if let Some(clock) = clock {
+            // It stops what it does when the server ends.
+            let _ = clock.await;
+        }
         told
     });
     // The home is not to be closed while anything still uses it.
@@ -178,13 +239,44 @@ fn serve_home(
     result
 }
 
-/// Makes the first owner's token, if the account has none; returns its secret.
-fn first_token(instance: &Instance) -> Result<Option<String>, Error> {
-    if !instance.tokens().is_empty() {
+/// Begins to serve, where it is this server's turn: makes the first owner's token, if the account has none, and returns its
+/// secret. What is there is signed, so that whoever stands by can tell whether it has the key.
+fn begin(instance: &Instance) -> Result<Option<String>, Error> {
+    if instance.standing().role() != Role::Leads {
         return Ok(None);
     }
-    let token = new_token(instance, "owner", Role::Owner, None)?;
-    Ok(token.secret)
+    let token = if instance.tokens().is_empty() {
+        new_token(instance, "owner", TokenRole::Owner, None)?.secret
+    } else {
+        None
+    };
+    instance.sign_for_others()?;
+    Ok(token)
+}
+
+/// Follows the server that serves, until this one does; false if it was told to end before.
+async fn follow(
+    instance: &Instance,
+    signals: &mut [Signal; 2],
+    tell: &(dyn Fn(Event) + Sync),
+) -> Result<bool, Error> {
+    let say = |said| tell(Event::Standby(said));
+    let Some(from) = standby::until_leads(instance, signals, &say).await? else {
+        return Ok(false);
+    };
+    let own = instance.clone();
+    let owner = crate::answer::blocking(move || begin(&own)).await?;
+    let own = instance.clone();
+    tokio::spawn(crate::answer::blocking(move || {
+        own.tidy();
+        Ok(())
+    }));
+    tell(Event::TookOver {
+        from,
+        owner,
+        notices: instance.notices(),
+    });
+    Ok(true)
 }
 
 fn on_socket(home: &Path, shared: Shared) -> Result<PathBuf, Error> {
@@ -203,7 +295,21 @@ fn on_socket(home: &Path, shared: Shared) -> Result<PathBuf, Error> {
     Ok(place)
 }
 
-async fn on_network(options: &ServeOptions, place: &str, shared: Shared) -> Result<String, Error> {
+/// A standby with an authority of its own would be a stranger to all who trust the server's that serves.
+fn no_authority(home: &Path) -> Error {
+    let text = "the certificate authority of the server that serves is not in this home";
+    Error::new(ErrorKind::Invalid, "MS0841", text).help(format!(
+        "copy the folder tls from its home to {}, or give each server a certificate with --certificate and --key",
+        home.display()
+    ))
+}
+
+async fn on_network(
+    options: &ServeOptions,
+    instance: &Instance,
+    place: &str,
+    shared: Shared,
+) -> Result<String, Error> {
     let fail = |e: std::io::Error| {
         cannot(&format!("listen on {place}"), &e).help("for example --listen 127.0.0.1:7433")
     };
@@ -218,6 +324,10 @@ async fn on_network(options: &ServeOptions, place: &str, shared: Shared) -> Resu
             certificate: certificate.clone(),
             key: key.clone(),
         });
+        if instance.standing().role() != Role::Leads && files.is_none() && !tls::has_authority(&options.home)
+        {
+            return Err(no_authority(&options.home));
+        }
         let config = tls::server(&options.home, files.as_ref(), &names(place, address))?;
         Some(tokio_rustls::TlsAcceptor::from(config))
     };
@@ -256,6 +366,9 @@ async fn until_told(instance: &Instance, signals: &mut [Signal; 2]) -> Result<()
             _ = terminate.recv() => return Ok(()),
             _ = interrupt.recv() => return Ok(()),
             () = tokio::time::sleep(LOOK) => {
+                if instance.is_followed() {
+                    return Err(standby::overtaken());
+                }
                 let (instance, settles) = (instance.clone(), settled.elapsed() >= SETTLE);
                 let look = move || {
                     if settles {
@@ -291,6 +404,10 @@ async fn end(app: &App, mut gone: mpsc::Receiver<()>) {
         let _ = app.work.lock().await;
     };
     let mut all_done = std::pin::pin!(all_done);
+    if app.instance.is_followed() {
+        // Nothing of it can be recorded any more.
+        app.operations.cancel_all();
+    }
     let ended = tokio::select! {
         () = all_done.as_mut() => true,
         () = told => false,

@@ -49,6 +49,12 @@ pub fn authority(home: &Path) -> Result<String, Error> {
     })
 }
 
+/// Says whether the home has an authority.
+pub(crate) fn has_authority(home: &Path) -> bool {
+    let (certificate, key) = place(home);
+    certificate.is_file() && key.is_file()
+}
+
 fn parameters() -> Result<CertificateParams, rcgen::Error> {
     let mut ca = CertificateParams::new(Vec::<String>::new())?;
     ca.distinguished_name

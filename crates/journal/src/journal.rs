@@ -17,6 +17,7 @@ use crate::record::Draft;
 use crate::store::{Store, StoredCheckpoint};
 
 mod append;
+mod follow;
 mod read;
 mod snapshot;
 pub(crate) mod tail;

@@ -48,5 +48,5 @@ pub use journal::{Filter, Head, Journal, Mode, OpenOptions, Receipt, Records, Re
 pub use key::{SigningKey, VerifierKey};
 pub use proof::{Proof, Proven, check_proof};
 pub use record::{Draft, MAX_BODY_BYTES, Record};
-pub use store::{MemoryStore, PostgresStore, SqliteStore, Store};
+pub use store::{Leader, Lease, MemoryStore, PostgresStore, SqliteStore, Store};
 pub use verify::{Verification, VerifyOptions, verify, verify_boxed};

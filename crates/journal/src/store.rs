@@ -5,6 +5,7 @@
 //! transaction.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use mainstay_base::Hash;
@@ -13,11 +14,14 @@ use crate::error::{Error, Kind};
 pub use crate::merkle::Tile;
 
 pub mod conformance;
+mod lease;
 mod lock;
 pub mod memory;
 pub mod postgres;
 pub mod sqlite;
 
+pub use lease::{Leader, Lease};
+pub use lock::Lock;
 pub use memory::MemoryStore;
 pub use postgres::PostgresStore;
 pub use sqlite::SqliteStore;
@@ -316,6 +320,16 @@ pub trait Store: Send + fmt::Debug {
 
     /// Counts rows at numbers that no reader asks for (zero and below), which no writer makes.
     fn strays(&self) -> Result<u64, Error>;
+
+    /// Says who writes; none where only processes of one machine may, which a lock keeps apart.
+    fn leader(&self) -> Result<Option<Leader>, Error> {
+        Ok(None)
+    }
+
+    /// Returns what this writer knows of its turn; none where nobody can take over from a writer that is alive.
+    fn lease(&self) -> Option<Arc<Lease>> {
+        None
+    }
 }
 
 /// The error of a writer whose epoch is over.

@@ -12,6 +12,7 @@ use mainstay_base::{Bytes, Clock, SystemClock};
 use mainstay_catalog::Projector;
 use mainstay_control::{Command, Sight};
 use mainstay_engine::{Engine, EngineConfig};
+use mainstay_journal::store::Lock;
 pub use mainstay_journal::store::postgres::Address as JournalAddress;
 use mainstay_model::fact::Fact;
 use mainstay_model::resource::{Kind, ResourceKey, Spec};
@@ -24,6 +25,7 @@ use crate::error;
 use crate::ledger::{Context, Ledger, Recorded};
 use crate::place::{self, Place};
 use crate::planning::Planning;
+use crate::standby::Standing;
 use crate::turns::Turns;
 
 /// Whether an instance may change anything.
@@ -107,6 +109,14 @@ pub struct Shared {
     pub(crate) turns: Turns,
     /// What opening found out and people should know.
     notices: Mutex<Vec<String>>,
+    /// Whether it is the one writer.
+    writes: AtomicBool,
+    /// Since when it is, or was opened, in microseconds.
+    since: AtomicU64,
+    /// What it knows of its part among servers of one journal.
+    pub(crate) standing: Standing,
+    /// Of one that stands by: the home's lock, for as long as it is open.
+    _lock: Option<Lock>,
     pub(crate) runtime: tokio::runtime::Runtime,
 }
 
@@ -124,6 +134,23 @@ impl Instance {
             Access::Write => Ledger::write(&options.home, place, options.wait, clock.clone())?,
             Access::Read => Ledger::read(&options.home, place, clock.clone())?,
         };
+        let lease = ledger.lease();
+        let instance = Self::with_ledger(options, ledger, clock, None)?;
+        instance.standing.leads_by(lease);
+        instance.check_branch()?;
+        if instance.writes() {
+            instance.recover(None)?;
+        }
+        Ok(instance)
+    }
+
+    /// Makes an instance of an open journal; nothing is checked or put in order yet.
+    pub(crate) fn with_ledger(
+        options: Options,
+        ledger: Ledger,
+        clock: Arc<dyn Clock>,
+        lock: Option<Lock>,
+    ) -> Result<Self, Error> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
@@ -131,6 +158,8 @@ impl Instance {
             .build()
             .map_err(|e| error::file("start threads for", &options.home, &e))?;
         let branch = options.branch.clone();
+        let since = micros(clock.as_ref());
+        let writes = options.access == Access::Write;
         let shared = Shared {
             options,
             clock,
@@ -142,19 +171,35 @@ impl Instance {
             leavings: AtomicBool::new(false),
             turns: Turns::default(),
             notices: Mutex::default(),
+            writes: AtomicBool::new(writes),
+            since: AtomicU64::new(since),
+            standing: Standing::default(),
+            _lock: lock,
             runtime,
         };
-        let instance = Self {
+        Ok(Self {
             context: Arc::new(shared.options.context.clone()),
             shared: Arc::new(shared),
             branch,
             files: None,
-        };
-        instance.check_branch()?;
-        if instance.options.access == Access::Write {
-            instance.recover()?;
-        }
-        Ok(instance)
+        })
+    }
+
+    /// Says whether this is the one writer.
+    pub(crate) fn writes(&self) -> bool {
+        self.shared.writes.load(Ordering::Relaxed)
+    }
+
+    /// Is the one writer from now on.
+    pub(crate) fn begin_to_write(&self) {
+        let now = micros(self.clock.as_ref());
+        self.shared.since.store(now, Ordering::Relaxed);
+        self.shared.writes.store(true, Ordering::Relaxed);
+    }
+
+    /// Returns since when this is the one writer, in microseconds.
+    pub(crate) fn since(&self) -> u64 {
+        self.shared.since.load(Ordering::Relaxed)
     }
 
     fn check_branch(&self) -> Result<(), Error> {
@@ -232,7 +277,7 @@ impl Instance {
     /// If the journal cannot be written.
     pub fn close(self) -> Result<(), Error> {
         self.ledger().close()?;
-        if self.options.access == Access::Write {
+        if self.writes() {
             self.unmark();
         }
         Ok(())
@@ -247,6 +292,15 @@ impl Instance {
         self.ledger().close()
     }
 
+    /// Signs a checkpoint where others may follow this writer: it tells them whether they have the key.
+    ///
+    /// # Errors
+    ///
+    /// If the journal cannot be written.
+    pub fn sign_for_others(&self) -> Result<(), Error> {
+        self.ledger().sign_for_others()
+    }
+
     /// Returns why nothing can be recorded any more, if the journal's database was away for too long or has another writer: who
     /// opens the home again can.
     pub fn lost(&self) -> Option<Error> {
@@ -258,7 +312,7 @@ impl Instance {
         let noticed = self.notices.lock().unwrap_or_else(PoisonError::into_inner);
         self.repaired()
             .into_iter()
-            .chain(self.resting().filter(|_| self.options.access == Access::Write))
+            .chain(self.resting().filter(|_| self.writes()))
             .chain(noticed.iter().cloned())
             .collect()
     }
@@ -362,7 +416,7 @@ impl Instance {
             .as_ref()
             .map(|place| (self.account().to_owned(), place.clone()));
         let tables = self.opened(&key, place != declared)?;
-        if self.options.access == Access::Write {
+        if self.writes() {
             let mut claimed = self.claimed.lock().unwrap_or_else(PoisonError::into_inner);
             let claim = (key, self.account().to_owned());
             if !claimed.contains(&claim) {
@@ -465,6 +519,10 @@ pub(crate) fn settings(state: &Sight<'_>) -> ProjectSpec {
         Some(Spec::Project(spec)) => spec.clone(),
         _ => ProjectSpec::default(),
     }
+}
+
+fn micros(clock: &dyn Clock) -> u64 {
+    clock.now().as_micros().unsigned_abs()
 }
 
 fn cores() -> usize {

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mainstay_api::Error;
-use mainstay_base::Clock;
+use mainstay_base::{Clock, Hash, Timestamp};
 use mainstay_control::{Command, Happening, State, decide, react};
-use mainstay_journal::{Draft, Journal, OpenOptions, Repair, SigningKey};
+use mainstay_journal::{Draft, Journal, Lease, OpenOptions, Repair, SigningKey};
 use mainstay_model::BranchName;
 use mainstay_model::fact::Fact;
 use mainstay_model::upcast;
@@ -18,6 +18,12 @@ use crate::metrics::Histogram;
 use crate::place::Place;
 use crate::snapshot;
 use crate::step;
+
+mod digest;
+mod follow;
+
+use digest::{Due, digest};
+pub(crate) use follow::Difference;
 
 /// After so many facts a closing ledger leaves a snapshot, so that the next opening folds few facts.
 const SNAPSHOT_AFTER: u64 = 500;
@@ -64,6 +70,14 @@ pub(crate) struct Ledger {
     writes: bool,
     /// How long appends took.
     appends: Histogram,
+    /// When a digest of the state goes into a frame.
+    due: Due,
+    /// Of one that follows: the last frame whose digest was looked for.
+    looked: u64,
+    /// Of one that follows: the newest frame whose digest was that of the state.
+    compared: u64,
+    /// Of one that follows: where it was not.
+    difference: Option<Difference>,
 }
 
 impl Ledger {
@@ -119,8 +133,13 @@ impl Ledger {
             place,
             writes,
             appends: Histogram::default(),
+            due: Due::default(),
+            looked: 0,
+            compared: 0,
+            difference: None,
         };
         ledger.catch_up()?;
+        ledger.looked = ledger.journal.head().frame;
         Ok(ledger)
     }
 
@@ -132,6 +151,11 @@ impl Ledger {
 
     /// Folds what is in the journal and not yet in the state.
     pub(crate) fn catch_up(&mut self) -> Result<(), Error> {
+        self.fold_to(self.journal.head().last_seq)
+    }
+
+    /// Folds what is in the journal up to a record and not yet in the state.
+    fn fold_to(&mut self, last: u64) -> Result<(), Error> {
         let Self {
             journal,
             states,
@@ -139,25 +163,30 @@ impl Ledger {
             unsaved,
             ..
         } = self;
-        for record in journal.records(*folded + 1, mainstay_journal::Filter::default()) {
+        let count = usize::try_from(last.saturating_sub(*folded)).unwrap_or(usize::MAX);
+        let records = journal.records(*folded + 1, mainstay_journal::Filter::default());
+        for record in records.take(count) {
             let record = record.map_err(|e| error::journal(&e))?;
-            *folded = record.seq;
             *unsaved += record.body.as_ref().map_or(0, |b| b.len() as u64);
-            let fact = match &record.body {
-                Some(body) => upcast::decode(&record.kind, record.kind_version, body),
-                None => continue,
-            };
+            let seq = record.seq;
+            let fact = record
+                .body
+                .as_ref()
+                .map(|body| upcast::decode(&record.kind, record.kind_version, body));
             match fact {
-                Ok(fact) => states.entry(record.account).or_default().apply(
-                    record.seq,
+                None => {}
+                Some(Ok(fact)) => states.entry(record.account).or_default().apply(
+                    seq,
                     record.time,
                     &record.actor,
                     record.reason.as_deref(),
                     fact,
                 ),
-                Err(_) if record.ignorable => {}
-                Err(e) => return Err(unreadable(record.seq, &e)),
+                Some(Err(_)) if record.ignorable => {}
+                // It is not passed over: whoever tries again meets it again.
+                Some(Err(e)) => return Err(unreadable(seq, &e)),
             }
+            *folded = seq;
         }
         Ok(())
     }
@@ -241,20 +270,48 @@ impl Ledger {
         };
         let drafts = facts.iter().map(draft).collect::<Result<Vec<_>, Error>>()?;
         self.unsaved += drafts.iter().map(|d| d.body.len() as u64).sum::<u64>();
+        let ahead = self.ahead(context, now, &facts);
         let began = Instant::now();
         let receipt = self
             .journal
-            .append(drafts, None)
+            .append(drafts, ahead.as_ref().map(|(_, digest)| *digest))
             .map_err(|e| error::journal(&e))?;
         self.appends.add(began.elapsed());
-        let mut recorded = Vec::with_capacity(facts.len());
-        let state = self.states.entry(context.account.clone()).or_default();
-        for (seq, fact) in (receipt.first_seq..).zip(facts) {
-            self.folded = seq;
-            state.apply(seq, now, &context.actor, context.reason.as_deref(), fact.clone());
-            recorded.push((seq, fact));
+        self.folded = receipt.last_seq;
+        let recorded: Recorded = (receipt.first_seq..).zip(facts).collect();
+        match ahead {
+            Some((state, _)) => drop(self.states.insert(context.account.clone(), state)),
+            None => {
+                let state = self.states.entry(context.account.clone()).or_default();
+                fold(state, context, now, &recorded);
+            }
         }
         Ok(recorded)
+    }
+
+    /// Folds facts that are about to be recorded ahead of that, if a digest of what they fold to is due: only where somebody may
+    /// follow the journal.
+    fn ahead(&mut self, context: &Context, now: Timestamp, facts: &[Fact]) -> Option<(State, Hash)> {
+        if !self.place.is_elsewhere() || !self.due.is_now() {
+            return None;
+        }
+        let began = Instant::now();
+        let account = context.account.as_str();
+        let mut state = self.state(account).clone();
+        let first = self.journal.head().last_seq + 1;
+        let numbered: Recorded = (first..).zip(facts.iter().cloned()).collect();
+        fold(&mut state, context, now, &numbered);
+        let mut states: BTreeMap<&str, &State> = self.states().collect();
+        states.insert(account, &state);
+        // A state that cannot be written is told by its snapshot; the facts are recorded all the same.
+        let digest = digest(states.into_iter()).ok();
+        self.due.made(began.elapsed());
+        Some((state, digest?))
+    }
+
+    /// Returns what this writer knows of its turn, where another one can take over.
+    pub(crate) fn lease(&self) -> Option<Arc<Lease>> {
+        self.journal.lease()
     }
 
     /// Signs a checkpoint over what was written, and leaves a snapshot where opening would otherwise get slow.
@@ -274,6 +331,20 @@ impl Ledger {
             self.saved = body.len() as u64;
             step::at("snapshot.saved");
         }
+        self.sign()?;
+        self.place.keep(&self.journal)
+    }
+
+    /// Signs what is not signed yet, where others may follow: the signature tells them whether they have the key.
+    pub(crate) fn sign_for_others(&mut self) -> Result<(), Error> {
+        if self.place.is_elsewhere() {
+            self.sign()?;
+        }
+        Ok(())
+    }
+
+    fn sign(&mut self) -> Result<(), Error> {
+        let head = self.journal.head().last_seq;
         let signed = self
             .journal
             .last_checkpoint()
@@ -284,7 +355,13 @@ impl Ledger {
                 .map_err(|e| error::journal(&e))?;
             self.journal.checkpoint(&key).map_err(|e| error::journal(&e))?;
         }
-        self.place.keep(&self.journal)
+        Ok(())
+    }
+}
+
+fn fold(state: &mut State, context: &Context, now: Timestamp, recorded: &Recorded) {
+    for (seq, fact) in recorded {
+        state.apply(*seq, now, &context.actor, context.reason.as_deref(), fact.clone());
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod access;
 mod amend;
+mod attempts;
 mod backup;
 mod branch;
 mod cancel;
@@ -41,6 +42,7 @@ mod run;
 mod show;
 mod snapshot;
 mod stage;
+mod standby;
 pub mod step;
 mod system;
 mod trigger;
@@ -67,6 +69,7 @@ pub use query::{QueryOptions, QueryResult, When};
 pub use replay::ReplayRequest;
 pub use report::other_rows;
 pub use run::RunRequest;
+pub use standby::{Follower, Role, Stand, Standing};
 pub use trigger::{DoneReport, Worked};
 pub use turns::{Busy, Turn};
 pub use why::WhyRequest;

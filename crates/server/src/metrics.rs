@@ -170,7 +170,9 @@ impl Instance {
         if let Some(last) = last {
             backup.add(&[], last.time.as_micros() as f64 / 1e6);
         }
-        vec![info, facts, frames, appends, rests, backup]
+        let mut families = vec![info, facts, frames, appends, rests, backup];
+        families.extend(self.standing.families());
+        families
     }
 }
 

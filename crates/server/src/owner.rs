@@ -44,6 +44,14 @@ impl Instance {
             "nothing was written there; work in that home (--home DIR), or give this project a `store` of its own",
         ))
     }
+
+    /// Returns the name of the journal whose tables of this account are in a store; none if it has none.
+    pub(crate) fn owner_of(&self, store: &Store) -> Result<Option<String>, Error> {
+        let path = format!("{}/{OWNER}", self.account());
+        self.runtime
+            .block_on(name(store, &path))
+            .map_err(|e| error::storage(&e))
+    }
 }
 
 /// Returns the name of the journal that is written there; none if there is none.

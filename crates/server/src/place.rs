@@ -59,6 +59,8 @@ pub(crate) struct Place {
     home: PathBuf,
     address: Option<Address>,
     kept: Option<Kept>,
+    /// Whether it stands by: its process holds the home's lock already, and the journal may be new to the home.
+    stands_by: bool,
 }
 
 impl Place {
@@ -82,7 +84,15 @@ impl Place {
             home: home.to_owned(),
             address,
             kept,
+            stands_by: false,
         })
+    }
+
+    /// The same for one who stands by: whoever it is holds the home's lock, and has made sure that the home may be this journal's.
+    #[must_use]
+    pub(crate) fn standing_by(mut self) -> Self {
+        self.stands_by = true;
+        self
     }
 
     /// Says whether it is not in the home.
@@ -94,6 +104,7 @@ impl Place {
     pub(crate) fn store(&self) -> Box<dyn Store> {
         match &self.address {
             None => Box::new(SqliteStore::new(&self.home)),
+            Some(address) if self.stands_by => Box::new(PostgresStore::new(address.clone())),
             Some(address) => Box::new(PostgresStore::new(address.clone()).with_lock(self.home.join(LOCK))),
         }
     }
@@ -104,12 +115,13 @@ impl Place {
             return Ok(());
         };
         let Some(kept) = &self.kept else {
-            if journal.head().frame == 0 {
+            if journal.head().frame == 0 || self.stands_by {
                 return Ok(());
             }
             let text = format!("the journal {address} is another home's ({})", journal.origin());
             return Err(Error::new(ErrorKind::Invalid, "MS0611", text).help(
-                "a journal has one home: look at --home, or begin another journal in the same database with a further ?schema=NAME",
+                "a journal has one home: look at --home, or begin another journal in the same database with a further ?schema=NAME; \
+                 mainstay serve --standby makes this home one that may take over",
             ));
         };
         if kept.origin != journal.origin() {

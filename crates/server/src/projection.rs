@@ -84,7 +84,7 @@ impl Instance {
     }
 }
 
-type Files = Vec<(SliceKey, DataFile)>;
+pub(crate) type Files = Vec<(SliceKey, DataFile)>;
 
 /// Returns all files of a version.
 fn held(dataset: &Dataset, version: u64) -> Files {
@@ -96,7 +96,7 @@ fn held(dataset: &Dataset, version: u64) -> Files {
 }
 
 /// Returns the files that a version added and those that it took away.
-fn moved(dataset: &Dataset, version: u64) -> (Files, Files) {
+pub(crate) fn moved(dataset: &Dataset, version: u64) -> (Files, Files) {
     let (mut add, mut remove) = (Files::new(), Files::new());
     for (slice, history) in &dataset.slices {
         let Some(at) = history.contents.iter().position(|c| c.version == version) else {

@@ -8,11 +8,12 @@ use std::sync::atomic::Ordering;
 use mainstay_api::Error;
 use mainstay_catalog::cleanup::{leavings, remove_attempt};
 use mainstay_control::{Command, Sight};
+use mainstay_journal::Leader;
 use mainstay_model::run::RunError;
 use mainstay_model::{DatasetName, RunId};
 
 use crate::error;
-use crate::instance::{Access, Instance};
+use crate::instance::Instance;
 
 /// The file that is there while a process writes.
 pub(crate) const MARKER: &str = "open";
@@ -24,20 +25,28 @@ pub(crate) const SCRATCH: &str = "scratch";
 pub(crate) const SPILL: &str = "spill";
 
 impl Instance {
-    /// Finishes or undoes what the last writer left, if it did not end cleanly.
-    pub(crate) fn recover(&self) -> Result<(), Error> {
+    /// Finishes or undoes what the last writer left, if it did not end cleanly. `gone` names one that had another home.
+    pub(crate) fn recover(&self, gone: Option<&Leader>) -> Result<(), Error> {
         let marker = self.options.home.join(MARKER);
-        let crashed = marker.exists();
+        let crashed = marker.exists() || gone.is_some_and(|leader| !leader.released);
         let died = std::fs::read_to_string(&marker).ok();
-        let process = match died.as_deref().map(str::trim).filter(|p| !p.is_empty()) {
-            Some(pid) => format!("process {pid}"),
-            None => "its process".to_owned(),
+        let process = match (gone, died.as_deref().map(str::trim).filter(|p| !p.is_empty())) {
+            (Some(leader), _) => leader.name(),
+            (None, Some(pid)) => format!("process {pid}"),
+            (None, None) => "its process".to_owned(),
         };
         std::fs::write(&marker, std::process::id().to_string())
             .map_err(|e| error::file("write", &marker, &e))?;
-        let accounts: Vec<String> = self.ledger().states().map(|(a, _)| a.to_owned()).collect();
-        for account in accounts {
-            self.of_account(account).recover_account(&process, crashed)?;
+        for account in self.accounts() {
+            self.of_account(account).recover_account(&process)?;
+        }
+        if gone.is_some() && crashed {
+            // Looking through all tables may take long, and people wait: see `tidy`.
+            self.leavings.store(true, Ordering::Relaxed);
+        } else if crashed {
+            for account in self.accounts() {
+                self.of_account(account).remove_leavings()?;
+            }
         }
         if crashed {
             // What is there belonged to requests of a process that is gone.
@@ -50,7 +59,26 @@ impl Instance {
         Ok(())
     }
 
-    fn recover_account(&self, process: &str, crashed: bool) -> Result<(), Error> {
+    fn accounts(&self) -> Vec<String> {
+        self.ledger().states().map(|(a, _)| a.to_owned()).collect()
+    }
+
+    /// Removes what an earlier writer left, if this one took over without looking for it; beside work that goes on.
+    pub fn tidy(&self) {
+        if !self.leavings.swap(false, Ordering::Relaxed) {
+            return;
+        }
+        // Where somebody stages files it is done when nobody does.
+        let _busy = self.busy();
+        for account in self.accounts() {
+            let side = self.of_account(account);
+            for name in side.with(crate::show::datasets) {
+                side.clean(&name);
+            }
+        }
+    }
+
+    fn recover_account(&self, process: &str) -> Result<(), Error> {
         for run in self.with(unfinished) {
             let error = RunError {
                 code: "MS0504".to_owned(),
@@ -69,9 +97,6 @@ impl Instance {
         for name in self.with(unprojected) {
             self.project(&name)?;
         }
-        if crashed {
-            self.remove_leavings()?;
-        }
         Ok(())
     }
 
@@ -82,10 +107,10 @@ impl Instance {
         }
     }
 
-    /// Says whether an append failed. It may be in the journal all the same, and refer to files that nothing here refers to: only
-    /// who opens the journal again may remove any.
+    /// Says whether an append failed, or another one has taken over. What is in the journal may refer to files that nothing here
+    /// refers to: only who opens it again may remove any.
     fn is_unsure(&self) -> bool {
-        self.ledger().journal().broken().is_some()
+        self.standing.is_over() || self.ledger().journal().broken().is_some()
     }
 
     /// Removes those of an attempt's files that nothing refers to; if that fails, the next opening tries again.
@@ -117,12 +142,26 @@ impl Instance {
 
     /// Says whether the process that writes to the home, as its lock names it, is gone; one that never was is gone, too.
     pub(crate) fn writer_is_gone(&self) -> bool {
-        if self.options.access == Access::Write {
+        if self.writes() {
             return false;
         }
+        if let Some(named) = self.named_in_lock() {
+            return !lives(named);
+        }
+        // Nobody has written from here; where the journal is elsewhere, somebody may from another home.
+        let leader = self.ledger().journal().leader();
+        !matches!(leader, Ok(Some(leader)) if !leader.free)
+    }
+
+    /// Returns the process that the home's lock names.
+    fn named_in_lock(&self) -> Option<i32> {
         let lock = self.options.home.join(mainstay_journal::store::sqlite::LOCK);
-        let text = std::fs::read_to_string(lock).unwrap_or_default();
-        text.trim().parse::<i32>().map_or(true, |pid| !lives(pid))
+        std::fs::read_to_string(lock).ok()?.trim().parse().ok()
+    }
+
+    /// Returns the living process that has the home open.
+    pub(crate) fn locked_by(&self) -> Option<i32> {
+        self.named_in_lock().filter(|pid| lives(*pid))
     }
 
     /// Says that this process ends cleanly.
@@ -142,16 +181,21 @@ impl Instance {
 
     fn remove_leavings_of(&self, name: &DatasetName) -> Result<(), Error> {
         let store = self.store()?;
+        let known = self.known_attempts();
         let referenced = self.with(|sight| sight.state.files_of(name));
         let table = self.table(name);
         let remove = async {
-            for attempt in leavings(&store, &table, &referenced).await? {
+            let mut attempts = leavings(&store, &table, &referenced).await?;
+            // One that lost its turn without noticing does not know what a later writer's files are for.
+            attempts.retain(|attempt| known.has(attempt));
+            for attempt in attempts {
                 remove_attempt(&store, &table, &attempt).await?;
             }
             // Of an attempt that was published, slices that came out as they were are referred to by nothing.
             for file in store.list(&format!("{table}/*/*.parquet")).await? {
                 let path = file.path.strip_prefix(&format!("{table}/")).unwrap_or(&file.path);
-                if !path.starts_with('_') && !referenced.contains(path) {
+                let attempt = path.split('/').next().unwrap_or_default();
+                if !path.starts_with('_') && !referenced.contains(path) && known.has(attempt) {
                     store.delete(&file.path).await?;
                 }
             }

@@ -196,7 +196,8 @@ impl Instance {
         cancel: &CancelToken,
     ) -> Result<Aside, Error> {
         let pinned = &recorded.run.pinned;
-        let prefix = format!("replay-{}-{}", recorded.run.seq, self.clock.now().as_micros());
+        let (epoch, now) = (self.epoch(), self.clock.now().as_micros());
+        let prefix = format!("replay-{}-{epoch}-{now}", recorded.run.seq);
         let failed = recorded.run.status != RunStatus::Ended(RunOutcome::Succeeded);
         let judged = &recorded.judged;
         // Under amendments checks are asked of what comes out of those; a run that succeeded passed them.

@@ -297,6 +297,33 @@ impl Sandbox {
         ))
     }
 
+    /// Runs the binary to its end with further variables.
+    pub fn run_in<S: AsRef<OsStr>>(
+        &self,
+        variables: &[(&str, &str)],
+        arguments: impl IntoIterator<Item = S>,
+    ) -> Outcome {
+        let mut command = self.command(arguments);
+        outcome(command.envs(variables.iter().copied()).output())
+    }
+
+    /// Starts the binary with further variables and does not wait.
+    ///
+    /// # Panics
+    ///
+    /// If it cannot be started.
+    #[expect(clippy::panic, reason = "a test whose binary cannot be started can only end")]
+    pub fn start_in<S: AsRef<OsStr>>(
+        &self,
+        variables: &[(&str, &str)],
+        arguments: impl IntoIterator<Item = S>,
+    ) -> Running {
+        let child = self.command(arguments).envs(variables.iter().copied()).spawn();
+        Running(Some(
+            child.unwrap_or_else(|e| panic!("the binary cannot be started: {e}")),
+        ))
+    }
+
     /// Answers a query, as JSON rows.
     pub fn query(&self, sql: &str) -> Value {
         self.run(["query", sql, "--json"]).expect_status(0).json()

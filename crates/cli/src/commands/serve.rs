@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use mainstay_api::{Error, ErrorKind, TokenReport};
-use mainstay_http::{Announced, Limits, ServeOptions};
-use mainstay_model::{Role, TokenId};
-use mainstay_server::Access;
+use mainstay_http::{Announced, Event, Limits, Said, ServeOptions};
+use mainstay_model::{Role as TokenRole, TokenId};
+use mainstay_server::{Access, Role};
 use serde_json::json;
 
 use super::{moment, time, with};
@@ -22,13 +22,44 @@ pub(super) fn serve(global: &Global, args: &ServeArgs, output: &Output) -> Resul
         project,
         context: context::person(global),
         wait: global.wait.map(Duration::from_secs),
+        standby: args.standby,
         listen: args.listen.clone(),
         certificate: args.certificate.clone().zip(args.key.clone()),
         limits: Limits::default(),
     };
-    mainstay_http::serve(&options, |announced| announce(&announced, output))?;
+    mainstay_http::serve(&options, &|event| tell(&event, output))?;
     output.note("ended");
     Ok(Done::Well)
+}
+
+fn tell(event: &Event, output: &Output) {
+    match event {
+        Event::Answers(announced) => announce(announced, output),
+        Event::Standby(Said::Trouble(error)) => output.error(error),
+        Event::Standby(Said::Follows(leader)) if leader.is_empty() => output.note("nobody serves"),
+        Event::Standby(Said::Follows(leader)) => output.note(&format!("standing by: {leader} serves")),
+        Event::TookOver { from, owner, notices } => {
+            for notice in notices {
+                output.note(notice);
+            }
+            if output.is_json() {
+                let role = Role::Leads.name();
+                output.document_line(&json!({ "role": role, "after": from, "owner_token": owner }));
+                return;
+            }
+            output.line(format!("took over from {from}: this server serves now"));
+            tell_owner(owner.as_deref(), output);
+        }
+    }
+}
+
+fn tell_owner(secret: Option<&str>, output: &Output) {
+    if let Some(secret) = secret {
+        output.line(format!(
+            "the owner's token, shown once: {}",
+            output.paint(Style::Bold, secret)
+        ));
+    }
 }
 
 fn announce(announced: &Announced, output: &Output) {
@@ -36,19 +67,27 @@ fn announce(announced: &Announced, output: &Output) {
         output.note(notice);
     }
     if output.is_json() {
-        output.document_line(
-            &json!({ "socket": announced.socket, "url": announced.url, "owner_token": announced.owner }),
-        );
+        output.document_line(&json!({
+            "socket": announced.socket,
+            "url": announced.url,
+            "owner_token": announced.owner,
+            "role": announced.role.name(),
+            "leader": announced.leader,
+        }));
         return;
     }
-    output.line(format!("serving on {}", announced.socket.display()));
+    let does = match announced.role {
+        Role::Leads => "serving",
+        Role::StandsBy | Role::TakesOver => "standing by",
+    };
+    output.line(format!("{does} on {}", announced.socket.display()));
     if let Some(url) = &announced.url {
-        output.line(format!("serving on {url}"));
+        output.line(format!("{does} on {url}"));
     }
-    if let Some(secret) = &announced.owner {
-        output.line(format!(
-            "the owner's token, shown once: {}",
-            output.paint(Style::Bold, secret)
+    tell_owner(announced.owner.as_deref(), output);
+    if let Some(leader) = &announced.leader {
+        output.note(&format!(
+            "{leader} serves; this server takes over when that is gone"
         ));
     }
     output.note("Ctrl-C ends it; commands on this machine find it by themselves");
@@ -70,7 +109,7 @@ pub(super) fn token(global: &Global, action: &TokenAction, output: &Output) -> R
     match action {
         TokenAction::Create { name, role, expires } => {
             let role = role
-                .parse::<Role>()
+                .parse::<TokenRole>()
                 .map_err(|e| Error::new(ErrorKind::Invalid, "MS0808", e))?;
             let expires = expires.as_deref().map(time).transpose()?;
             let made = with(global, Access::Write, output, |desk| {

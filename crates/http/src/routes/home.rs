@@ -13,7 +13,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::branches::Reason;
 use crate::body::Params;
 use crate::caller::Caller;
-use crate::problem;
+use crate::{problem, standby};
 
 pub(super) fn routes() -> OpenApiRouter {
     OpenApiRouter::new()
@@ -29,11 +29,14 @@ pub(super) fn routes() -> OpenApiRouter {
 pub(crate) struct Health {
     /// `live` or `ready`.
     pub(crate) status: String,
+    /// `leader`, or `standby` for one that follows another server and takes over when that is gone.
+    pub(crate) role: String,
 }
 
-fn healthy(status: &str) -> Response {
+fn healthy(caller: &Caller, status: &str) -> Response {
     let health = Health {
         status: status.to_owned(),
+        role: caller.app.instance.standing().role().name().to_owned(),
     };
     let document = serde_json::to_value(&health).unwrap_or_default();
     problem::written(StatusCode::OK, document)
@@ -42,23 +45,32 @@ fn healthy(status: &str) -> Response {
 /// Say that the server answers; on its own machine to anybody
 #[utoipa::path(get, path = "/health/live", operation_id = "live", tag = "home", security(()),
     responses((status = 200, description = "It answers", body = Health)), extensions(("x-class" = json!("health"))))]
-async fn live(_: Caller) -> Response {
-    healthy("live")
+async fn live(caller: Caller) -> Response {
+    healthy(&caller, "live")
 }
 
-/// Say whether the server takes in changes: not if it ends, or cannot write its journal any more; on its own machine to anybody
+/// Say whether the server takes in changes: not if it ends, stands by, or cannot write its journal any more; on its own machine to anybody
 #[utoipa::path(get, path = "/health/ready", operation_id = "ready", tag = "home", security(()),
     responses((status = 200, description = "It takes in changes", body = Health)), extensions(("x-class" = json!("health"))))]
 async fn ready(caller: Caller) -> Response {
+    let instance = &caller.app.instance;
+    if let Some(refusal) = instance.standing().refusal() {
+        return problem::again(refusal, standby::AGAIN, &caller.key);
+    }
+    if instance.is_followed() {
+        return problem::again(standby::overtaken(), standby::AGAIN, &caller.key);
+    }
     let why = if *caller.app.ending.borrow() {
         Some("the server ends")
+    } else if instance.standing().silent_for().is_some() {
+        Some("the journal's database cannot be reached, and another server may take over")
     } else if !caller.app.instance.can_write() {
         Some("the journal cannot be written any more")
     } else {
         None
     };
     match why {
-        None => healthy("ready"),
+        None => healthy(&caller, "ready"),
         Some(why) => {
             let error = Error::new(ErrorKind::Unavailable, "MS0824", format!("not ready: {why}"));
             problem::answer(error.help("its log and mainstay doctor say more"), &caller.key)

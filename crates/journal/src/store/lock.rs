@@ -15,13 +15,16 @@ const PAUSE: Duration = Duration::from_millis(10);
 
 /// A lock that is let go when dropped, or when the process ends in any way.
 #[derive(Debug)]
-pub(crate) struct Lock {
+pub struct Lock {
     _file: File,
 }
 
 impl Lock {
     /// Takes the lock, waiting up to `wait`.
-    pub(crate) fn take(path: &Path, wait: Duration) -> Result<Self, Error> {
+    ///
+    /// # Errors
+    /// `Locked` with the holder, `Unavailable` if the file cannot be used.
+    pub fn take(path: &Path, wait: Duration) -> Result<Self, Error> {
         let failed = |e: std::io::Error| {
             Error::new(
                 Kind::Unavailable,

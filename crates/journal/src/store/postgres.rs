@@ -12,7 +12,9 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinHandle;
 
 use super::lock::Lock;
-use super::{Batch, State, Store, StoredCheckpoint, StoredFact, StoredFrame, StoredSnapshot, Want};
+use super::{
+    Batch, Leader, Lease, State, Store, StoredCheckpoint, StoredFact, StoredFrame, StoredSnapshot, Want,
+};
 use crate::entropy;
 use crate::error::{Error, Kind};
 use crate::merkle::Tile;
@@ -45,6 +47,7 @@ pub struct PostgresStore {
     wire: Option<Wire>,
     claim: Option<Claim>,
     heart: Option<JoinHandle<()>>,
+    lease: Arc<Lease>,
     lock: Option<Lock>,
 }
 
@@ -57,6 +60,7 @@ impl PostgresStore {
             wire: None,
             claim: None,
             heart: None,
+            lease: Arc::default(),
             lock: None,
         }
     }
@@ -156,7 +160,8 @@ impl Store for PostgresStore {
             async move { schema::set_up(&link, &address).await }
         })?;
         let claim = self.take(wait.saturating_sub(begun.elapsed()))?;
-        self.heart = leader::keep(self.wire()?, &self.address, claim);
+        self.lease = Arc::default();
+        self.heart = leader::keep(self.wire()?, &self.address, claim, Arc::clone(&self.lease));
         self.claim = Some(claim);
         Ok(claim.epoch)
     }
@@ -227,7 +232,7 @@ impl Store for PostgresStore {
         if let Some(heart) = self.heart.take() {
             heart.abort();
         }
-        self.heart = leader::keep(self.wire()?, &self.address, claim);
+        self.heart = leader::keep(self.wire()?, &self.address, claim, Arc::clone(&self.lease));
         self.claim = Some(claim);
         Ok(())
     }
@@ -288,5 +293,13 @@ impl Store for PostgresStore {
 
     fn strays(&self) -> Result<u64, Error> {
         self.ask(|link| async move { rows::strays(&link).await })
+    }
+
+    fn leader(&self) -> Result<Option<Leader>, Error> {
+        self.ask(|link| async move { leader::look(&link).await.map(Some) })
+    }
+
+    fn lease(&self) -> Option<Arc<Lease>> {
+        self.claim.map(|_| Arc::clone(&self.lease))
     }
 }

@@ -9,6 +9,8 @@ mod conformance;
 #[cfg(test)]
 mod copying;
 #[cfg(test)]
+mod leading;
+#[cfg(test)]
 mod opening;
 #[cfg(test)]
 mod place;

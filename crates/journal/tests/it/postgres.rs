@@ -39,11 +39,11 @@ impl Fixture for Schema<'_> {
     }
 }
 
-fn store(url: &str) -> PostgresStore {
+pub(crate) fn store(url: &str) -> PostgresStore {
     PostgresStore::new(Address::parse(url, None).expect("an address"))
 }
 
-fn write(url: &str) -> Result<Journal, Error> {
+pub(crate) fn write(url: &str) -> Result<Journal, Error> {
     Journal::open(store(url), OpenOptions::write())
 }
 
@@ -60,12 +60,12 @@ fn wait(url: &str, seconds: u64) -> Result<Journal, Error> {
     )
 }
 
-fn append(journal: &mut Journal, n: u64) -> Result<Receipt, Error> {
+pub(crate) fn append(journal: &mut Journal, n: u64) -> Result<Receipt, Error> {
     journal.append(vec![draft(n)], None)
 }
 
 /// Checks that the journal has exactly what was acknowledged, and that every hash in it holds.
-fn check(url: &str, receipts: &[Receipt]) {
+pub(crate) fn check(url: &str, receipts: &[Receipt]) {
     let journal = Journal::open(store(url), OpenOptions::read()).expect("a journal");
     for (n, receipt) in (1..).zip(receipts) {
         assert_eq!((receipt.first_seq, receipt.frame), (n, n));

@@ -15,6 +15,9 @@ pub(crate) enum Cut {
     After,
     /// The connection is gone for the client, and the commit reaches the server only a while later.
     Late,
+    /// From then on nothing passes, and nothing is closed, until [`Proxy::hold`] is told otherwise: a writer that sleeps in the
+    /// middle of a transaction.
+    Sleep,
 }
 
 #[derive(Debug, Default)]
@@ -107,6 +110,13 @@ fn forward(mut client: TcpStream, mut server: TcpStream, wishes: &Wishes) {
                 }
             }
             Some(Cut::Before) => break,
+            Some(Cut::Sleep) => {
+                wishes.held.store(true, Ordering::SeqCst);
+                wait(wishes);
+                if server.write_all(bytes).is_err() {
+                    break;
+                }
+            }
             Some(Cut::After) => {
                 let _ = client.shutdown(Shutdown::Both);
                 let _ = server.write_all(bytes);

@@ -223,7 +223,7 @@ impl Instance {
         });
         let ground = ground
             .ok_or_else(|| Error::new(ErrorKind::Invalid, "MS0421", format!("{name} holds nothing")))?;
-        let prefix = format!("a{}-{}", id.0, self.clock.now().as_micros());
+        let prefix = format!("a{}-{}-{}", id.0, self.epoch(), self.clock.now().as_micros());
         let laid = self.lay(&ground, &prefix, cancel)?;
         let checks = self.with(|s| checks_of(s, name));
         let examined = Examined {

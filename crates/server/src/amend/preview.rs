@@ -221,7 +221,7 @@ impl Instance {
             retain: None,
             on_redelivery: mainstay_model::spec::OnRedelivery::Apply,
         };
-        let prefix = format!("a{}-{}", id.0, self.clock.now().as_micros());
+        let prefix = format!("a{}-{}-{}", id.0, self.epoch(), self.clock.now().as_micros());
         let never = CancelToken::new();
         let stage = SliceStage::new(self, name, &shape.slice_columns, prefix, &never);
         let label = file.display().to_string();

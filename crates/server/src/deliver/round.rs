@@ -76,7 +76,7 @@ impl<'a> Round<'a> {
     ) -> Result<Self, Error> {
         let reading = spec.reading();
         let (held, known, prefix) = {
-            let epoch = instance.ledger().journal().head().epoch;
+            let epoch = instance.epoch();
             instance.with(|sight| {
                 let files = sight.state.sources.get(name).into_iter().flat_map(|f| f.values());
                 let held = files

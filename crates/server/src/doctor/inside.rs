@@ -20,6 +20,7 @@ const SLIP: i64 = 1_000_000;
 impl Instance {
     pub(super) fn findings(&self) -> Vec<Finding> {
         let mut findings = vec![self.journal_end(), self.clock_and_journal()];
+        findings.extend(self.standing.finding().or_else(|| self.leader_finding()));
         if let Some(rests) = self.resting() {
             findings.push(warning(
                 "restored",
@@ -83,6 +84,26 @@ impl Instance {
             );
         }
         good("journal", message)
+    }
+
+    /// Who writes the journal, where that may be another machine.
+    fn leader_finding(&self) -> Option<Finding> {
+        if self.writes() {
+            return None;
+        }
+        match self.ledger().journal().leader() {
+            Ok(Some(leader)) if leader.free => Some(good("leader", "nobody writes the journal right now")),
+            Ok(Some(leader)) => {
+                let here = self
+                    .locked_by()
+                    .filter(|pid| Some(pid.unsigned_abs()) != leader.pid);
+                let here = here.map(|pid| format!(", process {pid} here stands by"));
+                let text = format!("{} writes the journal{}", leader.name(), here.unwrap_or_default());
+                Some(good("leader", text))
+            }
+            Ok(None) => None,
+            Err(e) => Some(failed("leader", error::journal(&e))),
+        }
     }
 
     fn clock_and_journal(&self) -> Finding {

@@ -1,7 +1,7 @@
 //! Sources and tables on an S3-like server, through the real binary.
 
 #[path = "../../../storage/tests/it/server.rs"]
-mod server;
+pub(super) mod server;
 
 use std::path::Path;
 use std::process::Command;

@@ -2,7 +2,7 @@
 
 #[expect(dead_code, reason = "the store's own tests do more with it")]
 #[path = "../../../journal/tests/it/postgres_server.rs"]
-mod server;
+pub(super) mod server;
 
 use mainstay_server::step::STEPS;
 use mainstay_sim::{Outcome, Sandbox};

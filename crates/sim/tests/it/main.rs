@@ -28,4 +28,5 @@ mod reuse;
 mod service;
 mod shop;
 mod slices;
+mod standby;
 mod why;

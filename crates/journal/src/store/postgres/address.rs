@@ -122,7 +122,7 @@ fn without_password(place: &str) -> String {
     }
 }
 
-/// A schema's name stands in statements; it is one that needs no quotes.
+/// A schema's name stands in statements, between quotes: it may be a word of SQL's own.
 fn check_schema(schema: &str) -> Result<(), Error> {
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
     let fits = schema.len() <= 63

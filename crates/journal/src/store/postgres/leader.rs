@@ -15,7 +15,7 @@ use super::link::{Link, Step};
 use super::rows::{hash, signed, unsigned};
 use super::wire::Wire;
 use crate::error::{Error, Kind};
-use crate::store::fenced;
+use crate::store::{Leader, Lease, fenced};
 
 /// How long a writer of whom nothing is heard is still the writer, in seconds.
 const LEASE: f64 = 3.0;
@@ -33,6 +33,10 @@ const CLAIM: &str = "
         (SELECT hash FROM frame ORDER BY number DESC LIMIT 1)";
 const HOLDER: &str = "
     SELECT holder_pid, holder_host, EXISTS (SELECT FROM pg_stat_activity WHERE pid = holder_backend)
+    FROM journal WHERE id = 1";
+const LOOK: &str = "
+    SELECT epoch, holder_pid, holder_host, holder IS NULL,
+        holder IS NULL OR lease_until IS NULL OR lease_until <= clock_timestamp(), last_frame, last_hash
     FROM journal WHERE id = 1";
 const RENEW: &str = "
     UPDATE journal SET holder_backend = pg_backend_pid(),
@@ -111,6 +115,22 @@ pub(super) async fn claim(link: &Link, token: i64) -> Step<Result<Claim, Holder>
     }))
 }
 
+/// Says who writes, and whether it still does.
+pub(super) async fn look(link: &Link) -> Step<Leader> {
+    let row = link.row(LOOK, &[]).await?;
+    let row = row.ok_or_else(|| Error::damaged("the journal's leader row is missing"))?;
+    let pid = row.try_get::<_, Option<i64>>(1)?;
+    Ok(Leader {
+        epoch: unsigned(&row, 0),
+        pid: pid.and_then(|pid| u32::try_from(pid).ok()),
+        host: row.try_get::<_, Option<String>>(2)?.unwrap_or_default(),
+        released: row.try_get(3)?,
+        free: row.try_get(4)?,
+        frame: unsigned(&row, 5),
+        frame_hash: hash(&row, 6),
+    })
+}
+
 /// Gives the journal back.
 pub(super) async fn release(link: &Link, claim: Claim) -> Step<()> {
     link.execute(RELEASE, &[&signed(claim.epoch)?, &claim.token])
@@ -119,7 +139,12 @@ pub(super) async fn release(link: &Link, claim: Claim) -> Step<()> {
 }
 
 /// Makes the writer heard for as long as it is one, over a connection of its own: the other may be busy with a long append.
-pub(super) fn keep(wire: &Wire, address: &Arc<Address>, claim: Claim) -> Option<JoinHandle<()>> {
+pub(super) fn keep(
+    wire: &Wire,
+    address: &Arc<Address>,
+    claim: Claim,
+    lease: Arc<Lease>,
+) -> Option<JoinHandle<()>> {
     let address = Arc::clone(address);
     wire.spawn(async move {
         let Ok(epoch) = signed(claim.epoch) else {
@@ -134,9 +159,9 @@ pub(super) fn keep(wire: &Wire, address: &Arc<Address>, claim: Claim) -> Option<
             let Some(open) = &link else { continue };
             let renew = async { open.execute(RENEW, &[&epoch, &claim.token, &LEASE]).await };
             match tokio::time::timeout(HEARD, renew).await {
-                Ok(Ok(1)) => {}
-                // Somebody else is the writer now; the next append finds that out.
-                Ok(Ok(_)) => return,
+                Ok(Ok(1)) => lease.heard(),
+                // Somebody else is the writer now; the next append would find that out, too.
+                Ok(Ok(_)) => return lease.end(),
                 // The row is locked for as long as an append takes, which renews the lease itself.
                 Ok(Err(_)) | Err(_) => link = None,
             }

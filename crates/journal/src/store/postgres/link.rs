@@ -161,10 +161,11 @@ impl Link {
             // How it ended is told to whoever waits for an answer.
             let _ = connection.await;
         });
-        // What a role or a database has set otherwise must not weaken what is promised here.
+        // What a role or a database has set otherwise must not weaken what is promised here. A writer that stops within a
+        // transaction holds the leader row; the server lets go of it when the writer's lease is over, too.
         let settings = format!(
-            "SET search_path TO {}; SET lock_timeout = '10s'; SET statement_timeout = 0; \
-             SET idle_in_transaction_session_timeout = '60s'; SET client_min_messages = 'error'; \
+            "SET search_path TO \"{}\"; SET lock_timeout = '10s'; SET statement_timeout = 0; \
+             SET idle_in_transaction_session_timeout = '3s'; SET client_min_messages = 'error'; \
              SELECT set_config('synchronous_commit', 'on', false) \
              WHERE current_setting('synchronous_commit') = 'off'",
             address.schema()

@@ -55,7 +55,7 @@ pub(super) async fn set_up(link: &Link, address: &Address) -> Step<()> {
 
 async fn make(link: &Link, address: &Address) -> Step<()> {
     link.batch(TURN).await?;
-    link.batch(&format!("CREATE SCHEMA IF NOT EXISTS {}", address.schema()))
+    link.batch(&format!("CREATE SCHEMA IF NOT EXISTS \"{}\"", address.schema()))
         .await?;
     link.batch(TABLES).await
 }

@@ -117,7 +117,8 @@ impl Search<'_> {
         };
         let case = &stage.case;
         let now = self.instance.clock.now().as_micros();
-        let prefix = format!("proof-{}-{}-{}-{level}", case.id, self.trials.len(), now);
+        let epoch = self.instance.epoch();
+        let prefix = format!("proof-{}-{}-{now}-{level}-{epoch}", case.id, self.trials.len());
         let instance = self.instance;
         let place = Place {
             store: self.store.clone(),

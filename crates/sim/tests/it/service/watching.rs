@@ -61,7 +61,10 @@ fn health_is_for_anybody_on_this_machine() {
     let server = Server::start(&sandbox);
     for (path, status) in [("/health/live", "live"), ("/health/ready", "ready")] {
         let answer = nobody(&server.address, path);
-        assert_eq!((answer.status, answer.json()), (200, json!({ "status": status })));
+        assert_eq!(
+            (answer.status, answer.json()),
+            (200, json!({ "status": status, "role": "leader" }))
+        );
         let wrong = get(&server.address, "mst_wrong", path);
         assert_eq!(wrong.status, 200, "a wrong token is nobody");
     }

@@ -1,0 +1,64 @@
+//! Following: a reader that becomes the writer when the one it followed is gone, and what both know of each other.
+
+use std::sync::Arc;
+
+use super::tail::Tail;
+use super::{Access, Head, Journal};
+use crate::error::Error;
+use crate::store::{Leader, Lease};
+
+impl Journal {
+    /// Makes a reader the writer, if nobody else is: what it had read it still has read, and it goes on from where the journal
+    /// stands now. After an error other than `Locked` this handle is to be dropped, which gives back what it may have claimed.
+    ///
+    /// # Errors
+    /// `Locked` if another one writes, `Invalid` if this handle is no reader or the journal there is another one, `Damaged`,
+    /// `Unavailable`.
+    pub fn lead(&mut self) -> Result<Head, Error> {
+        if self.access != Access::Read {
+            return Err(Error::invalid("only a reader can take over"));
+        }
+        let epoch = self.store.claim(None)?;
+        let state = self.store.state()?;
+        if state.origin.as_deref() != Some(self.origin.as_str()) {
+            return Err(Error::invalid(format!(
+                "the journal {} is not there any more",
+                self.origin
+            )));
+        }
+        let Tail {
+            last_frame,
+            edge,
+            repair,
+        } = Tail::read(self.store.as_ref(), &state)?;
+        if let Some(repair) = &repair {
+            self.store.cut(epoch, repair.last_seq, repair.last_frame)?;
+        }
+        let (frame, frame_hash) = last_frame
+            .map(|frame| (frame.number, frame.hash))
+            .unwrap_or_default();
+        self.head = Head {
+            last_seq: edge.size(),
+            frame,
+            frame_hash,
+            epoch,
+        };
+        self.edge = edge;
+        self.repaired = repair;
+        self.access = Access::Write;
+        Ok(self.head)
+    }
+
+    /// Says who writes; none where only processes of one machine may.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub fn leader(&self) -> Result<Option<Leader>, Error> {
+        self.store.leader()
+    }
+
+    /// Returns what this writer knows of its turn; none for a reader, or where nobody can take over from a living writer.
+    pub fn lease(&self) -> Option<Arc<Lease>> {
+        self.store.lease()
+    }
+}

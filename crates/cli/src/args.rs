@@ -161,7 +161,8 @@ pub(crate) enum Command {
         #[arg(long, short, value_name = "FILE")]
         output: Option<PathBuf>,
     },
-    /// List things: dataset, source, job, check, project, delivery, run, plan, apply, amendment, branch, trigger
+    /// List things: dataset, source, job, check, project, delivery, run, plan, apply, amendment, branch, trigger,
+    /// promise
     List {
         /// Which kind
         kind: String,

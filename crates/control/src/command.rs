@@ -1,6 +1,6 @@
 //! Commands: what may be asked of the state machine, and what it answers when it refuses.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use mainstay_base::{Hash, Rows, Timestamp};
 use mainstay_model::access::{AccessDecided, RequestAnswered, Role, TokenId};
@@ -229,6 +229,20 @@ pub enum Command {
     },
     /// Set off the triggers whose clock times have come.
     Tick,
+    /// Say how promises stand, and set off what keeping them takes.
+    KeepPromises {
+        /// What was seen of the datasets.
+        looks: Vec<PromiseLook>,
+    },
+    /// Record that what a promise took was done, or could not be.
+    FinishPromise {
+        /// The dataset.
+        dataset: DatasetName,
+        /// The runs that there were.
+        runs: Vec<RunId>,
+        /// Why it could not be done.
+        error: Option<RunError>,
+    },
     /// Record that what a trigger wanted was done, or could not be.
     FinishFirings {
         /// The firings.
@@ -238,6 +252,22 @@ pub enum Command {
         /// Why it could not be done.
         error: Option<RunError>,
     },
+}
+
+/// What was seen of a dataset that is promised to be up to date.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PromiseLook {
+    /// The dataset.
+    pub dataset: DatasetName,
+    /// The last fact of the account when it was looked.
+    pub seen: u64,
+    /// It, and everything that it comes from.
+    pub upstream: BTreeSet<DatasetName>,
+    /// Those of them that are not what they should be, in the order of the data; the dataset itself is that if nothing
+    /// was ever published.
+    pub stale: Vec<DatasetName>,
+    /// Sources that could not be looked at, since when, and why.
+    pub unseen: BTreeMap<DatasetName, (Timestamp, String)>,
 }
 
 /// A correction that was made.

@@ -19,6 +19,7 @@ mod dataset;
 mod fold;
 mod line;
 mod pairs;
+mod promise;
 mod restored;
 mod run;
 mod slices;
@@ -31,6 +32,7 @@ pub use amendment::{Amendment, AmendmentStatus, Redelivered, Signed};
 pub use branch::{About, Branch, BranchStatus};
 pub use dataset::{Content, Dataset, SliceHistory, VersionEntry};
 pub use line::{Generation, Held, Line};
+pub use promise::{Alarm, Promise, PromiseWork};
 pub use restored::Restored;
 pub use run::{Attempt, Run, RunStatus, Trust};
 pub use totals::Totals;
@@ -114,6 +116,8 @@ pub struct State {
     pub amendments: BTreeMap<AmendmentId, Amendment>,
     /// What set triggers off.
     pub triggers: Triggers,
+    /// By dataset, what became of its promise.
+    pub promises: BTreeMap<DatasetName, Promise>,
     /// By job and its code, whether what its slices are said to read was found to be right.
     pub trust: BTreeMap<DatasetName, BTreeMap<Hash, Trust>>,
     /// The highest plan number given out.
@@ -132,7 +136,7 @@ pub struct State {
 
 impl State {
     /// What a snapshot is marked with: a change of the fold or of this shape makes a new number, and old snapshots are not used.
-    pub const FOLD_VERSION: u32 = 6;
+    pub const FOLD_VERSION: u32 = 7;
 
     /// How many ended runs are kept in the state; older ones are in the journal.
     pub const RUNS_KEPT: usize = 10_000;

@@ -156,6 +156,7 @@ fn serve_home(
         };
         drop(shared);
         let clock = tokio::spawn(clock::keep(Arc::clone(&app)));
+        let promises = tokio::spawn(clock::watch_promises(Arc::clone(&app)));
         // Who reads the announcement may tell it to end at once.
         announce(Announced {
             socket,
@@ -169,6 +170,7 @@ fn serve_home(
         end(&app, gone).await;
         // It stops what it does when the server ends.
         let _ = clock.await;
+        let _ = promises.await;
         told
     });
     // The home is not to be closed while anything still uses it.

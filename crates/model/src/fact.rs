@@ -14,6 +14,7 @@ use crate::dataset::SliceVersion;
 use crate::delivery::Delivery;
 use crate::id::{AmendmentId, ApplyId, DeliveryId, PlanId, RunId};
 use crate::name::DatasetName;
+pub use crate::promise::{PromiseAtRisk, PromiseDone, PromiseKept, PromiseMissed, PromiseSetOff};
 use crate::run::{CheckOutcome, CrossCheck, Pinned, RunError, RunOutcome, Usage};
 use crate::schema::Schema;
 use crate::slice::SliceKey;
@@ -474,6 +475,16 @@ facts! {
     TriggerMissed = "trigger.missed", 1, |f| format!("trigger/{}", f.trigger);
     /// See [`TriggerDone`].
     TriggerDone = "trigger.done", 1, |f| format!("trigger/{}", f.trigger);
+    /// See [`PromiseSetOff`].
+    PromiseSetOff = "promise.set_off", 1, |f| format!("promise/{}", f.dataset);
+    /// See [`PromiseDone`].
+    PromiseDone = "promise.done", 1, |f| format!("promise/{}", f.dataset);
+    /// See [`PromiseKept`].
+    PromiseKept = "promise.kept", 1, |f| format!("promise/{}", f.dataset);
+    /// See [`PromiseAtRisk`].
+    PromiseAtRisk = "promise.at_risk", 1, |f| format!("promise/{}", f.dataset);
+    /// See [`PromiseMissed`].
+    PromiseMissed = "promise.missed", 1, |f| format!("promise/{}", f.dataset);
     /// See [`TokenCreated`].
     TokenCreated = "token.created", 1, |f| format!("token/{}", f.token);
     /// See [`TokenRevoked`].

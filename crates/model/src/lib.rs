@@ -13,6 +13,7 @@ pub mod delivery;
 pub mod fact;
 pub mod id;
 pub mod name;
+pub mod promise;
 pub mod relation;
 pub mod resource;
 pub mod run;

@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::promise::PromiseSpec;
 use crate::spec::{CheckSpec, JobSpec, ProjectSpec, SourceSpec};
 use crate::trigger::TriggerSpec;
 
@@ -23,11 +24,20 @@ pub enum Kind {
     Check,
     /// Something that is run by itself.
     Trigger,
+    /// How far a dataset may be behind what it comes from.
+    Promise,
 }
 
 impl Kind {
     /// All kinds, in the order in which people see them.
-    pub const ALL: [Self; 5] = [Self::Project, Self::Source, Self::Job, Self::Check, Self::Trigger];
+    pub const ALL: [Self; 6] = [
+        Self::Project,
+        Self::Source,
+        Self::Job,
+        Self::Check,
+        Self::Trigger,
+        Self::Promise,
+    ];
 }
 
 impl fmt::Display for Kind {
@@ -38,6 +48,7 @@ impl fmt::Display for Kind {
             Self::Job => "job",
             Self::Check => "check",
             Self::Trigger => "trigger",
+            Self::Promise => "promise",
         })
     }
 }
@@ -117,6 +128,8 @@ pub enum Spec {
     Check(CheckSpec),
     /// See [`TriggerSpec`].
     Trigger(TriggerSpec),
+    /// See [`PromiseSpec`].
+    Promise(PromiseSpec),
 }
 
 impl Spec {
@@ -128,6 +141,7 @@ impl Spec {
             Self::Job(_) => Kind::Job,
             Self::Check(_) => Kind::Check,
             Self::Trigger(_) => Kind::Trigger,
+            Self::Promise(_) => Kind::Promise,
         }
     }
 }

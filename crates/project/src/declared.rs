@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use mainstay_model::promise::PromiseSpec;
 use mainstay_model::resource::Spec;
 use mainstay_model::spec::{CheckSpec, Compiled, JobSpec, Retain, Retries, SourceSpec};
 use mainstay_model::trigger::TriggerSpec;
@@ -43,6 +44,29 @@ impl Declared {
         !self.complete || self.broken.contains(dataset) || self.datasets().any(|d| d == dataset)
     }
 
+    /// Returns the promises of sources and jobs as resources.
+    pub fn promises(&self) -> impl Iterator<Item = Resource> {
+        let sources = self
+            .sources
+            .iter()
+            .map(|s| (&s.dataset.value, &s.tags, s.keep_fresh_ms));
+        let jobs = self
+            .jobs
+            .iter()
+            .map(|j| (&j.dataset.value, &j.tags, j.keep_fresh_ms));
+        sources.chain(jobs).filter_map(|(dataset, tags, within)| {
+            let spec = PromiseSpec {
+                dataset: dataset.clone(),
+                within_ms: within?,
+            };
+            Some(Resource {
+                name: dataset.to_string(),
+                tags: tags.clone(),
+                spec: Spec::Promise(spec),
+            })
+        })
+    }
+
     /// Returns the datasets that sources and jobs fill, sources first.
     pub fn datasets(&self) -> impl Iterator<Item = &DatasetName> {
         let sources = self.sources.iter().map(|s| &s.dataset.value);
@@ -65,6 +89,8 @@ pub struct DeclaredSource {
     pub slice: Vec<DeclaredSlice>,
     /// Where the columns of the spec are named, in its order.
     pub columns: Vec<Place>,
+    /// How far it may be behind what its place holds, in milliseconds.
+    pub keep_fresh_ms: Option<u64>,
 }
 
 impl DeclaredSource {
@@ -107,6 +133,8 @@ pub struct DeclaredJob {
     pub time_limit_ms: Option<u64>,
     /// Which versions are kept.
     pub retain: Option<Retain>,
+    /// How far it may be behind what it comes from, in milliseconds.
+    pub keep_fresh_ms: Option<u64>,
 }
 
 impl DeclaredJob {

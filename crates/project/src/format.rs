@@ -167,6 +167,9 @@ pub struct Source {
     pub approve: Option<u32>,
     /// Which versions are kept, `{ versions = 10, age = "30 days" }`: those that any of them keeps; all if left out.
     pub retain: Option<Retain>,
+    /// What lies at its place is in it after this time at the latest: `"15 min"`. Under `mainstay serve` the place is looked at
+    /// by itself; nothing is promised if left out.
+    pub keep_fresh: Option<Duration>,
     /// What is to be done with a delivered file after which amendments would change other rows than before: `apply` takes it in
     /// and says so, which is what holds if left out; `ask` holds it back until somebody says yes.
     pub on_redelivery: Option<OnRedelivery>,
@@ -208,6 +211,9 @@ pub struct Job {
     pub time_limit: Option<Duration>,
     /// Which versions are kept, `{ versions = 10, age = "30 days" }`: those that any of them keeps; all if left out.
     pub retain: Option<Retain>,
+    /// What its sources have is in it after this time at the latest: `"15 min"`. Under `mainstay serve` what that takes is run by
+    /// itself; nothing is promised if left out.
+    pub keep_fresh: Option<Duration>,
     /// Conditions that the dataset must meet before it is published.
     pub checks: Option<Checks>,
 }
@@ -231,6 +237,9 @@ pub struct JobSettings {
     pub time_limit: Option<Duration>,
     /// Which versions are kept, `{ versions = 10, age = "30 days" }`: those that any of them keeps; all if left out.
     pub retain: Option<Retain>,
+    /// What its sources have is in it after this time at the latest: `"15 min"`. Under `mainstay serve` what that takes is run by
+    /// itself; nothing is promised if left out.
+    pub keep_fresh: Option<Duration>,
     /// Conditions that the dataset must meet before it is published.
     pub checks: Option<Checks>,
 }

@@ -78,6 +78,7 @@ impl Instance {
             resources.extend(jobs);
             resources.extend(declared.checks.iter().map(DeclaredCheck::resource));
             resources.extend(declared.triggers.iter().map(DeclaredTrigger::resource));
+            resources.extend(declared.promises());
         }
         mistakes.sort_by_key(|m| {
             (

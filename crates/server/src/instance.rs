@@ -24,6 +24,7 @@ use crate::error;
 use crate::ledger::{Context, Ledger, Recorded};
 use crate::place::{self, Place};
 use crate::planning::Planning;
+use crate::promise::Watching;
 use crate::turns::Turns;
 
 /// Whether an instance may change anything.
@@ -105,6 +106,8 @@ pub struct Shared {
     /// Whether staged files were left that could not be removed.
     pub(crate) leavings: AtomicBool,
     pub(crate) turns: Turns,
+    /// What is known of the places of promised datasets' sources. Never held while the ledger is taken.
+    watching: Mutex<Watching>,
     /// What opening found out and people should know.
     notices: Mutex<Vec<String>>,
     pub(crate) runtime: tokio::runtime::Runtime,
@@ -141,6 +144,7 @@ impl Instance {
             claimed: Mutex::default(),
             leavings: AtomicBool::new(false),
             turns: Turns::default(),
+            watching: Mutex::default(),
             notices: Mutex::default(),
             runtime,
         };
@@ -282,6 +286,10 @@ impl Instance {
 
     pub(crate) fn ledger(&self) -> MutexGuard<'_, Ledger> {
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn watching(&self) -> MutexGuard<'_, Watching> {
+        self.watching.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Returns the same home, seen from another side.

@@ -31,6 +31,7 @@ mod plan;
 mod planning;
 mod project;
 mod projection;
+mod promise;
 mod query;
 mod read;
 mod recover;

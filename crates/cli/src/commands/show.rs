@@ -80,6 +80,15 @@ fn columns(kind: &str) -> &'static [(&'static str, &'static str)] {
             ("next", "/status/next/0"),
             ("last", "/status/last/time"),
         ],
+        "promise" => &[
+            ("promise", "/name"),
+            ("within", "/status/within"),
+            ("state", "/status/state"),
+            ("behind since", "/status/since"),
+            ("due", "/status/due"),
+            ("to blame", "/status/blame/dataset"),
+            ("because", "/status/blame/because"),
+        ],
         _ => &[
             ("name", "/name"),
             ("generation", "/generation"),
@@ -97,7 +106,13 @@ fn cell(path: &str, v: &Value) -> String {
             || format!("{:.2}", n.as_f64().unwrap_or_default()),
             text::thousands,
         ),
-        Value::String(s) if matches!(path, "/time" | "/published" | "/status/last/time") => {
+        Value::String(s) if path == "/status/state" => s.replace('_', " "),
+        Value::String(s)
+            if matches!(
+                path,
+                "/time" | "/published" | "/status/last/time" | "/status/since" | "/status/due"
+            ) =>
+        {
             s.parse().map_or_else(|_| s.clone(), moment)
         }
         Value::String(s) => s.clone(),

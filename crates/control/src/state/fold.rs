@@ -14,7 +14,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::{
-    AppliedEntry, Attempt, BranchStatus, Generation, Line, PlanEntry, Run, RunStatus, SourceFile, State,
+    Alarm, AppliedEntry, Attempt, BranchStatus, Generation, Line, PlanEntry, Run, RunStatus, SourceFile,
+    State,
 };
 
 mod amend;
@@ -68,6 +69,17 @@ impl State {
             Fact::TriggerFired(f) => self.triggers.fired(seq, time, *f),
             Fact::TriggerMissed(f) => self.triggers.missed(&f),
             Fact::TriggerDone(f) => self.triggers.done(seq, time, &f),
+            Fact::PromiseSetOff(f) => self.promise(&f.dataset).set_off(seq, time, *f),
+            Fact::PromiseDone(f) => self.promise(&f.dataset).done(time, *f),
+            Fact::PromiseKept(f) => self.promise(&f.dataset).kept(seq, time, &f),
+            Fact::PromiseAtRisk(f) => {
+                let alarm = Alarm::new(seq, time, false, f.since, f.due, f.blame);
+                self.promise(&f.dataset).alarmed(alarm);
+            }
+            Fact::PromiseMissed(f) => {
+                let alarm = Alarm::new(seq, time, true, f.since, f.due, f.blame);
+                self.promise(&f.dataset).alarmed(alarm);
+            }
             Fact::TokenCreated(f) => self.access.created(seq, time, actor, *f),
             Fact::TokenRevoked(f) => self.access.revoked(time, f.token),
             Fact::AccessDecided(f) => self.access.decided(seq, *f),

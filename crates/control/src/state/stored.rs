@@ -13,6 +13,7 @@ use super::amendment::Amendment;
 use super::branch::{About, Branch};
 use super::dataset::Dataset;
 use super::line::{Held, Line};
+use super::promise::Promise;
 use super::run::{Run, Trust};
 use super::trigger::Triggers;
 use super::{AppliedEntry, PlanEntry, SourceFile, State, pairs};
@@ -82,6 +83,8 @@ pub(super) struct Stored {
     amendments: BTreeMap<AmendmentId, Amendment>,
     #[serde(default)]
     triggers: Triggers,
+    #[serde(default)]
+    promises: BTreeMap<DatasetName, Promise>,
     #[serde(default)]
     trust: BTreeMap<DatasetName, BTreeMap<Hash, Trust>>,
     last_plan: u64,
@@ -167,6 +170,7 @@ impl From<State> for Stored {
             runs: state.runs,
             amendments: state.amendments,
             triggers: state.triggers,
+            promises: state.promises,
             trust: state.trust,
             last_plan: state.last_plan,
             last_delivery: state.last_delivery,
@@ -204,6 +208,7 @@ impl From<Stored> for State {
             runs: stored.runs,
             amendments: stored.amendments,
             triggers: stored.triggers,
+            promises: stored.promises,
             trust: stored.trust,
             last_plan: stored.last_plan,
             last_delivery: stored.last_delivery,

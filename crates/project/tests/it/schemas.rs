@@ -225,7 +225,7 @@ fn values() -> impl Strategy<Value = toml::Value> {
     })
 }
 
-const NAMES: [&str; 35] = [
+const NAMES: [&str; 36] = [
     "cron",
     "after",
     "on",
@@ -243,6 +243,7 @@ const NAMES: [&str; 35] = [
     "count",
     "pause",
     "time_limit",
+    "keep_fresh",
     "severity",
     "not_null",
     "unique",

@@ -5,7 +5,7 @@
 
 use mainstay_api::{Error, Progress, RunReport};
 use mainstay_base::Timestamp;
-use mainstay_control::{Command, Sight, next_tick};
+use mainstay_control::{Command, Sight, State, next_tick};
 use mainstay_engine::CancelToken;
 use mainstay_model::id::FiringId;
 use mainstay_model::resource::{Kind, ResourceKey, Spec};
@@ -61,6 +61,7 @@ impl Instance {
         if self.rests() {
             return Ok(worked);
         }
+        self.look_at_places(cancel, watch)?;
         let accounts: Vec<String> = self
             .ledger()
             .states()
@@ -74,21 +75,24 @@ impl Instance {
                 let trigger = clock.as_part_of(&account, &actor, Some(waiting.because.clone()))?;
                 worked.done.push(trigger.carry_out(waiting, cancel, watch)?);
             }
+            worked.done.extend(self.do_promised(&account, cancel, watch)?);
             let next = clock.with(|sight| next_tick(sight.state));
             worked.next = worked.next.into_iter().chain(next).min();
         }
         Ok(worked)
     }
 
-    /// Says whether there is something to do: a clock time that has come, or something that a trigger wants.
+    /// Says whether there is something to do: a clock time that has come, something that a trigger wants or a promise takes, or
+    /// a place that has to be looked at.
     pub fn is_due(&self) -> bool {
         let now = self.clock.now();
+        let promised = self.has_promised_work();
         let ledger = self.ledger();
         let rests = ledger.states().any(|(_, state)| state.rests());
-        !rests
-            && ledger.states().any(|(_, state)| {
-                state.triggers.open().next().is_some() || next_tick(state).is_some_and(|next| next <= now)
-            })
+        let fires = |state: &State| {
+            state.triggers.open().next().is_some() || next_tick(state).is_some_and(|next| next <= now)
+        };
+        !rests && (promised || ledger.states().any(|(_, state)| fires(state)))
     }
 
     pub(crate) fn as_part_of(

@@ -7,6 +7,7 @@ mod fuzz;
 mod http;
 mod keys;
 mod meanwhile;
+mod promises;
 mod tls;
 mod triggers;
 mod watching;

@@ -151,6 +151,19 @@ pub struct PromiseReport {
     pub next: Option<String>,
 }
 
+/// What became of a message that came through a hook.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct HookReport {
+    /// The hook.
+    pub hook: String,
+    /// The message's id.
+    pub id: String,
+    /// Whether it was new; one of the same id came before if not, and nothing was done.
+    pub received: bool,
+    /// The journal's number of it, if it was new.
+    pub seq: Option<u64>,
+}
+
 /// What holds a promise up.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct BlameReport {

@@ -7,7 +7,7 @@ use mainstay_model::access::{AccessDecided, RequestAnswered, Role, TokenId};
 use mainstay_model::amendment::{Consequences, Edit, Overlay};
 use mainstay_model::dataset::SliceVersion;
 use mainstay_model::delivery::{FileError, Observed, Reapplied};
-use mainstay_model::fact::HomeRestored;
+use mainstay_model::fact::{HomeRestored, HookReceived};
 use mainstay_model::id::{AmendmentId, ApplyId, DeliveryId, FiringId, PlanId, RunId};
 use mainstay_model::resource::Resource;
 use mainstay_model::run::{CheckOutcome, CrossCheck, Pinned, RunError, RunOutcome, Usage};
@@ -226,6 +226,11 @@ pub enum Command {
     DropAmendment {
         /// Which.
         amendment: AmendmentId,
+    },
+    /// Record a message that came through a hook; one of the same id came before, and nothing happens.
+    ReceiveHook {
+        /// What it says.
+        received: HookReceived,
     },
     /// Set off the triggers whose clock times have come.
     Tick,

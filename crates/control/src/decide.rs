@@ -5,6 +5,7 @@ mod amend;
 mod apply;
 mod branch;
 mod deliver;
+mod hook;
 mod promise;
 mod publish;
 mod run;
@@ -156,6 +157,7 @@ pub fn decide(
             runs,
         } => amend::fail(state, amendment, error, runs),
         Command::DropAmendment { amendment } => amend::drop(state, amendment),
+        Command::ReceiveHook { received } => hook::receive(state, received),
         Command::Tick => Ok(trigger::tick(state, now)),
         Command::KeepPromises { looks } => Ok(promise::keep(state, &looks, now)),
         Command::FinishPromise { dataset, runs, error } => promise::finish(state, dataset, runs, error),

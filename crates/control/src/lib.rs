@@ -22,7 +22,7 @@ pub use diff::{diff, field_changes};
 pub use state::{
     About, Alarm, Amendment, AmendmentStatus, AppliedEntry, Asked, Attempt, BadSnapshot, Branch,
     BranchStatus, Content, Dataset, Firing, FiringDone, Generation, Held, Kept, Line, PlanEntry, Promise,
-    PromiseWork, Redelivered, Restored, Run, RunStatus, Signed, SliceHistory, SourceFile, State, Token,
-    Totals, Triggers, Trust, VersionEntry,
+    PromiseWork, Received, Redelivered, Restored, Run, RunStatus, Signed, SliceHistory, SourceFile, State,
+    Token, Totals, Triggers, Trust, VersionEntry,
 };
 pub use view::{At, Sight, job_of};

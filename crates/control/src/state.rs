@@ -17,6 +17,7 @@ mod amendment;
 mod branch;
 mod dataset;
 mod fold;
+mod hook;
 mod line;
 mod pairs;
 mod promise;
@@ -31,6 +32,7 @@ pub use access::{Asked, Kept, Token};
 pub use amendment::{Amendment, AmendmentStatus, Redelivered, Signed};
 pub use branch::{About, Branch, BranchStatus};
 pub use dataset::{Content, Dataset, SliceHistory, VersionEntry};
+pub use hook::Received;
 pub use line::{Generation, Held, Line};
 pub use promise::{Alarm, Promise, PromiseWork};
 pub use restored::Restored;
@@ -118,6 +120,8 @@ pub struct State {
     pub triggers: Triggers,
     /// By dataset, what became of its promise.
     pub promises: BTreeMap<DatasetName, Promise>,
+    /// By hook, what came through it.
+    pub hooks: BTreeMap<String, Received>,
     /// By job and its code, whether what its slices are said to read was found to be right.
     pub trust: BTreeMap<DatasetName, BTreeMap<Hash, Trust>>,
     /// The highest plan number given out.

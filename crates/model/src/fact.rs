@@ -12,6 +12,7 @@ use crate::branch::BranchName;
 use crate::change::Change;
 use crate::dataset::SliceVersion;
 use crate::delivery::Delivery;
+pub use crate::hook::HookReceived;
 use crate::id::{AmendmentId, ApplyId, DeliveryId, PlanId, RunId};
 use crate::name::DatasetName;
 pub use crate::promise::{PromiseAtRisk, PromiseDone, PromiseKept, PromiseMissed, PromiseSetOff};
@@ -485,6 +486,8 @@ facts! {
     PromiseAtRisk = "promise.at_risk", 1, |f| format!("promise/{}", f.dataset);
     /// See [`PromiseMissed`].
     PromiseMissed = "promise.missed", 1, |f| format!("promise/{}", f.dataset);
+    /// See [`HookReceived`].
+    HookReceived = "hook.received", 1, |f| format!("hook/{}", f.hook);
     /// See [`TokenCreated`].
     TokenCreated = "token.created", 1, |f| format!("token/{}", f.token);
     /// See [`TokenRevoked`].

@@ -11,6 +11,7 @@ pub mod change;
 pub mod dataset;
 pub mod delivery;
 pub mod fact;
+pub mod hook;
 pub mod id;
 pub mod name;
 pub mod promise;

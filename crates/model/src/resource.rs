@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::hook::HookSpec;
 use crate::promise::PromiseSpec;
 use crate::spec::{CheckSpec, JobSpec, ProjectSpec, SourceSpec};
 use crate::trigger::TriggerSpec;
@@ -26,17 +27,20 @@ pub enum Kind {
     Trigger,
     /// How far a dataset may be behind what it comes from.
     Promise,
+    /// A door for messages from elsewhere.
+    Hook,
 }
 
 impl Kind {
     /// All kinds, in the order in which people see them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Project,
         Self::Source,
         Self::Job,
         Self::Check,
         Self::Trigger,
         Self::Promise,
+        Self::Hook,
     ];
 }
 
@@ -49,6 +53,7 @@ impl fmt::Display for Kind {
             Self::Check => "check",
             Self::Trigger => "trigger",
             Self::Promise => "promise",
+            Self::Hook => "hook",
         })
     }
 }
@@ -130,6 +135,8 @@ pub enum Spec {
     Trigger(TriggerSpec),
     /// See [`PromiseSpec`].
     Promise(PromiseSpec),
+    /// See [`HookSpec`].
+    Hook(HookSpec),
 }
 
 impl Spec {
@@ -142,6 +149,7 @@ impl Spec {
             Self::Check(_) => Kind::Check,
             Self::Trigger(_) => Kind::Trigger,
             Self::Promise(_) => Kind::Promise,
+            Self::Hook(_) => Kind::Hook,
         }
     }
 }

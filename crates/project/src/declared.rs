@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use mainstay_model::hook::HookSpec;
 use mainstay_model::promise::PromiseSpec;
 use mainstay_model::resource::Spec;
 use mainstay_model::spec::{CheckSpec, Compiled, JobSpec, Retain, Retries, SourceSpec};
@@ -32,6 +33,8 @@ pub struct Declared {
     pub checks: Vec<DeclaredCheck>,
     /// The triggers.
     pub triggers: Vec<DeclaredTrigger>,
+    /// The hooks.
+    pub hooks: Vec<DeclaredHook>,
     /// Datasets that are declared, but with mistakes, and so are not above. Nothing should be said of what refers to them.
     pub broken: BTreeSet<DatasetName>,
     /// Whether all files could be read; if not, what seems to be missing may be declared in what could not.
@@ -171,6 +174,8 @@ pub struct DeclaredTrigger {
     pub spec: TriggerSpec,
     /// The datasets that it names, in the order of writing: what is run, and what sets it off.
     pub datasets: Vec<Spanned<String>>,
+    /// The hook whose messages set it off, if one does.
+    pub hook: Option<Spanned<String>>,
 }
 
 impl DeclaredTrigger {
@@ -180,6 +185,30 @@ impl DeclaredTrigger {
             name: self.name.clone(),
             tags: self.tags.clone(),
             spec: Spec::Trigger(self.spec.clone()),
+        }
+    }
+}
+
+/// A hook and where it is named.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DeclaredHook {
+    /// Its name.
+    pub name: String,
+    /// Where it is named.
+    pub place: Place,
+    /// Its labels, the project's included.
+    pub tags: BTreeMap<String, String>,
+    /// What it says.
+    pub spec: HookSpec,
+}
+
+impl DeclaredHook {
+    /// Returns it as a resource.
+    pub fn resource(&self) -> Resource {
+        Resource {
+            name: self.name.clone(),
+            tags: self.tags.clone(),
+            spec: Spec::Hook(self.spec.clone()),
         }
     }
 }

@@ -18,6 +18,7 @@ use crate::amount::{DURATION_PATTERN, SIZE_PATTERN};
 
 const PROJECT_NAME: &str = "^[a-z_][a-z0-9_-]{0,99}$";
 const IDENTIFIER: &str = "^[a-z_][a-z0-9_]{0,99}$";
+const SECRET_PLACE: &str = "^(env:[A-Za-z_][A-Za-z0-9_]{0,99}|file:[A-Za-z_][A-Za-z0-9_-]{0,99})$";
 const NOT_BLANK: &str = r"\S";
 const COLUMN_NAME: &str = r"^[^ ,;{}()\n\t=]+$";
 const REFERENCE: &str = r"^[a-z_][a-z0-9_]*\.[a-z_][a-z0-9_]*\..*\S.*$";
@@ -81,6 +82,8 @@ pub struct ProjectFile {
     pub check: Option<BTreeMap<Identifier, CheckApart>>,
     /// What is run by itself, by name.
     pub trigger: Option<BTreeMap<DashedIdentifier, Trigger>>,
+    /// Doors for messages from elsewhere, by name: `POST /v1/hooks/NAME`.
+    pub hook: Option<BTreeMap<DashedIdentifier, Hook>>,
 }
 
 /// What holds for a whole project.
@@ -132,6 +135,9 @@ pub struct Trigger {
     pub after: Option<Vec<Named>>,
     /// A pattern of facts that set it off, in the language of Amazon EventBridge: `{ kind = ["run.finished"] }`.
     pub on: Option<BTreeMap<String, Value>>,
+    /// A hook whose messages set it off.
+    #[schemars(regex(pattern = NOT_BLANK))]
+    pub webhook: Option<String>,
     /// Datasets that are brought up to date, with all that they need; `air.*` stands for all of `air`.
     #[schemars(length(min = 1))]
     pub run: Vec<Named>,
@@ -141,6 +147,20 @@ pub struct Trigger {
     /// Whether it is to rest.
     pub paused: Option<bool>,
     /// What it is for, in a sentence.
+    pub description: Option<String>,
+    /// Labels.
+    pub tags: Option<Tags>,
+}
+
+/// A door for messages from elsewhere: `POST /v1/hooks/NAME`, signed as Standard Webhooks says, or with a token of an operator.
+#[derive(Debug, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct Hook {
+    /// Where the secret is by which its messages are signed: `env:PARTNER_SECRET` for a variable of the server's environment,
+    /// `file:partner` for the file `secrets/main/partner` in the home, which only its owner may read (`main` is the account).
+    #[schemars(regex(pattern = SECRET_PLACE))]
+    pub secret: String,
+    /// Who comes through it, in a sentence.
     pub description: Option<String>,
     /// Labels.
     pub tags: Option<Tags>,

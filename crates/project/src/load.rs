@@ -11,7 +11,7 @@ use mainstay_model::trigger::is_among;
 use mainstay_model::{DatasetName, Resource};
 
 use crate::code;
-use crate::declared::{Declared, DeclaredCheck, DeclaredJob, DeclaredSource, DeclaredTrigger};
+use crate::declared::{Declared, DeclaredCheck, DeclaredHook, DeclaredJob, DeclaredSource, DeclaredTrigger};
 use crate::mistake::{Mistake, sort};
 use crate::place::{Lines, Place};
 use crate::read::check::WrittenCheck;
@@ -65,6 +65,8 @@ struct Found {
     jobs: Vec<(DeclaredJob, Vec<WrittenCheck>)>,
     checks: Vec<WrittenCheck>,
     triggers: Vec<DeclaredTrigger>,
+    hooks: Vec<DeclaredHook>,
+    hook_names: BTreeSet<String>,
     owners: BTreeMap<DatasetName, (&'static str, Place)>,
     broken: BTreeSet<DatasetName>,
     incomplete: bool,
@@ -149,6 +151,11 @@ impl Found {
         }
         self.known(&checks);
         let triggers = self.triggers(&tags);
+        let mut hooks = std::mem::take(&mut self.hooks);
+        for hook in &mut hooks {
+            hook.tags = inherit(&tags, &hook.tags);
+        }
+        hooks.sort_by(|a, b| a.name.cmp(&b.name));
         let mut checks = self.named_once(checks);
         sources.sort_by(|a, b| a.dataset.value.cmp(&b.dataset.value));
         jobs.sort_by(|a, b| a.dataset.value.cmp(&b.dataset.value));
@@ -167,6 +174,7 @@ impl Found {
             jobs,
             checks,
             triggers,
+            hooks,
             broken: self.broken,
             complete: !self.incomplete,
         });
@@ -232,6 +240,21 @@ impl Found {
                     "no such dataset",
                     Some(help),
                 );
+                self.mistakes.push(mistake);
+            }
+            if let Some(hook) = trigger
+                .hook
+                .as_ref()
+                .filter(|h| !self.hook_names.contains(&h.value))
+                && !self.incomplete
+            {
+                let names = self.hook_names.iter().map(String::as_str);
+                let help = match nearest(&hook.value, names) {
+                    Some(meant) => format!("did you mean `{meant}`?"),
+                    None => format!("declare it: [hook.{}]", hook.value),
+                };
+                let message = format!("there is no hook `{}`", hook.value);
+                let mistake = Mistake::new(code::NO_HOOK, &hook.place, message, "no such hook", Some(help));
                 self.mistakes.push(mistake);
             }
             if let Some(first) = named.get(&trigger.name) {

@@ -15,6 +15,7 @@ use crate::mistake::Mistake;
 use crate::place::{Place, Spanned, Text};
 
 pub(crate) mod check;
+pub(crate) mod hook;
 pub(crate) mod job;
 pub(crate) mod project;
 pub(crate) mod slice;

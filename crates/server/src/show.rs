@@ -14,6 +14,7 @@ use mainstay_planner::StaleSlices;
 use serde_json::{Value, json};
 
 use crate::deliver::read_otherwise;
+use crate::hook;
 use crate::instance::Instance;
 use crate::planning::Planning;
 use crate::promise::{self, Unseen};
@@ -21,13 +22,14 @@ use crate::report;
 use crate::trigger;
 
 /// What can be listed.
-const LISTED: [&str; 13] = [
+const LISTED: [&str; 14] = [
     "amendment",
     "apply",
     "branch",
     "check",
     "dataset",
     "delivery",
+    "hook",
     "job",
     "plan",
     "project",
@@ -97,6 +99,7 @@ fn resource_value(
         Spec::Promise(spec) => {
             promise::status(sight, planning, &spec.dataset, unseen, now).map(|status| to_value(&status))
         }
+        Spec::Hook(_) => hook::status(sight, r),
         _ => trigger::status(sight, r),
     };
     if let (Some(status), Some(fields)) = (status, value.as_object_mut()) {
@@ -107,7 +110,7 @@ fn resource_value(
 
 impl Instance {
     /// Lists the things of a kind: `dataset`, `source`, `job`, `check`, `project`, `delivery`, `run`, `plan`, `apply`,
-    /// `amendment`, `branch`, `trigger`, `promise`.
+    /// `amendment`, `branch`, `trigger`, `promise`, `hook`.
     ///
     /// # Errors
     ///

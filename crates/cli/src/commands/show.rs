@@ -80,6 +80,13 @@ fn columns(kind: &str) -> &'static [(&'static str, &'static str)] {
             ("next", "/status/next/0"),
             ("last", "/status/last/time"),
         ],
+        "hook" => &[
+            ("hook", "/name"),
+            ("path", "/status/path"),
+            ("secret", "/spec/secret"),
+            ("received", "/status/received"),
+            ("last", "/status/last"),
+        ],
         "promise" => &[
             ("promise", "/name"),
             ("within", "/status/within"),
@@ -110,7 +117,12 @@ fn cell(path: &str, v: &Value) -> String {
         Value::String(s)
             if matches!(
                 path,
-                "/time" | "/published" | "/status/last/time" | "/status/since" | "/status/due"
+                "/time"
+                    | "/published"
+                    | "/status/last"
+                    | "/status/last/time"
+                    | "/status/since"
+                    | "/status/due"
             ) =>
         {
             s.parse().map_or_else(|_| s.clone(), moment)

@@ -80,6 +80,7 @@ impl State {
                 let alarm = Alarm::new(seq, time, true, f.since, f.due, f.blame);
                 self.promise(&f.dataset).alarmed(alarm);
             }
+            Fact::HookReceived(f) => self.hooks.entry(f.hook).or_default().received(seq, time, f.id),
             Fact::TokenCreated(f) => self.access.created(seq, time, actor, *f),
             Fact::TokenRevoked(f) => self.access.revoked(time, f.token),
             Fact::AccessDecided(f) => self.access.decided(seq, *f),

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::amendment::Amendment;
 use super::branch::{About, Branch};
 use super::dataset::Dataset;
+use super::hook::Received;
 use super::line::{Held, Line};
 use super::promise::Promise;
 use super::run::{Run, Trust};
@@ -85,6 +86,8 @@ pub(super) struct Stored {
     triggers: Triggers,
     #[serde(default)]
     promises: BTreeMap<DatasetName, Promise>,
+    #[serde(default)]
+    hooks: BTreeMap<String, Received>,
     #[serde(default)]
     trust: BTreeMap<DatasetName, BTreeMap<Hash, Trust>>,
     last_plan: u64,
@@ -171,6 +174,7 @@ impl From<State> for Stored {
             amendments: state.amendments,
             triggers: state.triggers,
             promises: state.promises,
+            hooks: state.hooks,
             trust: state.trust,
             last_plan: state.last_plan,
             last_delivery: state.last_delivery,
@@ -209,6 +213,7 @@ impl From<Stored> for State {
             amendments: stored.amendments,
             triggers: stored.triggers,
             promises: stored.promises,
+            hooks: stored.hooks,
             trust: stored.trust,
             last_plan: stored.last_plan,
             last_delivery: stored.last_delivery,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use mainstay_model::trigger::{CatchUp, TriggerSpec, When};
 use mainstay_trigger::{BadClock, ClockTimes, Pattern};
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 use toml::de::DeValue;
 
 use super::{Entry, Fields, Reader};
@@ -14,12 +14,13 @@ use crate::document::Value;
 use crate::place::Spanned;
 
 /// The fields of a trigger.
-pub(crate) const FIELDS: [&str; 10] = [
+pub(crate) const FIELDS: [&str; 11] = [
     "cron",
     "time_zone",
     "skip",
     "after",
     "on",
+    "webhook",
     "run",
     "catch_up",
     "paused",
@@ -52,6 +53,13 @@ impl Reader<'_> {
             .get("catch_up")
             .and_then(|v| self.choice("catch_up", v, &choices));
         let paused = fields.get("paused").and_then(|v| self.boolean("paused", v));
+        let hook = fields.get("webhook").and_then(|v| {
+            let text = v.get_ref().as_str().filter(|text| !text.trim().is_empty())?;
+            Some(Spanned {
+                value: text.to_owned(),
+                place: self.place(v.span()),
+            })
+        });
         let description = self.description(fields.get("description"));
         let tags = self.tags(fields.get("tags"));
         let (when, after) = when?;
@@ -69,15 +77,16 @@ impl Reader<'_> {
                 paused: paused.unwrap_or_default(),
             },
             datasets,
+            hook,
         })
     }
 
     fn when(&mut self, entry: &Entry<'_>, fields: &Fields<'_>) -> Option<(When, Vec<Spanned<String>>)> {
-        let causes: Vec<&Entry<'_>> = ["cron", "after", "on"]
+        let causes: Vec<&Entry<'_>> = ["cron", "after", "on", "webhook"]
             .iter()
             .filter_map(|name| fields.entry(name))
             .collect();
-        let help = Some("a trigger has one of `cron`, `after` and `on`".to_owned());
+        let help = Some("a trigger has one of `cron`, `after`, `on` and `webhook`".to_owned());
         let [cause] = causes.as_slice() else {
             let (message, span) = match causes.get(1) {
                 None => (
@@ -114,6 +123,11 @@ impl Reader<'_> {
                 let after = self.datasets("after", Some(cause.value));
                 let names = after.iter().map(|a| a.value.clone()).collect();
                 (!after.is_empty()).then_some((When::After(names), after))
+            }
+            "webhook" => {
+                let hook = self.word("webhook", cause.value)?;
+                let pattern = json!({ "kind": ["hook.received"], "body": { "hook": [hook.value] } });
+                Some((When::On(pattern), Vec::new()))
             }
             _ => {
                 self.open("on", cause.value)?;

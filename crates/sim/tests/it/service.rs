@@ -4,6 +4,7 @@ mod access;
 mod commands;
 mod copies;
 mod fuzz;
+mod hooks;
 mod http;
 mod keys;
 mod meanwhile;

@@ -162,7 +162,7 @@ pub(crate) enum Command {
         output: Option<PathBuf>,
     },
     /// List things: dataset, source, job, check, project, delivery, run, plan, apply, amendment, branch, trigger,
-    /// promise, hook
+    /// promise, hook, channel, message
     List {
         /// Which kind
         kind: String,

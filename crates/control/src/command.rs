@@ -8,7 +8,7 @@ use mainstay_model::amendment::{Consequences, Edit, Overlay};
 use mainstay_model::dataset::SliceVersion;
 use mainstay_model::delivery::{FileError, Observed, Reapplied};
 use mainstay_model::fact::{HomeRestored, HookReceived};
-use mainstay_model::id::{AmendmentId, ApplyId, DeliveryId, FiringId, PlanId, RunId};
+use mainstay_model::id::{AmendmentId, ApplyId, DeliveryId, FiringId, MessageId, PlanId, RunId};
 use mainstay_model::resource::Resource;
 use mainstay_model::run::{CheckOutcome, CrossCheck, Pinned, RunError, RunOutcome, Usage};
 use mainstay_model::schema::Schema;
@@ -248,6 +248,13 @@ pub enum Command {
         /// Why it could not be done.
         error: Option<RunError>,
     },
+    /// Record what came of sending a message.
+    MessageAttempted {
+        /// Which.
+        message: MessageId,
+        /// What came of it.
+        attempted: Attempted,
+    },
     /// Record that what a trigger wanted was done, or could not be.
     FinishFirings {
         /// The firings.
@@ -256,6 +263,23 @@ pub enum Command {
         runs: Vec<RunId>,
         /// Why it could not be done.
         error: Option<RunError>,
+    },
+}
+
+/// What came of sending a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Attempted {
+    /// It was taken.
+    Taken {
+        /// The HTTP status of the answer.
+        status: u16,
+    },
+    /// It was not.
+    Failed {
+        /// Why, in words.
+        error: String,
+        /// Whether trying again may help.
+        again: bool,
     },
 }
 

@@ -6,6 +6,7 @@ mod apply;
 mod branch;
 mod deliver;
 mod hook;
+mod message;
 mod promise;
 mod publish;
 mod run;
@@ -158,6 +159,9 @@ pub fn decide(
         } => amend::fail(state, amendment, error, runs),
         Command::DropAmendment { amendment } => amend::drop(state, amendment),
         Command::ReceiveHook { received } => hook::receive(state, received),
+        Command::MessageAttempted { message, attempted } => {
+            message::attempted(state, message, attempted, now)
+        }
         Command::Tick => Ok(trigger::tick(state, now)),
         Command::KeepPromises { looks } => Ok(promise::keep(state, &looks, now)),
         Command::FinishPromise { dataset, runs, error } => promise::finish(state, dataset, runs, error),

@@ -11,7 +11,7 @@ mod state;
 mod view;
 
 pub use command::{
-    Command, DeliveredFile, Finish, Made, Overlaid, PromiseLook, Rebased, Refusal, RefusalKind,
+    Attempted, Command, DeliveredFile, Finish, Made, Overlaid, PromiseLook, Rebased, Refusal, RefusalKind,
     StagedDataset, StagedSlices, Taken,
 };
 pub use decide::{
@@ -21,8 +21,8 @@ pub use decide::{
 pub use diff::{diff, field_changes};
 pub use state::{
     About, Alarm, Amendment, AmendmentStatus, AppliedEntry, Asked, Attempt, BadSnapshot, Branch,
-    BranchStatus, Content, Dataset, Firing, FiringDone, Generation, Held, Kept, Line, PlanEntry, Promise,
-    PromiseWork, Received, Redelivered, Restored, Run, RunStatus, Signed, SliceHistory, SourceFile, State,
-    Token, Totals, Triggers, Trust, VersionEntry,
+    BranchStatus, Content, Dataset, Firing, FiringDone, Generation, Held, Kept, Line, Message, Messages,
+    PlanEntry, Promise, PromiseWork, Received, Redelivered, Restored, Run, RunStatus, Signed, SliceHistory,
+    SourceFile, State, Token, Totals, Triggers, Trust, VersionEntry,
 };
 pub use view::{At, Sight, job_of};

@@ -19,6 +19,7 @@ mod dataset;
 mod fold;
 mod hook;
 mod line;
+mod message;
 mod pairs;
 mod promise;
 mod restored;
@@ -34,6 +35,7 @@ pub use branch::{About, Branch, BranchStatus};
 pub use dataset::{Content, Dataset, SliceHistory, VersionEntry};
 pub use hook::Received;
 pub use line::{Generation, Held, Line};
+pub use message::{Message, Messages};
 pub use promise::{Alarm, Promise, PromiseWork};
 pub use restored::Restored;
 pub use run::{Attempt, Run, RunStatus, Trust};
@@ -122,6 +124,8 @@ pub struct State {
     pub promises: BTreeMap<DatasetName, Promise>,
     /// By hook, what came through it.
     pub hooks: BTreeMap<String, Received>,
+    /// What is told to people and programs elsewhere.
+    pub messages: Messages,
     /// By job and its code, whether what its slices are said to read was found to be right.
     pub trust: BTreeMap<DatasetName, BTreeMap<Hash, Trust>>,
     /// The highest plan number given out.

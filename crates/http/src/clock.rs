@@ -74,7 +74,7 @@ pub(crate) async fn watch_promises(app: Arc<App>) {
 }
 
 /// Waits until the server ends.
-async fn told(ending: &mut watch::Receiver<bool>) {
+pub(crate) async fn told(ending: &mut watch::Receiver<bool>) {
     // One that cannot be told any more ends, too.
     let _ = ending.wait_for(|ends| *ends).await;
 }

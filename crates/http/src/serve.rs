@@ -20,7 +20,7 @@ use crate::limits::{Limits, Rates};
 use crate::listen::{self, Shared};
 use crate::metrics::Counts;
 use crate::operation::Operations;
-use crate::{clock, guard, routes, socket, tls};
+use crate::{clock, guard, outbox, routes, socket, tls};
 
 /// How long what is going on may take to end by itself.
 const GRACE: Duration = Duration::from_secs(5);
@@ -157,6 +157,7 @@ fn serve_home(
         drop(shared);
         let clock = tokio::spawn(clock::keep(Arc::clone(&app)));
         let promises = tokio::spawn(clock::watch_promises(Arc::clone(&app)));
+        let outbox = tokio::spawn(outbox::keep(Arc::clone(&app)));
         // Who reads the announcement may tell it to end at once.
         announce(Announced {
             socket,
@@ -171,6 +172,7 @@ fn serve_home(
         // It stops what it does when the server ends.
         let _ = clock.await;
         let _ = promises.await;
+        let _ = outbox.await;
         told
     });
     // The home is not to be closed while anything still uses it.

@@ -7,6 +7,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::hook::HookSpec;
+use crate::message::ChannelSpec;
 use crate::promise::PromiseSpec;
 use crate::spec::{CheckSpec, JobSpec, ProjectSpec, SourceSpec};
 use crate::trigger::TriggerSpec;
@@ -29,11 +30,13 @@ pub enum Kind {
     Promise,
     /// A door for messages from elsewhere.
     Hook,
+    /// A place to which messages go.
+    Channel,
 }
 
 impl Kind {
     /// All kinds, in the order in which people see them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Project,
         Self::Source,
         Self::Job,
@@ -41,6 +44,7 @@ impl Kind {
         Self::Trigger,
         Self::Promise,
         Self::Hook,
+        Self::Channel,
     ];
 }
 
@@ -54,6 +58,7 @@ impl fmt::Display for Kind {
             Self::Trigger => "trigger",
             Self::Promise => "promise",
             Self::Hook => "hook",
+            Self::Channel => "channel",
         })
     }
 }
@@ -137,6 +142,8 @@ pub enum Spec {
     Promise(PromiseSpec),
     /// See [`HookSpec`].
     Hook(HookSpec),
+    /// See [`ChannelSpec`].
+    Channel(ChannelSpec),
 }
 
 impl Spec {
@@ -150,6 +157,7 @@ impl Spec {
             Self::Trigger(_) => Kind::Trigger,
             Self::Promise(_) => Kind::Promise,
             Self::Hook(_) => Kind::Hook,
+            Self::Channel(_) => Kind::Channel,
         }
     }
 }

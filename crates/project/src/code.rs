@@ -198,4 +198,10 @@ codes! {
     NO_HOOK "MS0138" "No such hook",
         "A trigger is to be set off by messages through a hook that no file of the project declares.",
         source "\n[hook.partner]\nsecret = \"file:partner\"\n\n[trigger.follow]\nwebhook = \"partnr\"\nrun = [\"air.flights\"]\n";
+    BAD_URL "MS0139" "Not a URL for messages",
+        "Messages are sent by HTTP: a channel's URL begins with `https://`, or with `http://` where nobody else is on the way.",
+        main "\n[channel.ops]\nurl = \"ops.example.org\"\nsecret = \"file:ops\"\n";
+    NO_CHANNEL "MS0140" "No such channel",
+        "A trigger is to tell a channel that no file of the project declares.",
+        source "\n[channel.ops]\nurl = \"https://example.org\"\nsecret = \"file:ops\"\n\n[trigger.alarm]\nafter = [\"air.flights\"]\nnotify = [\"opps\"]\n";
 }

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use mainstay_model::hook::HookSpec;
+use mainstay_model::message::ChannelSpec;
 use mainstay_model::promise::PromiseSpec;
 use mainstay_model::resource::Spec;
 use mainstay_model::spec::{CheckSpec, Compiled, JobSpec, Retain, Retries, SourceSpec};
@@ -35,6 +36,8 @@ pub struct Declared {
     pub triggers: Vec<DeclaredTrigger>,
     /// The hooks.
     pub hooks: Vec<DeclaredHook>,
+    /// The channels.
+    pub channels: Vec<DeclaredChannel>,
     /// Datasets that are declared, but with mistakes, and so are not above. Nothing should be said of what refers to them.
     pub broken: BTreeSet<DatasetName>,
     /// Whether all files could be read; if not, what seems to be missing may be declared in what could not.
@@ -176,6 +179,8 @@ pub struct DeclaredTrigger {
     pub datasets: Vec<Spanned<String>>,
     /// The hook whose messages set it off, if one does.
     pub hook: Option<Spanned<String>>,
+    /// The channels that it tells.
+    pub channels: Vec<Spanned<String>>,
 }
 
 impl DeclaredTrigger {
@@ -209,6 +214,30 @@ impl DeclaredHook {
             name: self.name.clone(),
             tags: self.tags.clone(),
             spec: Spec::Hook(self.spec.clone()),
+        }
+    }
+}
+
+/// A channel and where it is named.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DeclaredChannel {
+    /// Its name.
+    pub name: String,
+    /// Where it is named.
+    pub place: Place,
+    /// Its labels, the project's included.
+    pub tags: BTreeMap<String, String>,
+    /// What it says.
+    pub spec: ChannelSpec,
+}
+
+impl DeclaredChannel {
+    /// Returns it as a resource.
+    pub fn resource(&self) -> Resource {
+        Resource {
+            name: self.name.clone(),
+            tags: self.tags.clone(),
+            spec: Spec::Channel(self.spec.clone()),
         }
     }
 }

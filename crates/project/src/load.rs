@@ -11,7 +11,9 @@ use mainstay_model::trigger::is_among;
 use mainstay_model::{DatasetName, Resource};
 
 use crate::code;
-use crate::declared::{Declared, DeclaredCheck, DeclaredHook, DeclaredJob, DeclaredSource, DeclaredTrigger};
+use crate::declared::{
+    Declared, DeclaredChannel, DeclaredCheck, DeclaredHook, DeclaredJob, DeclaredSource, DeclaredTrigger,
+};
 use crate::mistake::{Mistake, sort};
 use crate::place::{Lines, Place};
 use crate::read::check::WrittenCheck;
@@ -67,6 +69,8 @@ struct Found {
     triggers: Vec<DeclaredTrigger>,
     hooks: Vec<DeclaredHook>,
     hook_names: BTreeSet<String>,
+    channels: Vec<DeclaredChannel>,
+    channel_names: BTreeSet<String>,
     owners: BTreeMap<DatasetName, (&'static str, Place)>,
     broken: BTreeSet<DatasetName>,
     incomplete: bool,
@@ -156,6 +160,11 @@ impl Found {
             hook.tags = inherit(&tags, &hook.tags);
         }
         hooks.sort_by(|a, b| a.name.cmp(&b.name));
+        let mut channels = std::mem::take(&mut self.channels);
+        for channel in &mut channels {
+            channel.tags = inherit(&tags, &channel.tags);
+        }
+        channels.sort_by(|a, b| a.name.cmp(&b.name));
         let mut checks = self.named_once(checks);
         sources.sort_by(|a, b| a.dataset.value.cmp(&b.dataset.value));
         jobs.sort_by(|a, b| a.dataset.value.cmp(&b.dataset.value));
@@ -175,6 +184,7 @@ impl Found {
             checks,
             triggers,
             hooks,
+            channels,
             broken: self.broken,
             complete: !self.incomplete,
         });
@@ -240,6 +250,24 @@ impl Found {
                     "no such dataset",
                     Some(help),
                 );
+                self.mistakes.push(mistake);
+            }
+            for channel in trigger
+                .channels
+                .iter()
+                .filter(|c| !self.channel_names.contains(&c.value))
+            {
+                if self.incomplete {
+                    continue;
+                }
+                let names = self.channel_names.iter().map(String::as_str);
+                let help = match nearest(&channel.value, names) {
+                    Some(meant) => format!("did you mean `{meant}`?"),
+                    None => format!("declare it: [channel.{}]", channel.value),
+                };
+                let message = format!("there is no channel `{}`", channel.value);
+                let label = "no such channel";
+                let mistake = Mistake::new(code::NO_CHANNEL, &channel.place, message, label, Some(help));
                 self.mistakes.push(mistake);
             }
             if let Some(hook) = trigger

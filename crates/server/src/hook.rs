@@ -5,7 +5,7 @@
 
 mod event;
 mod secret;
-mod signature;
+pub(crate) mod signature;
 
 use mainstay_api::{Error, ErrorKind, HookReport};
 use mainstay_control::{Command, Sight};

@@ -16,21 +16,24 @@ use serde_json::{Value, json};
 use crate::deliver::read_otherwise;
 use crate::hook;
 use crate::instance::Instance;
+use crate::outbox;
 use crate::planning::Planning;
 use crate::promise::{self, Unseen};
 use crate::report;
 use crate::trigger;
 
 /// What can be listed.
-const LISTED: [&str; 14] = [
+const LISTED: [&str; 16] = [
     "amendment",
     "apply",
     "branch",
+    "channel",
     "check",
     "dataset",
     "delivery",
     "hook",
     "job",
+    "message",
     "plan",
     "project",
     "promise",
@@ -110,7 +113,8 @@ fn resource_value(
 
 impl Instance {
     /// Lists the things of a kind: `dataset`, `source`, `job`, `check`, `project`, `delivery`, `run`, `plan`, `apply`,
-    /// `amendment`, `branch`, `trigger`, `promise`, `hook`.
+    /// `amendment`, `branch`, `trigger`, `promise`, `hook`,
+    /// `channel`, `message`.
     ///
     /// # Errors
     ///
@@ -157,6 +161,9 @@ impl Instance {
                 // The branches in which amendments are made are mainstay's own.
                 let of_people = state.state.branches.iter().filter(|(name, _)| !name.is_of_amendment());
                 of_people.map(|(name, b)| to_value(&report::branch(name, b))).collect()
+            }),
+            "message" => self.with(|state| {
+                state.state.messages.all.iter().map(|(id, m)| outbox::listed(*id, m)).collect()
             }),
             _ => {
                 let wanted: Kind = kind.parse().map_err(|_: String| no_such_kind(given))?;

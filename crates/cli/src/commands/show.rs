@@ -80,6 +80,21 @@ fn columns(kind: &str) -> &'static [(&'static str, &'static str)] {
             ("next", "/status/next/0"),
             ("last", "/status/last/time"),
         ],
+        "channel" => &[
+            ("channel", "/name"),
+            ("url", "/spec/url"),
+            ("secret", "/spec/secret"),
+        ],
+        "message" => &[
+            ("message", "/message"),
+            ("state", "/state"),
+            ("channel", "/channel"),
+            ("trigger", "/trigger"),
+            ("because", "/because"),
+            ("when", "/time"),
+            ("attempts", "/attempts"),
+            ("error", "/error"),
+        ],
         "hook" => &[
             ("hook", "/name"),
             ("path", "/status/path"),

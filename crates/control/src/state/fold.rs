@@ -71,7 +71,10 @@ impl State {
             Fact::TriggerDone(f) => self.triggers.done(seq, time, &f),
             Fact::PromiseSetOff(f) => self.promise(&f.dataset).set_off(seq, time, *f),
             Fact::PromiseDone(f) => self.promise(&f.dataset).done(time, *f),
-            Fact::PromiseKept(f) => self.promise(&f.dataset).kept(seq, time, &f),
+            Fact::PromiseKept(f) => {
+                self.messages.over(&format!("promise/{}", f.dataset));
+                self.promise(&f.dataset).kept(seq, time, &f);
+            }
             Fact::PromiseAtRisk(f) => {
                 let alarm = Alarm::new(seq, time, false, f.since, f.due, f.blame);
                 self.promise(&f.dataset).alarmed(alarm);
@@ -81,6 +84,11 @@ impl State {
                 self.promise(&f.dataset).alarmed(alarm);
             }
             Fact::HookReceived(f) => self.hooks.entry(f.hook).or_default().received(seq, time, f.id),
+            // It is there to be matched; nothing is kept of it.
+            Fact::EventEmitted(_) => {}
+            Fact::MessageOwed(f) => self.messages.owed(seq, time, *f),
+            Fact::MessageSent(f) => self.messages.sent(time, &f),
+            Fact::MessageFailed(f) => self.messages.failed(*f),
             Fact::TokenCreated(f) => self.access.created(seq, time, actor, *f),
             Fact::TokenRevoked(f) => self.access.revoked(time, f.token),
             Fact::AccessDecided(f) => self.access.decided(seq, *f),
@@ -294,6 +302,7 @@ impl State {
         if f.outcome == RunOutcome::Succeeded {
             let (job, branch) = (run.pinned.job.clone(), run.pinned.branch.clone());
             if branch.is_none() {
+                self.messages.over(&format!("job/{job}"));
                 self.totals.succeeded(&job, header.time);
             }
             if let Some(line) = self.side(branch.as_ref()) {

@@ -14,6 +14,7 @@ use super::branch::{About, Branch};
 use super::dataset::Dataset;
 use super::hook::Received;
 use super::line::{Held, Line};
+use super::message::Messages;
 use super::promise::Promise;
 use super::run::{Run, Trust};
 use super::trigger::Triggers;
@@ -88,6 +89,8 @@ pub(super) struct Stored {
     promises: BTreeMap<DatasetName, Promise>,
     #[serde(default)]
     hooks: BTreeMap<String, Received>,
+    #[serde(default)]
+    messages: Messages,
     #[serde(default)]
     trust: BTreeMap<DatasetName, BTreeMap<Hash, Trust>>,
     last_plan: u64,
@@ -175,6 +178,7 @@ impl From<State> for Stored {
             triggers: state.triggers,
             promises: state.promises,
             hooks: state.hooks,
+            messages: state.messages,
             trust: state.trust,
             last_plan: state.last_plan,
             last_delivery: state.last_delivery,
@@ -214,6 +218,7 @@ impl From<Stored> for State {
             triggers: stored.triggers,
             promises: stored.promises,
             hooks: stored.hooks,
+            messages: stored.messages,
             trust: stored.trust,
             last_plan: stored.last_plan,
             last_delivery: stored.last_delivery,

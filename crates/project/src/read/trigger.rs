@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use mainstay_model::message::EmitSpec;
 use mainstay_model::trigger::{CatchUp, TriggerSpec, When};
 use mainstay_trigger::{BadClock, ClockTimes, Pattern};
 use serde_json::{Value as Json, json};
@@ -14,7 +15,7 @@ use crate::document::Value;
 use crate::place::Spanned;
 
 /// The fields of a trigger.
-pub(crate) const FIELDS: [&str; 11] = [
+pub(crate) const FIELDS: [&str; 13] = [
     "cron",
     "time_zone",
     "skip",
@@ -22,11 +23,16 @@ pub(crate) const FIELDS: [&str; 11] = [
     "on",
     "webhook",
     "run",
+    "notify",
+    "emit",
     "catch_up",
     "paused",
     "description",
     "tags",
 ];
+
+/// The fields of `emit`.
+pub(crate) const EMIT: [&str; 2] = ["type", "data"];
 
 impl Reader<'_> {
     /// Reads the trigger that an entry names.
@@ -35,7 +41,8 @@ impl Reader<'_> {
         let place = self.place(entry.key.clone());
         let fields = self.table(entry.name, "a trigger", entry.value, &FIELDS)?;
         let when = self.when(entry, &fields);
-        if fields.get("run").is_none() {
+        let does = ["run", "notify", "emit"];
+        if does.iter().all(|name| fields.get(name).is_none()) {
             self.missing(
                 "a trigger",
                 "run",
@@ -44,6 +51,9 @@ impl Reader<'_> {
             );
         }
         let run = self.datasets("run", fields.get("run"));
+        let channels = fields.get("notify").map(|v| self.named("notify", "channels", v));
+        let channels = channels.unwrap_or_default();
+        let emit = fields.get("emit").and_then(|v| self.emit(v));
         let choices = [
             ("last", CatchUp::Last),
             ("all", CatchUp::All),
@@ -73,11 +83,14 @@ impl Reader<'_> {
                 description,
                 when,
                 run: run.into_iter().map(|r| r.value).collect(),
+                notify: channels.iter().map(|c| c.value.clone()).collect(),
+                emit,
                 catch_up: catch_up.unwrap_or_default(),
                 paused: paused.unwrap_or_default(),
             },
             datasets,
             hook,
+            channels,
         })
     }
 
@@ -198,12 +211,29 @@ impl Reader<'_> {
 
     /// Reads names of datasets, `schema.*` included.
     fn datasets(&mut self, field: &str, value: Option<&Value<'_>>) -> Vec<Spanned<String>> {
-        let list = value.and_then(|v| self.list(field, "datasets", v));
-        let names = list
+        value
+            .map(|v| self.named(field, "datasets", v))
             .unwrap_or_default()
-            .into_iter()
-            .filter_map(|v| self.word(field, v));
-        names.collect()
+    }
+
+    fn named(&mut self, field: &str, what: &str, value: &Value<'_>) -> Vec<Spanned<String>> {
+        let list = self.list(field, what, value).unwrap_or_default();
+        list.into_iter().filter_map(|v| self.word(field, v)).collect()
+    }
+
+    /// Reads a fact of a trigger's own.
+    fn emit(&mut self, value: &Value<'_>) -> Option<EmitSpec> {
+        let fields = self.table("emit", "`emit`", value, &EMIT)?;
+        let Some(named) = fields.get("type") else {
+            self.missing("`emit`", "type", value.span(), "type = \"orders.complete\"");
+            return None;
+        };
+        let event_type = self.word("type", named)?.value;
+        let data = match fields.get("data") {
+            Some(data) => self.json("data", data)?,
+            None => Json::Null,
+        };
+        Some(EmitSpec { event_type, data })
     }
 
     fn boolean(&mut self, name: &str, value: &Value<'_>) -> Option<bool> {

@@ -19,7 +19,7 @@ const SHORTEST: usize = 16;
 
 /// A key for signatures.
 #[derive(Clone)]
-pub(super) struct Secret(pub(super) Vec<u8>);
+pub(crate) struct Secret(pub(super) Vec<u8>);
 
 impl std::fmt::Debug for Secret {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -40,7 +40,7 @@ impl Instance {
     /// # Errors
     ///
     /// `Unavailable` if there are none that can be used.
-    pub(super) fn secrets(&self, place: &SecretPlace) -> Result<Vec<Secret>, Error> {
+    pub(crate) fn secrets(&self, place: &SecretPlace) -> Result<Vec<Secret>, Error> {
         let text = match place {
             SecretPlace::Environment(_) if self.is_guest() => {
                 return Err(unusable(place, "the server's environment is not this account's"));

@@ -43,6 +43,21 @@ fn mac(secret: &Secret, id: &str, timestamp: &str, body: &[u8]) -> Option<Hmac<S
     Some(mac)
 }
 
+/// Signs a message: the headers that say so, with a signature by each of the secrets.
+pub(crate) fn signed(id: &str, now: Timestamp, body: &[u8], secrets: &[Secret]) -> Vec<(String, String)> {
+    let timestamp = now.as_micros().div_euclid(1_000_000).to_string();
+    let signatures = secrets.iter().filter_map(|secret| {
+        let mac = mac(secret, id, &timestamp, body)?;
+        Some(format!("v1,{}", BASE64.encode(&mac.finalize().into_bytes())))
+    });
+    let signatures: Vec<String> = signatures.collect();
+    vec![
+        ("webhook-id".to_owned(), id.to_owned()),
+        ("webhook-signature".to_owned(), signatures.join(" ")),
+        ("webhook-timestamp".to_owned(), timestamp),
+    ]
+}
+
 impl<'a> Signed<'a> {
     /// Finds the signature of a message; none if it has none at all.
     pub(super) fn of(message: &'a HookMessage) -> Option<Self> {

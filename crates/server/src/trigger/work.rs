@@ -3,7 +3,7 @@
 //! What a trigger wants is recorded before it is done, and stays to be done until it is recorded as done. A process that dies in
 //! between does it again: a run computes what is stale, so that doing it twice does nothing the second time.
 
-use mainstay_api::{Error, Progress, RunReport};
+use mainstay_api::{DeliverReport, Error, Progress, RunReport, RunsReport};
 use mainstay_base::Timestamp;
 use mainstay_control::{Command, Sight, State, next_tick};
 use mainstay_engine::CancelToken;
@@ -117,6 +117,10 @@ impl Instance {
         watch: &(dyn Fn(Progress) + Sync),
     ) -> Result<DoneReport, Error> {
         let ran = self.targets(&waiting.trigger).and_then(|targets| {
+            // One that only tells or adds a fact runs nothing.
+            let Some(targets) = targets else {
+                return Ok((DeliverReport::default(), RunsReport { runs: Vec::new() }));
+            };
             let request = RunRequest {
                 targets,
                 ..RunRequest::default()
@@ -149,8 +153,8 @@ impl Instance {
         })
     }
 
-    /// The datasets that a trigger runs, as they are declared now.
-    fn targets(&self, trigger: &str) -> Result<Vec<(DatasetName, Selection)>, Error> {
+    /// The datasets that a trigger runs, as they are declared now; none if it runs nothing.
+    fn targets(&self, trigger: &str) -> Result<Option<Vec<(DatasetName, Selection)>>, Error> {
         self.with(|sight| {
             let wanted = match sight
                 .resource(&ResourceKey::new(Kind::Trigger, trigger))
@@ -162,9 +166,12 @@ impl Instance {
                     return Err(Error::new(mainstay_api::ErrorKind::NotFound, "MS0401", message));
                 }
             };
+            if wanted.is_empty() {
+                return Ok(None);
+            }
             let declared = datasets(sight).into_iter();
             let named = declared.filter(|name| is_among(&wanted, &name.to_string()));
-            Ok(named.map(|name| (name, Selection::All)).collect())
+            Ok(Some(named.map(|name| (name, Selection::All)).collect()))
         })
     }
 }

@@ -8,6 +8,7 @@ mod hooks;
 mod http;
 mod keys;
 mod meanwhile;
+mod messages;
 mod promises;
 mod tls;
 mod triggers;

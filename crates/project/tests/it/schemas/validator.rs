@@ -162,6 +162,12 @@ fn matches(pattern: &str, text: &str) -> bool {
         "^(env:[A-Za-z_][A-Za-z0-9_]{0,99}|file:[A-Za-z_][A-Za-z0-9_-]{0,99})$" => {
             text.parse::<SecretPlace>().is_ok()
         }
+        r"^https?://[^/\s]\S*$" => {
+            let rest = text
+                .strip_prefix("https://")
+                .or_else(|| text.strip_prefix("http://"));
+            rest.is_some_and(|r| !r.is_empty() && !r.starts_with('/') && !r.contains(char::is_whitespace))
+        }
         other => panic!("the schema has the pattern {other}"),
     }
 }

@@ -123,7 +123,9 @@ pub(crate) fn within(ms: u64) -> String {
         (60_000, "min"),
         (1_000, "s"),
     ];
-    let unit = units.into_iter().find(|(size, _)| ms >= *size && ms % size == 0);
+    let unit = units
+        .into_iter()
+        .find(|(size, _)| ms >= *size && ms.is_multiple_of(*size));
     match unit {
         Some((size, "days")) if ms == size => "1 day".to_owned(),
         Some((size, name)) => format!("{} {name}", ms / size),

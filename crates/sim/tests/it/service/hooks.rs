@@ -4,10 +4,11 @@ use std::fs::Permissions;
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use data_encoding::BASE64;
 use hmac::{Hmac, KeyInit as _, Mac as _};
+use mainstay_base::{Clock as _, SystemClock};
 use mainstay_sim::{Sandbox, python};
 use serde_json::{Value, json};
 use sha2::Sha256;
@@ -43,10 +44,7 @@ fn readable(s: &Sandbox, mode: u32) {
 }
 
 fn now() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .expect("a time")
-        .as_secs()
+    u64::try_from(SystemClock.now().as_micros() / 1_000_000).expect("a time")
 }
 
 fn send(server: &Server, headers: &[(&str, &str)], body: &str) -> Answer {

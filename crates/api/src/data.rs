@@ -116,6 +116,63 @@ pub struct DatasetReport {
     pub published: Option<Timestamp>,
     /// `fresh`, `stale` or `empty`.
     pub state: String,
+    /// How the promise of it stands, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub promise: Option<PromiseReport>,
+}
+
+/// How a promise stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct PromiseReport {
+    /// The time that is promised, in milliseconds.
+    pub within_ms: u64,
+    /// The same, as people write it.
+    pub within: String,
+    /// `ok`, `at_risk`, `missed`; `not_begun`: the dataset was not up to date since it is promised; `resting`.
+    pub state: String,
+    /// Since when the dataset is behind; none if it has everything.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub since: Option<Timestamp>,
+    /// When it has to be up to date.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub due: Option<Timestamp>,
+    /// What bringing it up to date took before, in milliseconds.
+    pub needs_ms: u64,
+    /// What holds it up, if it is at risk or missed.
+    pub blame: Option<BlameReport>,
+    /// When it was last recorded that it has everything.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub kept: Option<Timestamp>,
+    /// How often it was missed.
+    pub missed: u64,
+    /// Whether something is being done for it.
+    pub works: bool,
+    /// What to do, if something is left to people.
+    pub next: Option<String>,
+}
+
+/// What became of a message that came through a hook.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct HookReport {
+    /// The hook.
+    pub hook: String,
+    /// The message's id.
+    pub id: String,
+    /// Whether it was new; one of the same id came before if not, and nothing was done.
+    pub received: bool,
+    /// The journal's number of it, if it was new.
+    pub seq: Option<u64>,
+}
+
+/// What holds a promise up.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct BlameReport {
+    /// The job or the source.
+    pub dataset: String,
+    /// By what.
+    pub because: String,
+    /// The run that shows it.
+    pub run: Option<String>,
 }
 
 /// One slice.

@@ -22,8 +22,8 @@ pub use amend::{
 };
 pub use backup::{BackupReport, RestoreReport, ResumeReport};
 pub use data::{
-    DatasetReport, DeliverReport, DeliveryReport, DependenciesReport, Fallback, ListReport, ReappliedReport,
-    SliceReport, SlicesReport, SourceRefusal, SourceWarning,
+    BlameReport, DatasetReport, DeliverReport, DeliveryReport, DependenciesReport, Fallback, HookReport,
+    ListReport, PromiseReport, ReappliedReport, SliceReport, SlicesReport, SourceRefusal, SourceWarning,
 };
 pub use doctor::{Condition, DoctorReport, Finding};
 pub use error::{Error, ErrorKind};

@@ -162,7 +162,8 @@ pub(crate) enum Command {
         #[arg(long, short, value_name = "FILE")]
         output: Option<PathBuf>,
     },
-    /// List things: dataset, source, job, check, project, delivery, run, plan, apply, amendment, branch, trigger
+    /// List things: dataset, source, job, check, project, delivery, run, plan, apply, amendment, branch, trigger,
+    /// promise, hook, channel, message
     List {
         /// Which kind
         kind: String,

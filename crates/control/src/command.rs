@@ -1,14 +1,14 @@
 //! Commands: what may be asked of the state machine, and what it answers when it refuses.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use mainstay_base::{Hash, Rows, Timestamp};
 use mainstay_model::access::{AccessDecided, RequestAnswered, Role, TokenId};
 use mainstay_model::amendment::{Consequences, Edit, Overlay};
 use mainstay_model::dataset::SliceVersion;
 use mainstay_model::delivery::{FileError, Observed, Reapplied};
-use mainstay_model::fact::HomeRestored;
-use mainstay_model::id::{AmendmentId, ApplyId, DeliveryId, FiringId, PlanId, RunId};
+use mainstay_model::fact::{HomeRestored, HookReceived};
+use mainstay_model::id::{AmendmentId, ApplyId, DeliveryId, FiringId, MessageId, PlanId, RunId};
 use mainstay_model::resource::Resource;
 use mainstay_model::run::{CheckOutcome, CrossCheck, Pinned, RunError, RunOutcome, Usage};
 use mainstay_model::schema::Schema;
@@ -227,8 +227,34 @@ pub enum Command {
         /// Which.
         amendment: AmendmentId,
     },
+    /// Record a message that came through a hook; one of the same id came before, and nothing happens.
+    ReceiveHook {
+        /// What it says.
+        received: HookReceived,
+    },
     /// Set off the triggers whose clock times have come.
     Tick,
+    /// Say how promises stand, and set off what keeping them takes.
+    KeepPromises {
+        /// What was seen of the datasets.
+        looks: Vec<PromiseLook>,
+    },
+    /// Record that what a promise took was done, or could not be.
+    FinishPromise {
+        /// The dataset.
+        dataset: DatasetName,
+        /// The runs that there were.
+        runs: Vec<RunId>,
+        /// Why it could not be done.
+        error: Option<RunError>,
+    },
+    /// Record what came of sending a message.
+    MessageAttempted {
+        /// Which.
+        message: MessageId,
+        /// What came of it.
+        attempted: Attempted,
+    },
     /// Record that what a trigger wanted was done, or could not be.
     FinishFirings {
         /// The firings.
@@ -238,6 +264,39 @@ pub enum Command {
         /// Why it could not be done.
         error: Option<RunError>,
     },
+}
+
+/// What came of sending a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Attempted {
+    /// It was taken.
+    Taken {
+        /// The HTTP status of the answer.
+        status: u16,
+    },
+    /// It was not.
+    Failed {
+        /// Why, in words.
+        error: String,
+        /// Whether trying again may help.
+        again: bool,
+    },
+}
+
+/// What was seen of a dataset that is promised to be up to date.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PromiseLook {
+    /// The dataset.
+    pub dataset: DatasetName,
+    /// The last fact of the account when it was looked.
+    pub seen: u64,
+    /// It, and everything that it comes from.
+    pub upstream: BTreeSet<DatasetName>,
+    /// Those of them that are not what they should be, in the order of the data; the dataset itself is that if nothing
+    /// was ever published.
+    pub stale: Vec<DatasetName>,
+    /// Sources that could not be looked at, since when, and why.
+    pub unseen: BTreeMap<DatasetName, (Timestamp, String)>,
 }
 
 /// A correction that was made.

@@ -5,12 +5,16 @@ mod amend;
 mod apply;
 mod branch;
 mod deliver;
+mod hook;
+mod message;
+mod promise;
 mod publish;
 mod run;
 mod trigger;
 mod vacuum;
 
 pub use deliver::{base_after_delivery, is_held};
+pub use promise::{Keeping, Standing, has_begun, look_every_ms, promises, standing, upstream};
 pub use publish::{base_after_run, shown_under};
 pub use trigger::{Happening, next_tick, next_times, react};
 pub use vacuum::vacuum;
@@ -154,7 +158,13 @@ pub fn decide(
             runs,
         } => amend::fail(state, amendment, error, runs),
         Command::DropAmendment { amendment } => amend::drop(state, amendment),
+        Command::ReceiveHook { received } => hook::receive(state, received),
+        Command::MessageAttempted { message, attempted } => {
+            message::attempted(state, message, attempted, now)
+        }
         Command::Tick => Ok(trigger::tick(state, now)),
+        Command::KeepPromises { looks } => Ok(promise::keep(state, &looks, now)),
+        Command::FinishPromise { dataset, runs, error } => promise::finish(state, dataset, runs, error),
         Command::FinishFirings { firings, runs, error } => trigger::finish(state, firings, runs, error),
     }
 }

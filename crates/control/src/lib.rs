@@ -11,18 +11,18 @@ mod state;
 mod view;
 
 pub use command::{
-    Command, DeliveredFile, Finish, Made, Overlaid, Rebased, Refusal, RefusalKind, StagedDataset,
-    StagedSlices, Taken,
+    Attempted, Command, DeliveredFile, Finish, Made, Overlaid, PromiseLook, Rebased, Refusal, RefusalKind,
+    StagedDataset, StagedSlices, Taken,
 };
 pub use decide::{
-    Happening, base_after_delivery, base_after_run, decide, is_held, next_tick, next_times, react,
-    shown_under, vacuum,
+    Happening, Keeping, Standing, base_after_delivery, base_after_run, decide, has_begun, is_held,
+    look_every_ms, next_tick, next_times, promises, react, shown_under, standing, upstream, vacuum,
 };
 pub use diff::{diff, field_changes};
 pub use state::{
-    About, Amendment, AmendmentStatus, AppliedEntry, Asked, Attempt, BadSnapshot, Branch, BranchStatus,
-    Content, Dataset, Firing, FiringDone, Generation, Held, Kept, Line, PlanEntry, Redelivered, Restored,
-    Run, RunStatus, Runs, Signed, SliceHistory, SourceFile, State, Token, Totals, Triggers, Trust,
-    VersionEntry,
+    About, Alarm, Amendment, AmendmentStatus, AppliedEntry, Asked, Attempt, BadSnapshot, Branch,
+    BranchStatus, Content, Dataset, Firing, FiringDone, Generation, Held, Kept, Line, Message, Messages,
+    PlanEntry, Promise, PromiseWork, Received, Redelivered, Restored, Run, RunStatus, Runs, Signed,
+    SliceHistory, SourceFile, State, Token, Totals, Triggers, Trust, VersionEntry,
 };
 pub use view::{At, Sight, job_of};

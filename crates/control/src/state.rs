@@ -18,8 +18,11 @@ mod blob;
 mod branch;
 mod dataset;
 mod fold;
+mod hook;
 mod line;
+mod message;
 mod pairs;
+mod promise;
 mod restored;
 mod run;
 mod runs;
@@ -32,7 +35,10 @@ pub use access::{Asked, Kept, Token};
 pub use amendment::{Amendment, AmendmentStatus, Redelivered, Signed};
 pub use branch::{About, Branch, BranchStatus};
 pub use dataset::{Content, Dataset, SliceHistory, VersionEntry};
+pub use hook::Received;
 pub use line::{Generation, Held, Line};
+pub use message::{Message, Messages};
+pub use promise::{Alarm, Promise, PromiseWork};
 pub use restored::Restored;
 pub use run::{Attempt, Run, RunStatus, Trust};
 pub use runs::Runs;
@@ -117,6 +123,12 @@ pub struct State {
     pub amendments: BTreeMap<AmendmentId, Amendment>,
     /// What set triggers off.
     pub triggers: Triggers,
+    /// By dataset, what became of its promise.
+    pub promises: BTreeMap<DatasetName, Promise>,
+    /// By hook, what came through it.
+    pub hooks: BTreeMap<String, Received>,
+    /// What is told to people and programs elsewhere.
+    pub messages: Messages,
     /// By job and its code, whether what its slices are said to read was found to be right.
     pub trust: BTreeMap<DatasetName, BTreeMap<Hash, Trust>>,
     /// The highest plan number given out.
@@ -135,7 +147,7 @@ pub struct State {
 
 impl State {
     /// What a snapshot is marked with: a change of the fold or of this shape makes a new number, and old snapshots are not used.
-    pub const FOLD_VERSION: u32 = 7;
+    pub const FOLD_VERSION: u32 = 8;
 
     /// How many ended runs are kept in the state; older ones are in the journal.
     pub const RUNS_KEPT: usize = 10_000;

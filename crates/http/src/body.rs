@@ -1,9 +1,11 @@
 //! Bodies and parameters as the description says, or a problem: unknown fields, wrong types and wrong media types are refused.
 
-use axum::body::to_bytes;
+use std::time::Duration;
+
+use axum::body::{Bytes, to_bytes};
 use axum::extract::{FromRequest, FromRequestParts, Request};
-use axum::http::header;
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, header};
 use axum::response::Response;
 use mainstay_api::{Error, ErrorKind};
 use serde::de::DeserializeOwned;
@@ -32,20 +34,34 @@ impl<T: DeserializeOwned> FromRequest<()> for Body<T> {
             ));
         }
         let limits = &caller.app.limits;
-        let announced = parts.headers.get(header::CONTENT_LENGTH);
-        let announced = announced.and_then(|l| l.to_str().ok()?.parse::<u64>().ok());
-        if announced.is_some_and(|l| l > limits.body_bytes as u64) {
-            return Err(refuse(too_large(limits.body_bytes)));
-        }
-        let read = tokio::time::timeout(limits.arrival, to_bytes(body, limits.body_bytes));
-        let bytes = match read.await {
-            Err(_) => return Err(refuse(slow())),
-            Ok(Err(_)) => return Err(refuse(too_large(limits.body_bytes))),
-            Ok(Ok(bytes)) => bytes,
-        };
+        let bytes = read(&parts.headers, body, limits.body_bytes, limits.arrival).await;
+        let bytes = bytes.map_err(refuse)?;
         serde_json::from_slice(&bytes)
             .map(Self)
             .map_err(|e| refuse(malformed("the body is not what this request takes").because(&e)))
+    }
+}
+
+/// Reads a body of at most so many bytes, in so much time.
+///
+/// # Errors
+///
+/// If it is larger, or does not arrive.
+pub(crate) async fn read(
+    headers: &HeaderMap,
+    body: axum::body::Body,
+    largest: usize,
+    arrival: Duration,
+) -> Result<Bytes, Error> {
+    let announced = headers.get(header::CONTENT_LENGTH);
+    let announced = announced.and_then(|l| l.to_str().ok()?.parse::<u64>().ok());
+    if announced.is_some_and(|l| l > largest as u64) {
+        return Err(too_large(largest));
+    }
+    match tokio::time::timeout(arrival, to_bytes(body, largest)).await {
+        Err(_) => Err(slow()),
+        Ok(Err(_)) => Err(too_large(largest)),
+        Ok(Ok(bytes)) => Ok(bytes),
     }
 }
 

@@ -52,8 +52,29 @@ pub(crate) async fn keep(app: Arc<App>) {
     }
 }
 
+/// Says how promises stand, and raises alarms, until the server ends. It waits for no turn: what takes too long is itself a reason
+/// for an alarm.
+pub(crate) async fn watch_promises(app: Arc<App>) {
+    let mut ending = app.ending.clone();
+    let mut pause = LOOK;
+    loop {
+        tokio::select! {
+            () = told(&mut ending) => return,
+            () = tokio::time::sleep(pause) => {}
+        }
+        pause = LOOK;
+        if !app.instance.promises_are_due() {
+            continue;
+        }
+        let instance = app.instance.clone();
+        if blocking(move || instance.keep_promises()).await.is_err() {
+            pause = TROUBLE;
+        }
+    }
+}
+
 /// Waits until the server ends.
-async fn told(ending: &mut watch::Receiver<bool>) {
+pub(crate) async fn told(ending: &mut watch::Receiver<bool>) {
     // One that cannot be told any more ends, too.
     let _ = ending.wait_for(|ends| *ends).await;
 }

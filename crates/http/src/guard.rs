@@ -84,7 +84,10 @@ async fn decide(app: &Arc<App>, parts: &Parts, key: &str, keyed: bool) -> Result
     let headers = &parts.headers;
     let (principal, actor) = match identify(app, peer, headers) {
         Ok(known) => known,
-        Err(_) if peer.is_local() && is_about_health(app, parts) => anybody(app, peer),
+        Err(_) if is_of(app, parts, Class::Knock) && !headers.contains_key(header::AUTHORIZATION) => {
+            anybody(app, peer)
+        }
+        Err(_) if peer.is_local() && is_of(app, parts, Class::Health) => anybody(app, peer),
         Err(error) => {
             count(app, "nobody").map_err(|w| wait(w, key))?;
             return Err(refuse(error));
@@ -155,11 +158,11 @@ async fn decide(app: &Arc<App>, parts: &Parts, key: &str, keyed: bool) -> Result
     Err(refuse(error))
 }
 
-/// Says whether a request is one that need not come from somebody; whether it may is decided as for all others.
-fn is_about_health(app: &App, parts: &Parts) -> bool {
+/// Says whether a request is of a class that need not come from somebody; whether it may is decided as for all others.
+fn is_of(app: &App, parts: &Parts, class: Class) -> bool {
     let path = parts.extensions.get::<MatchedPath>().map(MatchedPath::as_str);
     let methods = path.and_then(|p| app.routes.get(p));
-    methods.is_some_and(|m| m.values().all(|route| route.class == Class::Health))
+    methods.is_some_and(|m| m.values().all(|route| route.class == class))
 }
 
 fn count(app: &App, who: &str) -> Result<(), u64> {
@@ -213,7 +216,7 @@ fn forbidden(caller: &Caller, class: Class) -> Error {
     let error = Error::new(ErrorKind::Refused, "MS0803", message);
     if who.account == caller.account {
         let needs = match class {
-            Class::Health | Class::Read => "any role",
+            Class::Health | Class::Knock | Class::Read => "any role",
             Class::Operate => "the role operator or owner",
             Class::Own => "the role owner",
             Class::Install => "the user that owns the home, on its socket",

@@ -17,6 +17,7 @@ mod limits;
 mod listen;
 mod metrics;
 mod operation;
+mod outbox;
 mod page;
 mod plain;
 mod problem;

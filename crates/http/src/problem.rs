@@ -13,7 +13,7 @@ pub(crate) fn malformed(what: impl Into<String>) -> Error {
 pub(crate) fn status(error: &Error) -> StatusCode {
     match error.code.as_str() {
         "MS0801" => StatusCode::BAD_REQUEST,
-        "MS0802" => StatusCode::UNAUTHORIZED,
+        "MS0802" | "MS0825" => StatusCode::UNAUTHORIZED,
         "MS0803" => StatusCode::FORBIDDEN,
         "MS0805" => StatusCode::PAYLOAD_TOO_LARGE,
         "MS0806" => StatusCode::TOO_MANY_REQUESTS,

@@ -5,6 +5,7 @@ mod amendments;
 mod branches;
 mod data;
 mod home;
+mod hooks;
 mod journal;
 mod operations;
 mod project;
@@ -145,6 +146,7 @@ pub(crate) fn router() -> (axum::Router, Description) {
         .merge(branches::routes())
         .merge(data::routes())
         .merge(home::routes())
+        .merge(hooks::routes())
         .merge(journal::routes())
         .merge(operations::routes())
         .merge(project::routes())

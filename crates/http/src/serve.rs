@@ -21,7 +21,7 @@ use crate::listen::{self, Shared};
 use crate::metrics::Counts;
 use crate::operation::Operations;
 use crate::standby::Said;
-use crate::{clock, guard, routes, socket, standby, tls};
+use crate::{clock, guard, outbox, routes, socket, standby, tls};
 
 /// How long what is going on may take to end by itself.
 const GRACE: Duration = Duration::from_secs(5);
@@ -214,9 +214,13 @@ fn serve_home(
             Role::Leads => Ok(true),
             Role::StandsBy | Role::TakesOver => follow(instance, &mut signals, tell).await,
         };
-        let clock = match leads {
-            Ok(true) => Some(tokio::spawn(clock::keep(Arc::clone(&app)))),
-            Ok(false) | Err(_) => None,
+        let tasks = match leads {
+            Ok(true) => vec![
+                tokio::spawn(clock::keep(Arc::clone(&app))),
+                tokio::spawn(clock::watch_promises(Arc::clone(&app))),
+                tokio::spawn(outbox::keep(Arc::clone(&app))),
+            ],
+            Ok(false) | Err(_) => Vec::new(),
         };
         let told = match leads {
             Ok(true) => until_told(instance, &mut signals).await,
@@ -226,9 +230,9 @@ fn serve_home(
         // The sender has receivers for as long as there are connections.
         let _ = ending.send(true);
         end(&app, gone).await;
-        if let Some(clock) = clock {
-            // It stops what it does when the server ends.
-            let _ = clock.await;
+        // They stop what they do when the server ends.
+        for task in tasks {
+            let _ = task.await;
         }
         told
     });

@@ -12,8 +12,11 @@ use crate::branch::BranchName;
 use crate::change::Change;
 use crate::dataset::SliceVersion;
 use crate::delivery::Delivery;
+pub use crate::hook::HookReceived;
 use crate::id::{AmendmentId, ApplyId, DeliveryId, PlanId, RunId};
+pub use crate::message::{EventEmitted, MessageFailed, MessageOwed, MessageSent};
 use crate::name::DatasetName;
+pub use crate::promise::{PromiseAtRisk, PromiseDone, PromiseKept, PromiseMissed, PromiseSetOff};
 use crate::run::{CheckOutcome, CrossCheck, Pinned, RunError, RunOutcome, Usage};
 use crate::schema::Schema;
 use crate::slice::SliceKey;
@@ -474,6 +477,26 @@ facts! {
     TriggerMissed = "trigger.missed", 1, |f| format!("trigger/{}", f.trigger);
     /// See [`TriggerDone`].
     TriggerDone = "trigger.done", 1, |f| format!("trigger/{}", f.trigger);
+    /// See [`PromiseSetOff`].
+    PromiseSetOff = "promise.set_off", 1, |f| format!("promise/{}", f.dataset);
+    /// See [`PromiseDone`].
+    PromiseDone = "promise.done", 1, |f| format!("promise/{}", f.dataset);
+    /// See [`PromiseKept`].
+    PromiseKept = "promise.kept", 1, |f| format!("promise/{}", f.dataset);
+    /// See [`PromiseAtRisk`].
+    PromiseAtRisk = "promise.at_risk", 1, |f| format!("promise/{}", f.dataset);
+    /// See [`PromiseMissed`].
+    PromiseMissed = "promise.missed", 1, |f| format!("promise/{}", f.dataset);
+    /// See [`HookReceived`].
+    HookReceived = "hook.received", 1, |f| format!("hook/{}", f.hook);
+    /// See [`EventEmitted`].
+    EventEmitted = "event.emitted", 1, |f| format!("event/{}", f.event_type);
+    /// See [`MessageOwed`].
+    MessageOwed = "message.owed", 1, |f| format!("message/{}", f.message);
+    /// See [`MessageSent`].
+    MessageSent = "message.sent", 1, |f| format!("message/{}", f.message);
+    /// See [`MessageFailed`].
+    MessageFailed = "message.failed", 1, |f| format!("message/{}", f.message);
     /// See [`TokenCreated`].
     TokenCreated = "token.created", 1, |f| format!("token/{}", f.token);
     /// See [`TokenRevoked`].

@@ -31,3 +31,8 @@ mainstay_base::id!(
     FiringId,
     "F-"
 );
+mainstay_base::id!(
+    /// A message to elsewhere: `M-5`.
+    MessageId,
+    "M-"
+);

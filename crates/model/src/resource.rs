@@ -6,6 +6,9 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::hook::HookSpec;
+use crate::message::ChannelSpec;
+use crate::promise::PromiseSpec;
 use crate::spec::{CheckSpec, JobSpec, ProjectSpec, SourceSpec};
 use crate::trigger::TriggerSpec;
 
@@ -23,11 +26,26 @@ pub enum Kind {
     Check,
     /// Something that is run by itself.
     Trigger,
+    /// How far a dataset may be behind what it comes from.
+    Promise,
+    /// A door for messages from elsewhere.
+    Hook,
+    /// A place to which messages go.
+    Channel,
 }
 
 impl Kind {
     /// All kinds, in the order in which people see them.
-    pub const ALL: [Self; 5] = [Self::Project, Self::Source, Self::Job, Self::Check, Self::Trigger];
+    pub const ALL: [Self; 8] = [
+        Self::Project,
+        Self::Source,
+        Self::Job,
+        Self::Check,
+        Self::Trigger,
+        Self::Promise,
+        Self::Hook,
+        Self::Channel,
+    ];
 }
 
 impl fmt::Display for Kind {
@@ -38,6 +56,9 @@ impl fmt::Display for Kind {
             Self::Job => "job",
             Self::Check => "check",
             Self::Trigger => "trigger",
+            Self::Promise => "promise",
+            Self::Hook => "hook",
+            Self::Channel => "channel",
         })
     }
 }
@@ -117,6 +138,12 @@ pub enum Spec {
     Check(CheckSpec),
     /// See [`TriggerSpec`].
     Trigger(TriggerSpec),
+    /// See [`PromiseSpec`].
+    Promise(PromiseSpec),
+    /// See [`HookSpec`].
+    Hook(HookSpec),
+    /// See [`ChannelSpec`].
+    Channel(ChannelSpec),
 }
 
 impl Spec {
@@ -128,6 +155,9 @@ impl Spec {
             Self::Job(_) => Kind::Job,
             Self::Check(_) => Kind::Check,
             Self::Trigger(_) => Kind::Trigger,
+            Self::Promise(_) => Kind::Promise,
+            Self::Hook(_) => Kind::Hook,
+            Self::Channel(_) => Kind::Channel,
         }
     }
 }

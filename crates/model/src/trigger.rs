@@ -5,6 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::id::{FiringId, RunId};
+use crate::message::EmitSpec;
 use crate::run::RunError;
 
 /// What sets a trigger off.
@@ -50,7 +51,14 @@ pub struct TriggerSpec {
     /// What sets it off.
     pub when: When,
     /// The datasets that are brought up to date, with all that they need: `air.daily_delays`, `air.*`.
+    #[serde(default)]
     pub run: Vec<String>,
+    /// The channels that are told that it was set off.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notify: Vec<String>,
+    /// A fact of its own that it adds when all that it runs is done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub emit: Option<EmitSpec>,
     /// What becomes of missed clock times.
     #[serde(default)]
     pub catch_up: CatchUp,

@@ -23,6 +23,8 @@ const SCHEMA: &str = include_str!("schema.cedarschema");
 pub enum Class {
     /// Says whether the server is there and ready.
     Health,
+    /// Says that something happened; whether that is believed is decided by its signature.
+    Knock,
     /// Looks.
     Read,
     /// Changes resources or data of the account.
@@ -35,12 +37,20 @@ pub enum Class {
 
 impl Class {
     /// All classes.
-    pub const ALL: [Self; 5] = [Self::Health, Self::Read, Self::Operate, Self::Own, Self::Install];
+    pub const ALL: [Self; 6] = [
+        Self::Health,
+        Self::Knock,
+        Self::Read,
+        Self::Operate,
+        Self::Own,
+        Self::Install,
+    ];
 
     /// Returns its name in the policies.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Health => "health",
+            Self::Knock => "knock",
             Self::Read => "read",
             Self::Operate => "operate",
             Self::Own => "own",

@@ -20,6 +20,7 @@ fn expected(who: &Principal, class: Class, own_account: bool) -> bool {
     own_account
         && match class {
             Class::Health => who.local || who.role.is_some(),
+            Class::Knock => true,
             Class::Read => who.role.is_some(),
             Class::Operate => who.role.is_some_and(|r| r != Role::Reader),
             Class::Own => who.role == Some(Role::Owner),

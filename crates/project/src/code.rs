@@ -166,8 +166,8 @@ codes! {
          they are made.",
         source "columns = { day = \"date\" }\nslice = \"dya\"\n";
     ONE_CAUSE "MS0131" "A trigger without a cause, or with several",
-        "A trigger is set off by clock times (`cron`), by new content of datasets (`after`), or by any fact that is like a pattern \
-         (`on`): by one of them. What has several causes is several triggers.",
+        "A trigger is set off by clock times (`cron`), by new content of datasets (`after`), by any fact that is like a pattern \
+         (`on`), or by a message through a hook (`webhook`): by one of them. What has several causes is several triggers.",
         source "\n[trigger.nightly]\nrun = [\"air.flights\"]\n";
     CLOCK_ONLY "MS0132" "A field for clock times only",
         "`time_zone`, `skip` and `catch_up` say how clock times are meant; what happens has no time zone, and nothing that \
@@ -190,4 +190,18 @@ codes! {
          character U+FFFD, which stands for such bytes, is not taken either.",
         main "",
         daily "SELECT 'Z\u{fffd}rich' AS city\n";
+    NOT_A_SECRETS_PLACE "MS0137" "Not the place of a secret",
+        "A project file says where a secret is, never what it is: `env:PARTNER_SECRET` is a variable of the server's environment, \
+         `file:partner` the file `secrets/main/partner` in the home (`main` is the account), which only its owner may read. A secret \
+         that stood in a file should be replaced by another one.",
+        main "\n[hook.partner]\nsecret = \"whsec_c2VjcmV0\"\n";
+    NO_HOOK "MS0138" "No such hook",
+        "A trigger is to be set off by messages through a hook that no file of the project declares.",
+        source "\n[hook.partner]\nsecret = \"file:partner\"\n\n[trigger.follow]\nwebhook = \"partnr\"\nrun = [\"air.flights\"]\n";
+    BAD_URL "MS0139" "Not a URL for messages",
+        "Messages are sent by HTTP: a channel's URL begins with `https://`, or with `http://` where nobody else is on the way.",
+        main "\n[channel.ops]\nurl = \"ops.example.org\"\nsecret = \"file:ops\"\n";
+    NO_CHANNEL "MS0140" "No such channel",
+        "A trigger is to tell a channel that no file of the project declares.",
+        source "\n[channel.ops]\nurl = \"https://example.org\"\nsecret = \"file:ops\"\n\n[trigger.alarm]\nafter = [\"air.flights\"]\nnotify = [\"opps\"]\n";
 }

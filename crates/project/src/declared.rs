@@ -5,6 +5,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use mainstay_model::hook::HookSpec;
+use mainstay_model::message::ChannelSpec;
+use mainstay_model::promise::PromiseSpec;
 use mainstay_model::resource::Spec;
 use mainstay_model::spec::{CheckSpec, Compiled, JobSpec, Retain, Retries, SourceSpec};
 use mainstay_model::trigger::TriggerSpec;
@@ -31,6 +34,10 @@ pub struct Declared {
     pub checks: Vec<DeclaredCheck>,
     /// The triggers.
     pub triggers: Vec<DeclaredTrigger>,
+    /// The hooks.
+    pub hooks: Vec<DeclaredHook>,
+    /// The channels.
+    pub channels: Vec<DeclaredChannel>,
     /// Datasets that are declared, but with mistakes, and so are not above. Nothing should be said of what refers to them.
     pub broken: BTreeSet<DatasetName>,
     /// Whether all files could be read; if not, what seems to be missing may be declared in what could not.
@@ -41,6 +48,29 @@ impl Declared {
     /// Says whether a dataset is declared, or may be in what could not be read.
     pub fn may_have(&self, dataset: &DatasetName) -> bool {
         !self.complete || self.broken.contains(dataset) || self.datasets().any(|d| d == dataset)
+    }
+
+    /// Returns the promises of sources and jobs as resources.
+    pub fn promises(&self) -> impl Iterator<Item = Resource> {
+        let sources = self
+            .sources
+            .iter()
+            .map(|s| (&s.dataset.value, &s.tags, s.keep_fresh_ms));
+        let jobs = self
+            .jobs
+            .iter()
+            .map(|j| (&j.dataset.value, &j.tags, j.keep_fresh_ms));
+        sources.chain(jobs).filter_map(|(dataset, tags, within)| {
+            let spec = PromiseSpec {
+                dataset: dataset.clone(),
+                within_ms: within?,
+            };
+            Some(Resource {
+                name: dataset.to_string(),
+                tags: tags.clone(),
+                spec: Spec::Promise(spec),
+            })
+        })
     }
 
     /// Returns the datasets that sources and jobs fill, sources first.
@@ -65,6 +95,8 @@ pub struct DeclaredSource {
     pub slice: Vec<DeclaredSlice>,
     /// Where the columns of the spec are named, in its order.
     pub columns: Vec<Place>,
+    /// How far it may be behind what its place holds, in milliseconds.
+    pub keep_fresh_ms: Option<u64>,
 }
 
 impl DeclaredSource {
@@ -107,6 +139,8 @@ pub struct DeclaredJob {
     pub time_limit_ms: Option<u64>,
     /// Which versions are kept.
     pub retain: Option<Retain>,
+    /// How far it may be behind what it comes from, in milliseconds.
+    pub keep_fresh_ms: Option<u64>,
 }
 
 impl DeclaredJob {
@@ -143,6 +177,10 @@ pub struct DeclaredTrigger {
     pub spec: TriggerSpec,
     /// The datasets that it names, in the order of writing: what is run, and what sets it off.
     pub datasets: Vec<Spanned<String>>,
+    /// The hook whose messages set it off, if one does.
+    pub hook: Option<Spanned<String>>,
+    /// The channels that it tells.
+    pub channels: Vec<Spanned<String>>,
 }
 
 impl DeclaredTrigger {
@@ -152,6 +190,54 @@ impl DeclaredTrigger {
             name: self.name.clone(),
             tags: self.tags.clone(),
             spec: Spec::Trigger(self.spec.clone()),
+        }
+    }
+}
+
+/// A hook and where it is named.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DeclaredHook {
+    /// Its name.
+    pub name: String,
+    /// Where it is named.
+    pub place: Place,
+    /// Its labels, the project's included.
+    pub tags: BTreeMap<String, String>,
+    /// What it says.
+    pub spec: HookSpec,
+}
+
+impl DeclaredHook {
+    /// Returns it as a resource.
+    pub fn resource(&self) -> Resource {
+        Resource {
+            name: self.name.clone(),
+            tags: self.tags.clone(),
+            spec: Spec::Hook(self.spec.clone()),
+        }
+    }
+}
+
+/// A channel and where it is named.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DeclaredChannel {
+    /// Its name.
+    pub name: String,
+    /// Where it is named.
+    pub place: Place,
+    /// Its labels, the project's included.
+    pub tags: BTreeMap<String, String>,
+    /// What it says.
+    pub spec: ChannelSpec,
+}
+
+impl DeclaredChannel {
+    /// Returns it as a resource.
+    pub fn resource(&self) -> Resource {
+        Resource {
+            name: self.name.clone(),
+            tags: self.tags.clone(),
+            spec: Spec::Channel(self.spec.clone()),
         }
     }
 }

@@ -18,6 +18,8 @@ use crate::amount::{DURATION_PATTERN, SIZE_PATTERN};
 
 const PROJECT_NAME: &str = "^[a-z_][a-z0-9_-]{0,99}$";
 const IDENTIFIER: &str = "^[a-z_][a-z0-9_]{0,99}$";
+const SECRET_PLACE: &str = "^(env:[A-Za-z_][A-Za-z0-9_]{0,99}|file:[A-Za-z_][A-Za-z0-9_-]{0,99})$";
+const MESSAGE_URL: &str = r"^https?://[^/\s]\S*$";
 const NOT_BLANK: &str = r"\S";
 const COLUMN_NAME: &str = r"^[^ ,;{}()\n\t=]+$";
 const REFERENCE: &str = r"^[a-z_][a-z0-9_]*\.[a-z_][a-z0-9_]*\..*\S.*$";
@@ -81,6 +83,10 @@ pub struct ProjectFile {
     pub check: Option<BTreeMap<Identifier, CheckApart>>,
     /// What is run by itself, by name.
     pub trigger: Option<BTreeMap<DashedIdentifier, Trigger>>,
+    /// Doors for messages from elsewhere, by name: `POST /v1/hooks/NAME`.
+    pub hook: Option<BTreeMap<DashedIdentifier, Hook>>,
+    /// Places to which messages go, by name.
+    pub channel: Option<BTreeMap<DashedIdentifier, Channel>>,
 }
 
 /// What holds for a whole project.
@@ -116,7 +122,10 @@ pub struct Project {
 
 /// Something that is run by itself: at clock times, after new content, or on anything that happens.
 #[derive(Debug, JsonSchema)]
-#[schemars(deny_unknown_fields)]
+#[schemars(
+    deny_unknown_fields,
+    extend("anyOf" = [{ "required": ["run"] }, { "required": ["notify"] }, { "required": ["emit"] }])
+)]
 pub struct Trigger {
     /// Clock times as cron(8) has them: minute, hour, day of the month, month, day of the week.
     #[schemars(regex(pattern = NOT_BLANK))]
@@ -132,15 +141,64 @@ pub struct Trigger {
     pub after: Option<Vec<Named>>,
     /// A pattern of facts that set it off, in the language of Amazon EventBridge: `{ kind = ["run.finished"] }`.
     pub on: Option<BTreeMap<String, Value>>,
+    /// A hook whose messages set it off.
+    #[schemars(regex(pattern = NOT_BLANK))]
+    pub webhook: Option<String>,
     /// Datasets that are brought up to date, with all that they need; `air.*` stands for all of `air`.
     #[schemars(length(min = 1))]
-    pub run: Vec<Named>,
+    pub run: Option<Vec<Named>>,
+    /// Channels that are told at once that it was set off; once for each incident.
+    #[schemars(length(min = 1))]
+    pub notify: Option<Vec<Named>>,
+    /// A fact of its own, `event.emitted`, that patterns match: `{ type = "orders.complete", data = { … } }`. It is added when all that
+    /// the trigger runs is done.
+    pub emit: Option<Emit>,
     /// What becomes of clock times at which nobody was there: `last`, all of them fire once together, which is what holds if left
     /// out; `all`, each of them fires; `none`.
     pub catch_up: Option<CatchUp>,
     /// Whether it is to rest.
     pub paused: Option<bool>,
     /// What it is for, in a sentence.
+    pub description: Option<String>,
+    /// Labels.
+    pub tags: Option<Tags>,
+}
+
+/// A fact of a trigger's own.
+#[derive(Debug, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct Emit {
+    /// What it is called.
+    pub r#type: Named,
+    /// What it says: anything that TOML can write.
+    pub data: Option<Value>,
+}
+
+/// A place to which messages go: CloudEvents, signed as Standard Webhooks says.
+#[derive(Debug, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct Channel {
+    /// Where they are sent to: `https://example.org/hooks/mainstay`.
+    #[schemars(regex(pattern = MESSAGE_URL))]
+    pub url: String,
+    /// Where the secret is by which they are signed: `env:OPS_SECRET` or `file:ops`, as for hooks.
+    #[schemars(regex(pattern = SECRET_PLACE))]
+    pub secret: String,
+    /// Who is there, in a sentence.
+    pub description: Option<String>,
+    /// Labels.
+    pub tags: Option<Tags>,
+}
+
+/// A door for messages from elsewhere: `POST /v1/hooks/NAME`, signed as Standard Webhooks says, or with a token of an operator.
+#[derive(Debug, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct Hook {
+    /// Where the secret is by which its messages are signed: `env:PARTNER_SECRET` for a variable of the server's environment,
+    /// `file:partner` for the file `secrets/main/partner` in the home, which only its owner may read (`main` is the account).
+    #[schemars(regex(pattern = SECRET_PLACE))]
+    pub secret: String,
+    /// Who comes through it, in a sentence.
     pub description: Option<String>,
     /// Labels.
     pub tags: Option<Tags>,
@@ -167,6 +225,9 @@ pub struct Source {
     pub approve: Option<u32>,
     /// Which versions are kept, `{ versions = 10, age = "30 days" }`: those that any of them keeps; all if left out.
     pub retain: Option<Retain>,
+    /// What lies at its place is in it after this time at the latest: `"15 min"`. Under `mainstay serve` the place is looked at
+    /// by itself; nothing is promised if left out.
+    pub keep_fresh: Option<Duration>,
     /// What is to be done with a delivered file after which amendments would change other rows than before: `apply` takes it in
     /// and says so, which is what holds if left out; `ask` holds it back until somebody says yes.
     pub on_redelivery: Option<OnRedelivery>,
@@ -208,6 +269,9 @@ pub struct Job {
     pub time_limit: Option<Duration>,
     /// Which versions are kept, `{ versions = 10, age = "30 days" }`: those that any of them keeps; all if left out.
     pub retain: Option<Retain>,
+    /// What its sources have is in it after this time at the latest: `"15 min"`. Under `mainstay serve` what that takes is run by
+    /// itself; nothing is promised if left out.
+    pub keep_fresh: Option<Duration>,
     /// Conditions that the dataset must meet before it is published.
     pub checks: Option<Checks>,
 }
@@ -231,6 +295,9 @@ pub struct JobSettings {
     pub time_limit: Option<Duration>,
     /// Which versions are kept, `{ versions = 10, age = "30 days" }`: those that any of them keeps; all if left out.
     pub retain: Option<Retain>,
+    /// What its sources have is in it after this time at the latest: `"15 min"`. Under `mainstay serve` what that takes is run by
+    /// itself; nothing is promised if left out.
+    pub keep_fresh: Option<Duration>,
     /// Conditions that the dataset must meet before it is published.
     pub checks: Option<Checks>,
 }

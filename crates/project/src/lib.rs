@@ -32,7 +32,10 @@ mod render;
 mod settings;
 
 pub use code::{CODES, Code};
-pub use declared::{Declared, DeclaredCheck, DeclaredJob, DeclaredSlice, DeclaredSource, DeclaredTrigger};
+pub use declared::{
+    Declared, DeclaredChannel, DeclaredCheck, DeclaredHook, DeclaredJob, DeclaredSlice, DeclaredSource,
+    DeclaredTrigger,
+};
 pub use discover::is_project_file;
 pub use format::{job_schema, schema};
 pub use load::{MAIN_FILE, SourceFile, load};

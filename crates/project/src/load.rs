@@ -11,7 +11,9 @@ use mainstay_model::trigger::is_among;
 use mainstay_model::{DatasetName, Resource};
 
 use crate::code;
-use crate::declared::{Declared, DeclaredCheck, DeclaredJob, DeclaredSource, DeclaredTrigger};
+use crate::declared::{
+    Declared, DeclaredChannel, DeclaredCheck, DeclaredHook, DeclaredJob, DeclaredSource, DeclaredTrigger,
+};
 use crate::mistake::{Mistake, sort};
 use crate::place::{Lines, Place};
 use crate::read::check::WrittenCheck;
@@ -65,6 +67,10 @@ struct Found {
     jobs: Vec<(DeclaredJob, Vec<WrittenCheck>)>,
     checks: Vec<WrittenCheck>,
     triggers: Vec<DeclaredTrigger>,
+    hooks: Vec<DeclaredHook>,
+    hook_names: BTreeSet<String>,
+    channels: Vec<DeclaredChannel>,
+    channel_names: BTreeSet<String>,
     owners: BTreeMap<DatasetName, (&'static str, Place)>,
     broken: BTreeSet<DatasetName>,
     incomplete: bool,
@@ -149,6 +155,16 @@ impl Found {
         }
         self.known(&checks);
         let triggers = self.triggers(&tags);
+        let mut hooks = std::mem::take(&mut self.hooks);
+        for hook in &mut hooks {
+            hook.tags = inherit(&tags, &hook.tags);
+        }
+        hooks.sort_by(|a, b| a.name.cmp(&b.name));
+        let mut channels = std::mem::take(&mut self.channels);
+        for channel in &mut channels {
+            channel.tags = inherit(&tags, &channel.tags);
+        }
+        channels.sort_by(|a, b| a.name.cmp(&b.name));
         let mut checks = self.named_once(checks);
         sources.sort_by(|a, b| a.dataset.value.cmp(&b.dataset.value));
         jobs.sort_by(|a, b| a.dataset.value.cmp(&b.dataset.value));
@@ -167,6 +183,8 @@ impl Found {
             jobs,
             checks,
             triggers,
+            hooks,
+            channels,
             broken: self.broken,
             complete: !self.incomplete,
         });
@@ -232,6 +250,39 @@ impl Found {
                     "no such dataset",
                     Some(help),
                 );
+                self.mistakes.push(mistake);
+            }
+            for channel in trigger
+                .channels
+                .iter()
+                .filter(|c| !self.channel_names.contains(&c.value))
+            {
+                if self.incomplete {
+                    continue;
+                }
+                let names = self.channel_names.iter().map(String::as_str);
+                let help = match nearest(&channel.value, names) {
+                    Some(meant) => format!("did you mean `{meant}`?"),
+                    None => format!("declare it: [channel.{}]", channel.value),
+                };
+                let message = format!("there is no channel `{}`", channel.value);
+                let label = "no such channel";
+                let mistake = Mistake::new(code::NO_CHANNEL, &channel.place, message, label, Some(help));
+                self.mistakes.push(mistake);
+            }
+            if let Some(hook) = trigger
+                .hook
+                .as_ref()
+                .filter(|h| !self.hook_names.contains(&h.value))
+                && !self.incomplete
+            {
+                let names = self.hook_names.iter().map(String::as_str);
+                let help = match nearest(&hook.value, names) {
+                    Some(meant) => format!("did you mean `{meant}`?"),
+                    None => format!("declare it: [hook.{}]", hook.value),
+                };
+                let message = format!("there is no hook `{}`", hook.value);
+                let mistake = Mistake::new(code::NO_HOOK, &hook.place, message, "no such hook", Some(help));
                 self.mistakes.push(mistake);
             }
             if let Some(first) = named.get(&trigger.name) {

@@ -14,7 +14,9 @@ use crate::document::{Document, Value};
 use crate::mistake::Mistake;
 use crate::place::{Place, Spanned, Text};
 
+pub(crate) mod channel;
 pub(crate) mod check;
+pub(crate) mod hook;
 pub(crate) mod job;
 pub(crate) mod project;
 pub(crate) mod slice;

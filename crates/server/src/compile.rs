@@ -10,7 +10,8 @@ use mainstay_ingest::{Arrival, Watch};
 use mainstay_model::spec::{Compiled as JobCompiled, SourceSpec};
 use mainstay_model::{DatasetName, Resource, Schema};
 use mainstay_project::{
-    Declared, DeclaredCheck, DeclaredJob, DeclaredSource, DeclaredTrigger, Mistake, Place, SourceFile, Text,
+    Declared, DeclaredChannel, DeclaredCheck, DeclaredHook, DeclaredJob, DeclaredSource, DeclaredTrigger,
+    Mistake, Place, SourceFile, Text,
 };
 use mainstay_sql::{InputTable, Problem};
 
@@ -78,6 +79,9 @@ impl Instance {
             resources.extend(jobs);
             resources.extend(declared.checks.iter().map(DeclaredCheck::resource));
             resources.extend(declared.triggers.iter().map(DeclaredTrigger::resource));
+            resources.extend(declared.promises());
+            resources.extend(declared.hooks.iter().map(DeclaredHook::resource));
+            resources.extend(declared.channels.iter().map(DeclaredChannel::resource));
         }
         mistakes.sort_by_key(|m| {
             (

@@ -25,6 +25,7 @@ use crate::error;
 use crate::ledger::{Context, Ledger, Recorded};
 use crate::place::{self, Place};
 use crate::planning::Planning;
+use crate::promise::Watching;
 use crate::standby::Standing;
 use crate::turns::Turns;
 
@@ -107,6 +108,8 @@ pub struct Shared {
     /// Whether staged files were left that could not be removed.
     pub(crate) leavings: AtomicBool,
     pub(crate) turns: Turns,
+    /// What is known of the places of promised datasets' sources. Never held while the ledger is taken.
+    watching: Mutex<Watching>,
     /// What opening found out and people should know.
     notices: Mutex<Vec<String>>,
     /// Whether it is the one writer.
@@ -170,6 +173,7 @@ impl Instance {
             claimed: Mutex::default(),
             leavings: AtomicBool::new(false),
             turns: Turns::default(),
+            watching: Mutex::default(),
             notices: Mutex::default(),
             writes: AtomicBool::new(writes),
             since: AtomicU64::new(since),
@@ -336,6 +340,10 @@ impl Instance {
 
     pub(crate) fn ledger(&self) -> MutexGuard<'_, Ledger> {
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn watching(&self) -> MutexGuard<'_, Watching> {
+        self.watching.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Returns the same home, seen from another side.

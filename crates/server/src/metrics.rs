@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use mainstay_api::BackupReport;
-use mainstay_control::{Dataset, RunStatus, Sight};
+use mainstay_control::{Dataset, RunStatus, Sight, promises as promised};
 
 use crate::instance::Instance;
 
@@ -218,6 +218,20 @@ fn of_account(sight: &Sight<'_>) -> Vec<Family> {
         "What triggers want and is not done yet.",
     );
     firings.add(&[], state.triggers.open().count() as f64);
+    let mut promises = gauge(
+        "mainstay_promises",
+        "Promises that are not kept, or will not be if things go on as they do, by state.",
+    );
+    let alarms = |missed: bool| {
+        let declared = promised(state);
+        let alarms = declared.filter_map(|p| state.promises.get(&p.dataset)?.alarm.as_ref());
+        alarms.filter(|a| a.missed == missed).count() as f64
+    };
+    promises.add(&[("state", "at_risk")], alarms(false));
+    promises.add(&[("state", "missed")], alarms(true));
+    let mut messages = gauge("mainstay_messages_waiting", "Messages that are to be sent.");
+    let waiting = state.messages.all.values().filter(|m| m.next.is_some());
+    messages.add(&[], waiting.count() as f64);
     let mut deliveries = counter("mainstay_deliveries_total", "Delivered files, by outcome.");
     for outcome in ["taken", "duplicate", "set_aside", "held"] {
         let n = totals.deliveries.get(outcome).copied().unwrap_or_default();
@@ -239,7 +253,7 @@ fn of_account(sight: &Sight<'_>) -> Vec<Family> {
         );
     }
     let mut families = vec![
-        runs, retries, cpu, wall, queue, firings, deliveries, published, success,
+        runs, retries, cpu, wall, queue, firings, promises, messages, deliveries, published, success,
     ];
     families.extend(of_datasets(sight));
     families

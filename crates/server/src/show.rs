@@ -5,6 +5,7 @@ mod history;
 use std::collections::{BTreeMap, BTreeSet};
 
 use mainstay_api::{DatasetReport, Error, ErrorKind, ListReport, RunsReport, SliceReport, SlicesReport};
+use mainstay_base::Timestamp;
 use mainstay_control::{Dataset, Sight};
 use mainstay_model::address::Selection;
 use mainstay_model::resource::{Kind, Resource, ResourceKey, Spec};
@@ -13,22 +14,29 @@ use mainstay_planner::StaleSlices;
 use serde_json::{Value, json};
 
 use crate::deliver::read_otherwise;
+use crate::hook;
 use crate::instance::Instance;
+use crate::outbox;
 use crate::planning::Planning;
+use crate::promise::{self, Unseen};
 use crate::report;
 use crate::trigger;
 
 /// What can be listed.
-const LISTED: [&str; 12] = [
+const LISTED: [&str; 16] = [
     "amendment",
     "apply",
     "branch",
+    "channel",
     "check",
     "dataset",
     "delivery",
+    "hook",
     "job",
+    "message",
     "plan",
     "project",
+    "promise",
     "run",
     "source",
     "trigger",
@@ -80,10 +88,24 @@ fn to_value<T: serde::Serialize>(item: &T) -> Value {
     serde_json::to_value(item).unwrap_or_default()
 }
 
-fn resource_value(sight: &Sight<'_>, key: &ResourceKey, generation: u64, r: &Resource) -> Value {
+fn resource_value(
+    sight: &Sight<'_>,
+    planning: &mut Planning,
+    key: &ResourceKey,
+    generation: u64,
+    r: &Resource,
+    (unseen, now): (&Unseen, Timestamp),
+) -> Value {
     let mut value = json!({ "kind": key.kind.to_string(), "name": r.name, "tags": r.tags, "generation": generation,
         "spec": to_value(&r.spec) });
-    if let (Some(status), Some(fields)) = (trigger::status(sight, r), value.as_object_mut()) {
+    let status = match &r.spec {
+        Spec::Promise(spec) => {
+            promise::status(sight, planning, &spec.dataset, unseen, now).map(|status| to_value(&status))
+        }
+        Spec::Hook(_) => hook::status(sight, r),
+        _ => trigger::status(sight, r),
+    };
+    if let (Some(status), Some(fields)) = (status, value.as_object_mut()) {
         fields.insert("status".to_owned(), status);
     }
     value
@@ -91,7 +113,8 @@ fn resource_value(sight: &Sight<'_>, key: &ResourceKey, generation: u64, r: &Res
 
 impl Instance {
     /// Lists the things of a kind: `dataset`, `source`, `job`, `check`, `project`, `delivery`, `run`, `plan`, `apply`,
-    /// `amendment`, `branch`, `trigger`.
+    /// `amendment`, `branch`, `trigger`, `promise`, `hook`,
+    /// `channel`, `message`.
     ///
     /// # Errors
     ///
@@ -139,11 +162,15 @@ impl Instance {
                 let of_people = state.state.branches.iter().filter(|(name, _)| !name.is_of_amendment());
                 of_people.map(|(name, b)| to_value(&report::branch(name, b))).collect()
             }),
+            "message" => self.with(|state| {
+                state.state.messages.all.iter().map(|(id, m)| outbox::listed(*id, m)).collect()
+            }),
             _ => {
                 let wanted: Kind = kind.parse().map_err(|_: String| no_such_kind(given))?;
-                self.with(|state| {
+                let (unseen, now) = (self.unseen(), self.clock.now());
+                self.planning(|state, planning| {
                     let of_kind = state.declared().filter(|(k, ..)| k.kind == wanted);
-                    of_kind.map(|(k, g, r)| resource_value(state, k, g.number, r)).collect()
+                    of_kind.map(|(k, g, r)| resource_value(state, planning, k, g.number, r, (&unseen, now))).collect()
                 })
             }
         };
@@ -196,10 +223,14 @@ impl Instance {
                 let branch = s.state.branches.get(name)?;
                 Some(to_value(&report::branch(name, branch)))
             }),
-            Address::Resource(key) => self.with(|s| {
-                let generation = s.resources.get(key)?.newest()?;
-                Some(resource_value(s, key, generation.number, generation.resource.as_ref()?))
-            }),
+            Address::Resource(key) => {
+                let unseen = self.unseen();
+                self.planning(|s, planning| {
+                    let generation = s.resources.get(key)?.newest()?;
+                    let resource = generation.resource.as_ref()?;
+                    Some(resource_value(s, planning, key, generation.number, resource, (&unseen, now)))
+                })
+            }
         };
         found.ok_or_else(|| self.no_such(address))
     }
@@ -234,6 +265,7 @@ impl Instance {
     /// `NotFound` if nothing fills it and nothing is in it.
     pub fn dataset(&self, name: &DatasetName) -> Result<DatasetReport, Error> {
         let store = self.store()?;
+        let (unseen, now) = (self.unseen(), self.clock.now());
         let found = self.planning(|state, planning| {
             let held = state.dataset(name);
             let is = |kind| {
@@ -276,6 +308,7 @@ impl Instance {
                     "stale"
                 }
                 .to_owned(),
+                promise: promise::status(state, planning, name, &unseen, now),
             })
         });
         found.ok_or_else(|| not_found(&name.to_string(), &self.with(things)))

@@ -58,7 +58,7 @@ pub(crate) fn status(sight: &Sight<'_>, resource: &Resource) -> Option<Value> {
         (false, _) => "waiting",
     };
     Some(
-        json!({ "state": state, "cause": cause(spec), "runs": spec.run.join(", "),
+        json!({ "state": state, "cause": cause(spec), "runs": spec.run.join(", "), "tells": spec.notify.join(", "),
         "next": next_times(sight.state, &resource.name, SHOWN).into_iter().map(|(_, shown)| shown).collect::<Vec<_>>(), "last": last, "waiting": waits,
         "missed": triggers.missed.get(&resource.name).copied().unwrap_or_default() }),
     )

@@ -9,6 +9,7 @@ mod dataset;
 mod differ;
 mod look;
 mod past;
+mod promise;
 mod prove;
 mod rows;
 mod steps;
@@ -124,6 +125,7 @@ impl Instance {
     /// Looks at the state from this side and at the journal; for short looks.
     fn looking<T>(&self, see: impl FnOnce(&Look<'_>) -> T) -> T {
         let now = self.clock.now();
+        let unseen = self.unseen();
         let ledger = self.ledger();
         let state = ledger.state(self.account());
         let sight = Sight::of(state, self.branch.as_ref()).unwrap_or_else(|| Sight::live(state));
@@ -133,6 +135,7 @@ impl Instance {
             account: self.account(),
             now,
             past: past::Past::default(),
+            unseen,
         })
     }
 
@@ -140,7 +143,10 @@ impl Instance {
         self.looking(|look| {
             let found = match thing {
                 Address::Run(id) => about::run(look, thing, *id),
-                Address::Dataset(name, selection) => dataset::why(look, thing, name, selection)?,
+                Address::Dataset(name, selection) => {
+                    let found = dataset::why(look, thing, name, selection)?;
+                    found.map(|answered| promise::add(look, name, answered))
+                }
                 Address::Amendment(id) => about::amendment(look, thing, *id),
                 Address::Delivery(id) => about::delivery(look, thing, *id),
                 Address::Apply(id) => about::apply(look, thing, *id),

@@ -80,6 +80,37 @@ fn columns(kind: &str) -> &'static [(&'static str, &'static str)] {
             ("next", "/status/next/0"),
             ("last", "/status/last/time"),
         ],
+        "channel" => &[
+            ("channel", "/name"),
+            ("url", "/spec/url"),
+            ("secret", "/spec/secret"),
+        ],
+        "message" => &[
+            ("message", "/message"),
+            ("state", "/state"),
+            ("channel", "/channel"),
+            ("trigger", "/trigger"),
+            ("because", "/because"),
+            ("when", "/time"),
+            ("attempts", "/attempts"),
+            ("error", "/error"),
+        ],
+        "hook" => &[
+            ("hook", "/name"),
+            ("path", "/status/path"),
+            ("secret", "/spec/secret"),
+            ("received", "/status/received"),
+            ("last", "/status/last"),
+        ],
+        "promise" => &[
+            ("promise", "/name"),
+            ("within", "/status/within"),
+            ("state", "/status/state"),
+            ("behind since", "/status/since"),
+            ("due", "/status/due"),
+            ("to blame", "/status/blame/dataset"),
+            ("because", "/status/blame/because"),
+        ],
         _ => &[
             ("name", "/name"),
             ("generation", "/generation"),
@@ -97,7 +128,18 @@ fn cell(path: &str, v: &Value) -> String {
             || format!("{:.2}", n.as_f64().unwrap_or_default()),
             text::thousands,
         ),
-        Value::String(s) if matches!(path, "/time" | "/published" | "/status/last/time") => {
+        Value::String(s) if path == "/status/state" => s.replace('_', " "),
+        Value::String(s)
+            if matches!(
+                path,
+                "/time"
+                    | "/published"
+                    | "/status/last"
+                    | "/status/last/time"
+                    | "/status/since"
+                    | "/status/due"
+            ) =>
+        {
             s.parse().map_or_else(|_| s.clone(), moment)
         }
         Value::String(s) => s.clone(),

@@ -4,7 +4,7 @@
 //! times are settled up to the last firing. A trigger never fires for what was before it, and never because of itself.
 
 use mainstay_base::Timestamp;
-use mainstay_model::fact::{Fact, Published, TriggerDone, TriggerFired, TriggerMissed};
+use mainstay_model::fact::{EventEmitted, Fact, Published, TriggerDone, TriggerFired, TriggerMissed};
 use mainstay_model::id::{FiringId, RunId};
 use mainstay_model::resource::{Kind, ResourceKey, Spec};
 use mainstay_model::run::RunError;
@@ -12,6 +12,7 @@ use mainstay_model::trigger::{CatchUp, TriggerSpec, When, is_among};
 use mainstay_trigger::{ClockTimes, Pattern};
 use serde_json::{Value, json};
 
+use super::message::owed;
 use super::not_found;
 use crate::command::Refusal;
 use crate::state::{Generation, State};
@@ -153,13 +154,25 @@ pub fn react(state: &State, facts: &[Fact], happening: Happening<'_>) -> Vec<Fac
     last = facts.iter().filter_map(firing).fold(last, u64::max);
     let through = through(state, happening.actor);
     let mut events: Option<Vec<Value>> = None;
+    let mut last_message = state.messages.last;
+    let mut told = Vec::new();
+    for fact in facts {
+        if let Fact::TriggerFired(fired) = fact
+            && let Some((_, _, spec)) = active(state).find(|(name, ..)| *name == fired.trigger)
+        {
+            told.extend(owed(state, &mut last_message, spec, fired, None));
+        }
+    }
     for (name, _, spec) in active(state) {
         if through.iter().any(|t| t == name) {
             continue;
         }
-        let causes: Vec<String> = match &spec.when {
+        let causes: Vec<(String, &Fact)> = match &spec.when {
             When::Clock { .. } => continue,
-            When::After(names) => facts.iter().filter_map(|f| new_content(f, names)).collect(),
+            When::After(names) => facts
+                .iter()
+                .filter_map(|f| Some((new_content(f, names)?, f)))
+                .collect(),
             When::On(pattern) => {
                 // What was applied could be read then.
                 let Ok(pattern) = Pattern::new(pattern) else {
@@ -170,13 +183,13 @@ pub fn react(state: &State, facts: &[Fact], happening: Happening<'_>) -> Vec<Fac
                 let like = facts
                     .iter()
                     .zip(events.iter())
-                    .filter(|(fact, event)| !fact.kind().starts_with("trigger.") && pattern.matches(event));
-                like.map(|(fact, _)| format!("{} of {}", fact.kind(), fact.subject()))
+                    .filter(|(fact, event)| is_seen(fact) && pattern.matches(event));
+                like.map(|(fact, _)| (format!("{} of {}", fact.kind(), fact.subject()), fact))
                     .collect()
             }
         };
         let times = causes.len() as u64;
-        let Some(because) = causes.into_iter().next() else {
+        let Some((because, cause)) = causes.into_iter().next() else {
             continue;
         };
         last += 1;
@@ -188,9 +201,18 @@ pub fn react(state: &State, facts: &[Fact], happening: Happening<'_>) -> Vec<Fac
             times,
             through: through.clone(),
         };
+        told.extend(owed(state, &mut last_message, spec, &fact, Some(cause)));
         fired.push(fact.into());
     }
+    fired.extend(told);
     fired
+}
+
+/// Says whether patterns see a fact: not what triggers and their messages do themselves.
+fn is_seen(fact: &Fact) -> bool {
+    !["trigger.", "message."]
+        .iter()
+        .any(|own| fact.kind().starts_with(own))
 }
 
 /// The triggers that led to what somebody does: none, unless it is a trigger that acts.
@@ -256,13 +278,27 @@ pub(super) fn finish(
         .collect();
     let first = open.first().and_then(|id| state.triggers.firings.get(id));
     let first = first.ok_or_else(|| not_found("there is no such firing that is not done".to_owned()))?;
+    let trigger = first.trigger.clone();
+    let resource = state.main.resource(&ResourceKey::new(Kind::Trigger, &trigger));
+    let emit = match resource.map(|r| &r.spec) {
+        Some(Spec::Trigger(spec)) if error.is_none() => spec.emit.clone(),
+        _ => None,
+    };
+    let emitted = emit.map(|emit| {
+        Fact::from(EventEmitted {
+            event_type: emit.event_type,
+            data: emit.data,
+            trigger: trigger.clone(),
+            firings: open.clone(),
+        })
+    });
     let done = TriggerDone {
-        trigger: first.trigger.clone(),
+        trigger,
         firings: open,
         runs,
         error,
     };
-    Ok(vec![done.into()])
+    Ok(std::iter::once(done.into()).chain(emitted).collect())
 }
 
 #[cfg(test)]

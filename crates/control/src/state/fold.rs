@@ -14,7 +14,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::{
-    AppliedEntry, Attempt, BranchStatus, Generation, Line, PlanEntry, Run, RunStatus, SourceFile, State,
+    Alarm, AppliedEntry, Attempt, BranchStatus, Generation, Line, PlanEntry, Run, RunStatus, SourceFile,
+    State,
 };
 
 mod amend;
@@ -66,6 +67,26 @@ impl State {
             Fact::TriggerFired(f) => self.triggers.fired(seq, time, *f),
             Fact::TriggerMissed(f) => self.triggers.missed(&f),
             Fact::TriggerDone(f) => self.triggers.done(seq, time, &f),
+            Fact::PromiseSetOff(f) => self.promise(&f.dataset).set_off(seq, time, *f),
+            Fact::PromiseDone(f) => self.promise(&f.dataset).done(time, *f),
+            Fact::PromiseKept(f) => {
+                self.messages.over(&format!("promise/{}", f.dataset));
+                self.promise(&f.dataset).kept(seq, time, &f);
+            }
+            Fact::PromiseAtRisk(f) => {
+                let alarm = Alarm::new(seq, time, false, f.since, f.due, f.blame);
+                self.promise(&f.dataset).alarmed(alarm);
+            }
+            Fact::PromiseMissed(f) => {
+                let alarm = Alarm::new(seq, time, true, f.since, f.due, f.blame);
+                self.promise(&f.dataset).alarmed(alarm);
+            }
+            Fact::HookReceived(f) => self.hooks.entry(f.hook).or_default().received(seq, time, f.id),
+            // It is there to be matched; nothing is kept of it.
+            Fact::EventEmitted(_) => {}
+            Fact::MessageOwed(f) => self.messages.owed(seq, time, *f),
+            Fact::MessageSent(f) => self.messages.sent(time, &f),
+            Fact::MessageFailed(f) => self.messages.failed(*f),
             Fact::TokenCreated(f) => self.access.created(seq, time, actor, *f),
             Fact::TokenRevoked(f) => self.access.revoked(time, f.token),
             Fact::AccessDecided(f) => self.access.decided(seq, *f),
@@ -282,6 +303,7 @@ impl State {
         }
         if outcome == RunOutcome::Succeeded {
             if branch.is_none() {
+                self.messages.over(&format!("job/{job}"));
                 self.totals.succeeded(&job, header.time);
             }
             if let Some(line) = self.side(branch.as_ref()) {

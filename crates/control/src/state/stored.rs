@@ -13,7 +13,10 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::amendment::Amendment;
 use super::branch::{About, Branch};
 use super::dataset::Dataset;
+use super::hook::Received;
 use super::line::{Held, Line};
+use super::message::Messages;
+use super::promise::Promise;
 use super::run::Trust;
 use super::runs::Runs;
 use super::trigger::Triggers;
@@ -97,6 +100,12 @@ pub(super) struct Stored {
     amendments: BTreeMap<AmendmentId, Amendment>,
     #[serde(default)]
     triggers: Triggers,
+    #[serde(default)]
+    promises: BTreeMap<DatasetName, Promise>,
+    #[serde(default)]
+    hooks: BTreeMap<String, Received>,
+    #[serde(default)]
+    messages: Messages,
     #[serde(default)]
     trust: BTreeMap<DatasetName, BTreeMap<Hash, Trust>>,
     last_plan: u64,
@@ -182,6 +191,9 @@ impl From<State> for Stored {
             runs: state.runs,
             amendments: state.amendments,
             triggers: state.triggers,
+            promises: state.promises,
+            hooks: state.hooks,
+            messages: state.messages,
             trust: state.trust,
             last_plan: state.last_plan,
             last_delivery: state.last_delivery,
@@ -219,6 +231,9 @@ impl From<Stored> for State {
             runs: stored.runs,
             amendments: stored.amendments,
             triggers: stored.triggers,
+            promises: stored.promises,
+            hooks: stored.hooks,
+            messages: stored.messages,
             trust: stored.trust,
             last_plan: stored.last_plan,
             last_delivery: stored.last_delivery,

@@ -64,6 +64,25 @@ fn resources_of_every_kind() {
         "project/p".to_owned(),
         json!({"kind": "project", "name": "p", "parallel": 2}),
     ));
+    resources.extend([
+        (
+            "promise/air.daily".to_owned(),
+            json!({"kind": "promise", "dataset": "air.daily", "within_ms": 900_000}),
+        ),
+        (
+            "hook/partner".to_owned(),
+            json!({"kind": "hook", "secret": "env:PARTNER_SECRET"}),
+        ),
+        (
+            "channel/ops".to_owned(),
+            json!({"kind": "channel", "url": "https://example.org", "secret": "file:ops"}),
+        ),
+        (
+            "trigger/alarm".to_owned(),
+            json!({"kind": "trigger", "when": {"on": {"kind": ["promise.missed"]}}, "notify": ["ops"],
+                   "emit": {"type": "alarm", "data": {"n": [1, null]}}}),
+        ),
+    ]);
     let mut state = State::default();
     let change = |(key, spec): &(String, Value)| {
         let name = key.split_once('/').map(|(_, n)| n);
@@ -85,6 +104,20 @@ fn resources_of_every_kind() {
         &json!({"apply": "1", "plan": "P-1", "changes": changes}),
     );
     assert_eq!(state.main.declared().count(), resources.len());
+    let received =
+        json!({"hook": "partner", "id": "msg_1", "by": "signature", "type": "order", "data": {"n": 1.5}});
+    fold(&mut state, "hook.received", 1, &received);
+    let owed = json!({"message": "M-1", "channel": "ops", "trigger": "alarm", "firing": "F-1", "because": "x", "body": {"n": [1, "a"]},
+        "incident": "promise/air.daily"});
+    fold(&mut state, "message.owed", 1, &owed);
+    let blame = json!({"dataset": "air.daily", "because": "late", "run": "R-1"});
+    let time = "2026-01-01T00:00:00Z";
+    let missed = json!({"dataset": "air.daily", "since": time, "due": time, "blame": blame});
+    fold(&mut state, "promise.missed", 1, &missed);
+    assert_eq!(
+        (state.hooks.len(), state.messages.all.len(), state.promises.len()),
+        (1, 1, 1)
+    );
     assert_eq!(round_trip(&state), state);
 }
 

@@ -10,7 +10,7 @@ use crate::place::Lines;
 use crate::read::{Entry, Fields, Reader, fields};
 
 /// The tables that there are, one for each kind of resource.
-pub(crate) const TABLES: [&str; 5] = ["project", "source", "job", "check", "trigger"];
+pub(crate) const TABLES: [&str; 7] = ["project", "source", "job", "check", "trigger", "hook", "channel"];
 
 impl Found {
     /// Reads a TOML file. One that is not the main file and has none of our tables is somebody else's.
@@ -44,6 +44,8 @@ impl Found {
                 "job" => self.each(&mut reader, entry, Self::job),
                 "check" => self.each(&mut reader, entry, Self::check),
                 "trigger" => self.each(&mut reader, entry, Self::trigger),
+                "hook" => self.each(&mut reader, entry, Self::hook),
+                "channel" => self.each(&mut reader, entry, Self::channel),
                 _ => {}
             }
         }
@@ -90,7 +92,8 @@ impl Found {
             return;
         };
         for entry in &entries {
-            let named = matches!(kind.name, "check" | "trigger") || entry.name.contains('.');
+            let named =
+                matches!(kind.name, "check" | "trigger" | "hook" | "channel") || entry.name.contains('.');
             if let Some(inner) = unquoted(entry.value).filter(|_| !named) {
                 let name = format!("{}.{}", entry.name, inner.name);
                 let help = format!("put it in quotation marks: [{}.\"{name}\"]", kind.name);
@@ -137,6 +140,52 @@ impl Found {
 
     fn check(&mut self, reader: &mut Reader<'_>, entry: &Entry<'_>) {
         self.checks.extend(reader.check_apart(entry));
+    }
+
+    fn channel(&mut self, reader: &mut Reader<'_>, entry: &Entry<'_>) {
+        // One with a mistake is one that there is.
+        self.channel_names.insert(entry.name.to_owned());
+        let Some(channel) = reader.channel(entry) else {
+            return;
+        };
+        if let Some(first) = self.channels.iter().find(|c| c.name == channel.name) {
+            let help = format!(
+                "the first one is at {}: give one of them another name",
+                first.place
+            );
+            let message = format!("there are two channels named `{}`", channel.name);
+            reader.report(
+                code::TWO_TRIGGERS,
+                entry.key.clone(),
+                message,
+                "the second one",
+                Some(help),
+            );
+        } else {
+            self.channels.push(channel);
+        }
+    }
+
+    fn hook(&mut self, reader: &mut Reader<'_>, entry: &Entry<'_>) {
+        // One with a mistake is one that there is.
+        self.hook_names.insert(entry.name.to_owned());
+        let Some(hook) = reader.hook(entry) else { return };
+        if let Some(first) = self.hooks.iter().find(|h| h.name == hook.name) {
+            let help = format!(
+                "the first one is at {}: give one of them another name",
+                first.place
+            );
+            let message = format!("there are two hooks named `{}`", hook.name);
+            reader.report(
+                code::TWO_TRIGGERS,
+                entry.key.clone(),
+                message,
+                "the second one",
+                Some(help),
+            );
+        } else {
+            self.hooks.push(hook);
+        }
     }
 
     fn trigger(&mut self, reader: &mut Reader<'_>, entry: &Entry<'_>) {

@@ -10,7 +10,7 @@ use crate::document::Value;
 use crate::place::{Spanned, Text};
 
 /// The fields of a job in a TOML file.
-pub(crate) const FIELDS: [&str; 8] = [
+pub(crate) const FIELDS: [&str; 9] = [
     "sql",
     "slice",
     "tags",
@@ -18,10 +18,11 @@ pub(crate) const FIELDS: [&str; 8] = [
     "retries",
     "time_limit",
     "retain",
+    "keep_fresh",
     "checks",
 ];
 /// The settings of a job in its own file.
-pub(crate) const SETTINGS: [&str; 8] = [
+pub(crate) const SETTINGS: [&str; 9] = [
     "job",
     "slice",
     "tags",
@@ -29,6 +30,7 @@ pub(crate) const SETTINGS: [&str; 8] = [
     "retries",
     "time_limit",
     "retain",
+    "keep_fresh",
     "checks",
 ];
 /// The fields of `retries`.
@@ -39,6 +41,9 @@ pub(crate) const RETAIN: [&str; 3] = ["versions", "age", "replay"];
 
 /// How often a job may be tried again, at most.
 pub(crate) const MOST_RETRIES: u64 = 1000;
+
+/// The shortest time within which a dataset may be promised, in milliseconds.
+const SHORTEST_PROMISE_MS: u64 = 1_000;
 
 /// What a job's settings say, wherever they stand.
 #[derive(Debug, Default)]
@@ -51,6 +56,7 @@ pub(crate) struct WrittenJob {
     pub(crate) retries: Retries,
     pub(crate) time_limit_ms: Option<u64>,
     pub(crate) retain: Option<Retain>,
+    pub(crate) keep_fresh_ms: Option<u64>,
     pub(crate) checks: Vec<WrittenCheck>,
 }
 
@@ -102,6 +108,7 @@ impl Reader<'_> {
             retries: fields.get("retries").map(|v| self.retries(v)).unwrap_or_default(),
             time_limit_ms: fields.get("time_limit").and_then(|v| self.time_limit(v)),
             retain: fields.get("retain").and_then(|v| self.retain(v)),
+            keep_fresh_ms: fields.get("keep_fresh").and_then(|v| self.keep_fresh(v)),
             checks: self.checks(fields.get("checks")),
             ..WrittenJob::default()
         }
@@ -139,6 +146,24 @@ impl Reader<'_> {
             age_ms,
             replay_ms,
         })
+    }
+
+    /// Reads how far a dataset may be behind what it comes from.
+    pub(crate) fn keep_fresh(&mut self, value: &Value<'_>) -> Option<u64> {
+        let within = self.duration("keep_fresh", value)?;
+        if within < SHORTEST_PROMISE_MS {
+            let help = Some("nothing can be kept fresh within less than a second".to_owned());
+            let message = "`keep_fresh` is too short";
+            self.report(
+                crate::code::OUT_OF_RANGE,
+                value.span(),
+                message,
+                "must be 1 s or more",
+                help,
+            );
+            return None;
+        }
+        Some(within)
     }
 
     fn count(&mut self, value: &Value<'_>) -> Option<u32> {

@@ -14,7 +14,7 @@ use crate::place::Place;
 use mainstay_base::text::nearest;
 
 /// The fields of a source.
-pub(crate) const FIELDS: [&str; 14] = [
+pub(crate) const FIELDS: [&str; 15] = [
     "files",
     "format",
     "slice",
@@ -23,6 +23,7 @@ pub(crate) const FIELDS: [&str; 14] = [
     "on_redelivery",
     "approve",
     "retain",
+    "keep_fresh",
     "rename",
     "null",
     "delimiter",
@@ -140,6 +141,7 @@ impl Reader<'_> {
         let on_redelivery = fields.get("on_redelivery");
         let on_redelivery = on_redelivery.and_then(|v| self.choice("on_redelivery", v, &answers));
         let retain = fields.get("retain").and_then(|v| self.retain(v));
+        let keep_fresh_ms = fields.get("keep_fresh").and_then(|v| self.keep_fresh(v));
         let approve = fields
             .get("approve")
             .and_then(|v| self.integer("approve", v, 0, 10));
@@ -169,6 +171,7 @@ impl Reader<'_> {
                 files: files.place,
                 slice: slices,
                 columns: places,
+                keep_fresh_ms,
             })
         };
         (source(), checks)

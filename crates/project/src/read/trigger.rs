@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use mainstay_model::message::EmitSpec;
 use mainstay_model::trigger::{CatchUp, TriggerSpec, When};
 use mainstay_trigger::{BadClock, ClockTimes, Pattern};
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 use toml::de::DeValue;
 
 use super::{Entry, Fields, Reader};
@@ -14,18 +15,24 @@ use crate::document::Value;
 use crate::place::Spanned;
 
 /// The fields of a trigger.
-pub(crate) const FIELDS: [&str; 10] = [
+pub(crate) const FIELDS: [&str; 13] = [
     "cron",
     "time_zone",
     "skip",
     "after",
     "on",
+    "webhook",
     "run",
+    "notify",
+    "emit",
     "catch_up",
     "paused",
     "description",
     "tags",
 ];
+
+/// The fields of `emit`.
+pub(crate) const EMIT: [&str; 2] = ["type", "data"];
 
 impl Reader<'_> {
     /// Reads the trigger that an entry names.
@@ -34,7 +41,8 @@ impl Reader<'_> {
         let place = self.place(entry.key.clone());
         let fields = self.table(entry.name, "a trigger", entry.value, &FIELDS)?;
         let when = self.when(entry, &fields);
-        if fields.get("run").is_none() {
+        let does = ["run", "notify", "emit"];
+        if does.iter().all(|name| fields.get(name).is_none()) {
             self.missing(
                 "a trigger",
                 "run",
@@ -43,6 +51,9 @@ impl Reader<'_> {
             );
         }
         let run = self.datasets("run", fields.get("run"));
+        let channels = fields.get("notify").map(|v| self.named("notify", "channels", v));
+        let channels = channels.unwrap_or_default();
+        let emit = fields.get("emit").and_then(|v| self.emit(v));
         let choices = [
             ("last", CatchUp::Last),
             ("all", CatchUp::All),
@@ -52,6 +63,13 @@ impl Reader<'_> {
             .get("catch_up")
             .and_then(|v| self.choice("catch_up", v, &choices));
         let paused = fields.get("paused").and_then(|v| self.boolean("paused", v));
+        let hook = fields.get("webhook").and_then(|v| {
+            let text = v.get_ref().as_str().filter(|text| !text.trim().is_empty())?;
+            Some(Spanned {
+                value: text.to_owned(),
+                place: self.place(v.span()),
+            })
+        });
         let description = self.description(fields.get("description"));
         let tags = self.tags(fields.get("tags"));
         let (when, after) = when?;
@@ -65,19 +83,23 @@ impl Reader<'_> {
                 description,
                 when,
                 run: run.into_iter().map(|r| r.value).collect(),
+                notify: channels.iter().map(|c| c.value.clone()).collect(),
+                emit,
                 catch_up: catch_up.unwrap_or_default(),
                 paused: paused.unwrap_or_default(),
             },
             datasets,
+            hook,
+            channels,
         })
     }
 
     fn when(&mut self, entry: &Entry<'_>, fields: &Fields<'_>) -> Option<(When, Vec<Spanned<String>>)> {
-        let causes: Vec<&Entry<'_>> = ["cron", "after", "on"]
+        let causes: Vec<&Entry<'_>> = ["cron", "after", "on", "webhook"]
             .iter()
             .filter_map(|name| fields.entry(name))
             .collect();
-        let help = Some("a trigger has one of `cron`, `after` and `on`".to_owned());
+        let help = Some("a trigger has one of `cron`, `after`, `on` and `webhook`".to_owned());
         let [cause] = causes.as_slice() else {
             let (message, span) = match causes.get(1) {
                 None => (
@@ -114,6 +136,11 @@ impl Reader<'_> {
                 let after = self.datasets("after", Some(cause.value));
                 let names = after.iter().map(|a| a.value.clone()).collect();
                 (!after.is_empty()).then_some((When::After(names), after))
+            }
+            "webhook" => {
+                let hook = self.word("webhook", cause.value)?;
+                let pattern = json!({ "kind": ["hook.received"], "body": { "hook": [hook.value] } });
+                Some((When::On(pattern), Vec::new()))
             }
             _ => {
                 self.open("on", cause.value)?;
@@ -184,12 +211,29 @@ impl Reader<'_> {
 
     /// Reads names of datasets, `schema.*` included.
     fn datasets(&mut self, field: &str, value: Option<&Value<'_>>) -> Vec<Spanned<String>> {
-        let list = value.and_then(|v| self.list(field, "datasets", v));
-        let names = list
+        value
+            .map(|v| self.named(field, "datasets", v))
             .unwrap_or_default()
-            .into_iter()
-            .filter_map(|v| self.word(field, v));
-        names.collect()
+    }
+
+    fn named(&mut self, field: &str, what: &str, value: &Value<'_>) -> Vec<Spanned<String>> {
+        let list = self.list(field, what, value).unwrap_or_default();
+        list.into_iter().filter_map(|v| self.word(field, v)).collect()
+    }
+
+    /// Reads a fact of a trigger's own.
+    fn emit(&mut self, value: &Value<'_>) -> Option<EmitSpec> {
+        let fields = self.table("emit", "`emit`", value, &EMIT)?;
+        let Some(named) = fields.get("type") else {
+            self.missing("`emit`", "type", value.span(), "type = \"orders.complete\"");
+            return None;
+        };
+        let event_type = self.word("type", named)?.value;
+        let data = match fields.get("data") {
+            Some(data) => self.json("data", data)?,
+            None => Json::Null,
+        };
+        Some(EmitSpec { event_type, data })
     }
 
     fn boolean(&mut self, name: &str, value: &Value<'_>) -> Option<bool> {

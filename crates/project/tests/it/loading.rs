@@ -53,7 +53,7 @@ fn sources() {
     let [airlines, flights] = declared.sources.as_slice() else {
         panic!("two sources")
     };
-    assert_eq!(airlines.columns[2].to_string(), "mainstay.toml:34:49");
+    assert_eq!(airlines.columns[2].to_string(), "mainstay.toml:35:49");
     let day = flights.slice[0].expression.as_ref().expect("it is made");
     assert_eq!(day.as_str(), "make_date(year, \"month\", day)");
     let at = day.as_str().rfind("day").expect("it is there");
@@ -86,7 +86,7 @@ fn jobs() {
     assert!(daily.sql.as_str().starts_with("SELECT day") && daily.sql.as_str().ends_with("day, carrier"));
     assert_eq!(
         daily.sql.place_at(2, 6).to_string(),
-        "jobs/air/daily_delays.sql:22:6"
+        "jobs/air/daily_delays.sql:23:6"
     );
     assert_eq!(daily.slice[0].place.to_string(), "jobs/air/daily_delays.sql:5:13");
     assert_eq!(daily.dataset.place.to_string(), "jobs/air/daily_delays.sql:4:10");
@@ -176,7 +176,7 @@ fn checks() {
         .sql
         .as_ref()
         .expect("it is a query");
-    assert_eq!(sql.place_at(1, 15).to_string(), "jobs/air/daily_delays.sql:18:50");
+    assert_eq!(sql.place_at(1, 15).to_string(), "jobs/air/daily_delays.sql:19:50");
     assert_eq!(
         check(&declared, "air.flights:row_count").spec.severity,
         Severity::Warn

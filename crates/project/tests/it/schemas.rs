@@ -15,9 +15,9 @@ mod validator;
 use validator::accepts;
 
 /// Codes of mistakes that are in the form of a value, so that a schema sees them.
-const OF_FORM: [&str; 12] = [
+const OF_FORM: [&str; 14] = [
     "MS0103", "MS0104", "MS0105", "MS0106", "MS0108", "MS0109", "MS0110", "MS0111", "MS0121", "MS0123",
-    "MS0124", "MS0127",
+    "MS0124", "MS0127", "MS0137", "MS0139",
 ];
 
 static FILE_SCHEMA: LazyLock<Value> = LazyLock::new(schema);
@@ -225,7 +225,7 @@ fn values() -> impl Strategy<Value = toml::Value> {
     })
 }
 
-const NAMES: [&str; 35] = [
+const NAMES: [&str; 36] = [
     "cron",
     "after",
     "on",
@@ -243,6 +243,7 @@ const NAMES: [&str; 35] = [
     "count",
     "pause",
     "time_limit",
+    "keep_fresh",
     "severity",
     "not_null",
     "unique",

@@ -3,9 +3,9 @@
 //! What a trigger wants is recorded before it is done, and stays to be done until it is recorded as done. A process that dies in
 //! between does it again: a run computes what is stale, so that doing it twice does nothing the second time.
 
-use mainstay_api::{Error, Progress, RunReport};
+use mainstay_api::{DeliverReport, Error, Progress, RunReport, RunsReport};
 use mainstay_base::Timestamp;
-use mainstay_control::{Command, Sight, next_tick};
+use mainstay_control::{Command, Sight, State, next_tick};
 use mainstay_engine::CancelToken;
 use mainstay_model::id::FiringId;
 use mainstay_model::resource::{Kind, ResourceKey, Spec};
@@ -61,6 +61,7 @@ impl Instance {
         if self.rests() {
             return Ok(worked);
         }
+        self.look_at_places(cancel, watch)?;
         let accounts: Vec<String> = self
             .ledger()
             .states()
@@ -74,21 +75,24 @@ impl Instance {
                 let trigger = clock.as_part_of(&account, &actor, Some(waiting.because.clone()))?;
                 worked.done.push(trigger.carry_out(waiting, cancel, watch)?);
             }
+            worked.done.extend(self.do_promised(&account, cancel, watch)?);
             let next = clock.with(|sight| next_tick(sight.state));
             worked.next = worked.next.into_iter().chain(next).min();
         }
         Ok(worked)
     }
 
-    /// Says whether there is something to do: a clock time that has come, or something that a trigger wants.
+    /// Says whether there is something to do: a clock time that has come, something that a trigger wants or a promise takes, or
+    /// a place that has to be looked at.
     pub fn is_due(&self) -> bool {
         let now = self.clock.now();
+        let promised = self.has_promised_work();
         let ledger = self.ledger();
         let rests = ledger.states().any(|(_, state)| state.rests());
-        !rests
-            && ledger.states().any(|(_, state)| {
-                state.triggers.open().next().is_some() || next_tick(state).is_some_and(|next| next <= now)
-            })
+        let fires = |state: &State| {
+            state.triggers.open().next().is_some() || next_tick(state).is_some_and(|next| next <= now)
+        };
+        !rests && (promised || ledger.states().any(|(_, state)| fires(state)))
     }
 
     pub(crate) fn as_part_of(
@@ -113,6 +117,10 @@ impl Instance {
         watch: &(dyn Fn(Progress) + Sync),
     ) -> Result<DoneReport, Error> {
         let ran = self.targets(&waiting.trigger).and_then(|targets| {
+            // One that only tells or adds a fact runs nothing.
+            let Some(targets) = targets else {
+                return Ok((DeliverReport::default(), RunsReport { runs: Vec::new() }));
+            };
             let request = RunRequest {
                 targets,
                 ..RunRequest::default()
@@ -145,8 +153,8 @@ impl Instance {
         })
     }
 
-    /// The datasets that a trigger runs, as they are declared now.
-    fn targets(&self, trigger: &str) -> Result<Vec<(DatasetName, Selection)>, Error> {
+    /// The datasets that a trigger runs, as they are declared now; none if it runs nothing.
+    fn targets(&self, trigger: &str) -> Result<Option<Vec<(DatasetName, Selection)>>, Error> {
         self.with(|sight| {
             let wanted = match sight
                 .resource(&ResourceKey::new(Kind::Trigger, trigger))
@@ -158,9 +166,12 @@ impl Instance {
                     return Err(Error::new(mainstay_api::ErrorKind::NotFound, "MS0401", message));
                 }
             };
+            if wanted.is_empty() {
+                return Ok(None);
+            }
             let declared = datasets(sight).into_iter();
             let named = declared.filter(|name| is_among(&wanted, &name.to_string()));
-            Ok(named.map(|name| (name, Selection::All)).collect())
+            Ok(Some(named.map(|name| (name, Selection::All)).collect()))
         })
     }
 }

@@ -419,5 +419,9 @@ pub(super) fn resource(look: &Look<'_>, thing: &Address, key: &ResourceKey) -> O
             .flatten();
     }
     let newest = look.sight.resources.get(key)?.newest()?;
-    apply(look, thing, newest.apply)
+    let promised = (key.kind == Kind::Promise)
+        .then(|| key.name.parse().ok())
+        .flatten();
+    let promise = promised.and_then(|name| super::promise::why(look, thing, &name));
+    promise.or_else(|| apply(look, thing, newest.apply))
 }

@@ -94,7 +94,7 @@ fn of_job(look: &Look<'_>, thing: &Address, job: &Job) -> Answered {
 }
 
 /// Writes a moment for people.
-fn short(t: mainstay_base::Timestamp) -> String {
+pub(super) fn short(t: mainstay_base::Timestamp) -> String {
     let text = t.to_string();
     text.get(..16).map_or(text.clone(), |s| s.replace('T', " "))
 }

@@ -15,6 +15,7 @@ use mainstay_model::id::RunId;
 use mainstay_model::upcast;
 
 use super::past::Past;
+use crate::promise::Unseen;
 
 /// The most records that are read back from a publish to its deliveries.
 const DELIVERIES_READ: u64 = 20_000;
@@ -26,6 +27,8 @@ pub(super) struct Look<'a> {
     pub(super) account: &'a str,
     pub(super) now: Timestamp,
     pub(super) past: Past,
+    /// Sources whose places could not be looked at.
+    pub(super) unseen: Unseen,
 }
 
 /// Who did something, when and why.

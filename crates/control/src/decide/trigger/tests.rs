@@ -2,6 +2,7 @@
 
 use mainstay_base::Timestamp;
 use mainstay_model::fact::{CancelRequested, Fact, PublishedDataset, PublishedSlice};
+use mainstay_model::message::EmitSpec;
 use mainstay_model::resource::{Resource, Spec};
 use mainstay_model::schema::Schema;
 use mainstay_model::trigger::{CatchUp, TriggerSpec, When};
@@ -25,6 +26,8 @@ fn trigger(name: &str, when: When, catch_up: CatchUp) -> Resource {
             description: None,
             when,
             run: vec!["air.*".to_owned()],
+            notify: Vec::new(),
+            emit: None,
             catch_up,
             paused: false,
         }),
@@ -241,6 +244,149 @@ fn firings_are_done_once() {
     home.submit(finish.clone(), now, "trigger/daily");
     assert_eq!(home.0.triggers.open().count(), 0);
     assert!(decide(&home.0, None, finish, now).is_err());
+}
+
+/// A trigger that tells two channels of a pattern, and adds a fact of its own.
+fn telling(name: &str, on: serde_json::Value) -> Resource {
+    let mut resource = trigger(name, When::On(on), CatchUp::Last);
+    if let Spec::Trigger(spec) = &mut resource.spec {
+        spec.run = Vec::new();
+        spec.notify = vec!["ops".to_owned(), "sales".to_owned()];
+        spec.emit = Some(EmitSpec {
+            event_type: format!("{name}.said"),
+            data: json!({ "n": 1 }),
+        });
+    }
+    resource
+}
+
+fn alarm(missed: bool) -> Fact {
+    let (dataset, time) = ("air.daily".parse().expect("a name"), at("2026-01-01T12:00:00Z"));
+    let blame = mainstay_model::promise::Blame {
+        dataset: "air.flights".parse().expect("a name"),
+        because: "it is late".to_owned(),
+        run: None,
+    };
+    let (since, due) = (time, time);
+    if missed {
+        return mainstay_model::fact::PromiseMissed {
+            dataset,
+            since,
+            due,
+            blame,
+        }
+        .into();
+    }
+    mainstay_model::fact::PromiseAtRisk {
+        dataset,
+        since,
+        due,
+        blame,
+    }
+    .into()
+}
+
+#[test]
+fn an_incident_is_told_once_to_each_channel_until_it_is_over() {
+    let now = at("2026-01-01T12:00:00Z");
+    let promises = json!({ "kind": [{ "prefix": "promise." }, { "prefix": "message." }] });
+    let mut home = Home::new(vec![telling("alarm", promises)], now);
+    let kinds = |facts: Vec<Fact>| facts.iter().map(|f| f.kind().to_owned()).collect::<Vec<_>>();
+    let first = home.record(vec![alarm(false)], now, "mainstay");
+    assert_eq!(
+        kinds(first),
+        ["promise.at_risk", "trigger.fired", "message.owed", "message.owed"]
+    );
+    let next = home.record(vec![alarm(true)], now, "mainstay");
+    assert_eq!(kinds(next), ["promise.missed", "trigger.fired"]);
+    let kept = mainstay_model::fact::PromiseKept {
+        dataset: "air.daily".parse().expect("a name"),
+        seen: 1,
+        since: None,
+        late: true,
+    };
+    // That it is over is told, too, since the pattern fits; it is no incident.
+    assert_eq!(home.record(vec![kept.into()], now, "mainstay").len(), 4);
+    assert_eq!(home.record(vec![alarm(true)], now, "mainstay").len(), 4);
+    let ids: Vec<u64> = home.0.messages.all.keys().map(|id| id.0).collect();
+    assert_eq!(ids, [1, 2, 3, 4, 5, 6]);
+}
+
+#[test]
+fn a_message_is_tried_again_later_and_later_and_given_up_at_last() {
+    let start = at("2026-01-01T12:00:00Z");
+    let mut home = Home::new(
+        vec![telling("alarm", json!({ "kind": ["promise.missed"] }))],
+        start,
+    );
+    home.record(vec![alarm(true)], start, "mainstay");
+    let message = mainstay_model::MessageId(1);
+    let failed = |again| Command::MessageAttempted {
+        message,
+        attempted: crate::command::Attempted::Failed {
+            error: "nobody is there".to_owned(),
+            again,
+        },
+    };
+    let (mut now, mut pauses) = (start, Vec::new());
+    while let Some(next) = home.0.messages.all[&message].next {
+        pauses.push(next.micros_since(now) / 1_000_000);
+        now = next;
+        home.submit(failed(true), now, "mainstay");
+    }
+    assert_eq!(
+        pauses,
+        [0, 5, 30, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000]
+    );
+    assert!(
+        decide(&home.0, None, failed(true), now).is_err(),
+        "it is given up"
+    );
+    let other = mainstay_model::MessageId(2);
+    let taken = Command::MessageAttempted {
+        message: other,
+        attempted: crate::command::Attempted::Taken { status: 204 },
+    };
+    home.submit(taken.clone(), now, "mainstay");
+    assert_eq!(home.0.messages.all[&other].sent, Some(now));
+    assert!(decide(&home.0, None, taken, now).is_err(), "it was taken");
+    let body = home.0.encode().expect("a snapshot");
+    assert_eq!(State::decode(&body).expect("a snapshot"), home.0);
+}
+
+#[test]
+fn a_fact_of_its_own_is_added_when_all_is_done_and_sets_others_off() {
+    let now = at("2026-01-01T12:00:00Z");
+    let emitted = json!({ "kind": ["event.emitted"], "body": { "type": [{ "suffix": ".said" }] } });
+    let mut home = Home::new(
+        vec![
+            telling("first", json!({ "kind": ["run.cancel_requested"] })),
+            telling("second", emitted),
+        ],
+        now,
+    );
+    home.record(vec![Fact::from(CancelRequested { run: RunId(1) })], now, "ana");
+    let finish = |firing: u64| Command::FinishFirings {
+        firings: vec![FiringId(firing)],
+        runs: Vec::new(),
+        error: None,
+    };
+    let facts = home.submit(finish(1), now, "trigger/first");
+    let kinds: Vec<&str> = facts.iter().map(Fact::kind).collect();
+    assert_eq!(
+        kinds,
+        [
+            "trigger.done",
+            "event.emitted",
+            "trigger.fired",
+            "message.owed",
+            "message.owed"
+        ]
+    );
+    // What the second one says sets off neither of them.
+    let facts = home.submit(finish(2), now, "trigger/second");
+    let kinds: Vec<&str> = facts.iter().map(Fact::kind).collect();
+    assert_eq!(kinds, ["trigger.done", "event.emitted"]);
 }
 
 proptest! {

@@ -9,6 +9,7 @@
 --   by day'''
 -- retries = 3
 -- time_limit = "1.5 h"
+-- keep_fresh = "15 min"
 -- checks.not_null = ["day", "carrier"]
 -- checks.unique = [["day", "carrier"], "id"]
 -- checks.accepted = { origin = ["EWR", "O'Hare", 1, 0x1F, 2.50, true, 2013-02-03, 2013-02-03T04:05:06] }

@@ -2,6 +2,7 @@
 //! passed over.
 
 use mainstay_model::DatasetName;
+use mainstay_model::hook::SecretPlace;
 use mainstay_model::name::is_identifier;
 use mainstay_project::amount::{duration_ms, size_bytes};
 use serde_json::Value;
@@ -157,6 +158,15 @@ fn matches(pattern: &str, text: &str) -> bool {
         r"^[a-z_][a-z0-9_]*\.[a-z_][a-z0-9_]*\..*\S.*$" => {
             let mut parts = text.splitn(3, '.');
             parts.by_ref().take(2).all(is_identifier) && parts.next().is_some_and(|c| !c.trim().is_empty())
+        }
+        "^(env:[A-Za-z_][A-Za-z0-9_]{0,99}|file:[A-Za-z_][A-Za-z0-9_-]{0,99})$" => {
+            text.parse::<SecretPlace>().is_ok()
+        }
+        r"^https?://[^/\s]\S*$" => {
+            let rest = text
+                .strip_prefix("https://")
+                .or_else(|| text.strip_prefix("http://"));
+            rest.is_some_and(|r| !r.is_empty() && !r.starts_with('/') && !r.contains(char::is_whitespace))
         }
         other => panic!("the schema has the pattern {other}"),
     }

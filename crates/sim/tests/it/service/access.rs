@@ -36,6 +36,7 @@ fn routes(sandbox: &Sandbox) -> Vec<Route> {
                 ("{seq}", "1"),
                 ("{token}", "T-1"),
                 ("{operation}", "some"),
+                ("{hook}", "partner"),
             ] {
                 filled = filled.replace(name, value);
             }
@@ -124,6 +125,21 @@ fn every_route_is_closed_to_nobody_to_strangers_and_to_readers() {
             ] {
                 assert_eq!(walk(&server, &route, token, &[]).status, 200, "{what}");
             }
+            continue;
+        }
+        if route.class == "knock" {
+            // Anybody may knock, and is believed only with a signature, or as an operator.
+            for token in [None, Some(reader.as_str())] {
+                let answer = walk(&server, &route, token, &[]);
+                assert_eq!(
+                    (answer.status, &answer.json()["code"]),
+                    (401, &json!("MS0825")),
+                    "{what}"
+                );
+            }
+            assert_eq!(walk(&server, &route, Some("mst_aaaa"), &[]).status, 401, "{what}");
+            let other = walk(&server, &route, Some(&stranger), &[("Mainstay-Account", "main")]);
+            assert_eq!(other.status, 403, "{what}");
             continue;
         }
         let nobody = walk(&server, &route, None, &[]);

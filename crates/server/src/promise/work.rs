@@ -1,0 +1,247 @@
+//! Keeping promises: looking at the places of their sources, saying how they stand, and running what they take.
+//!
+//! What a promise takes is recorded before it is done, and stays to be done until it is recorded as done. A process that dies in
+//! between does it again, and computes only what is stale. When places were looked at last is known to this process only: another one
+//! looks anew.
+
+use std::collections::BTreeMap;
+
+use mainstay_api::{Error, ErrorKind, Progress};
+use mainstay_base::Timestamp;
+use mainstay_control::{Command, PromiseLook, Sight, State, has_begun, look_every_ms, promises, standing};
+use mainstay_engine::CancelToken;
+use mainstay_model::run::RunError;
+use mainstay_model::{DatasetName, Selection};
+
+use super::{Unseen, look, sources, within};
+use crate::instance::Instance;
+use crate::run::RunRequest;
+use crate::trigger::DoneReport;
+
+/// What this process knows of the places of promises' sources, and when promises have to be looked at.
+#[derive(Debug, Default)]
+pub(crate) struct Watching {
+    /// The last fact when it was looked; none: not yet.
+    position: Option<u64>,
+    /// When something changes by the passing of time.
+    next: Option<Timestamp>,
+    /// By account and source.
+    places: BTreeMap<(String, DatasetName), Watched>,
+}
+
+/// What is known of the place of a source.
+#[derive(Debug)]
+struct Watched {
+    /// How often it is looked at, in milliseconds.
+    every_ms: u64,
+    /// When it is looked at next.
+    next: Timestamp,
+    /// When it was last seen.
+    seen: Timestamp,
+    /// Why it could not be looked at since.
+    error: Option<String>,
+}
+
+impl Watching {
+    fn unseen(&self, account: &str) -> Unseen {
+        let its = self.places.iter().filter(|((a, _), _)| a == account);
+        its.filter_map(|((_, name), w)| Some((name.clone(), (w.seen, w.error.clone()?))))
+            .collect()
+    }
+}
+
+impl Instance {
+    /// Says whether it has to be looked how promises stand: something happened since, or it is time.
+    pub fn promises_are_due(&self) -> bool {
+        let position = self.position();
+        let watching = self.watching();
+        let now = self.clock.now();
+        watching.position != Some(position) || watching.next.is_some_and(|next| next <= now)
+    }
+
+    /// Says how promises stand, in all accounts, records it where that is new, and sets off what has to be.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be recorded.
+    pub fn keep_promises(&self) -> Result<(), Error> {
+        let position = self.position();
+        let accounts: Vec<String> = self.ledger().states().map(|(a, _)| a.to_owned()).collect();
+        let (mut next, mut places) = (None, BTreeMap::new());
+        for account in accounts {
+            let own = self.as_part_of(&account, "mainstay", None)?;
+            let now = self.clock.now();
+            let unseen = self.watching().unseen(&account);
+            let (looks, watched) = own.planning(|sight, planning| {
+                let mut is_stale = |job: &mainstay_planner::Job| planning.stale(sight, job).is_some();
+                looks(sight, &unseen, &mut is_stale)
+            });
+            places.extend(
+                watched
+                    .into_iter()
+                    .map(|(name, every)| ((account.clone(), name), every)),
+            );
+            if looks.is_empty() {
+                continue;
+            }
+            let times = own.with(|sight| {
+                let each = looks.iter().filter_map(|l| standing(sight.state, l, now));
+                each.filter_map(|s| s.next).min()
+            });
+            next = next.into_iter().chain(times).min();
+            own.submit(Command::KeepPromises { looks })?;
+        }
+        let now = self.clock.now();
+        let mut watching = self.watching();
+        watching.position = Some(position);
+        watching.next = next;
+        watching.places.retain(|key, _| places.contains_key(key));
+        for (key, every_ms) in places {
+            let watched = watching.places.entry(key).or_insert(Watched {
+                every_ms,
+                next: now,
+                seen: now,
+                error: None,
+            });
+            watched.every_ms = every_ms;
+        }
+        Ok(())
+    }
+
+    /// Returns the sources that could not be looked at, as this process knows.
+    pub(crate) fn unseen(&self) -> Unseen {
+        self.watching().unseen(self.account())
+    }
+
+    /// Says whether the place of a source has to be looked at, or something for a promise is to be done.
+    pub(crate) fn has_promised_work(&self) -> bool {
+        let now = self.clock.now();
+        let open = |state: &State| state.promises.values().any(|p| p.open().is_some());
+        let looks = self.watching().places.values().any(|w| w.next <= now);
+        looks || self.ledger().states().any(|(_, state)| open(state))
+    }
+
+    /// Takes in what the places of promised datasets' sources hold, where it is time to look.
+    pub(crate) fn look_at_places(
+        &self,
+        cancel: &CancelToken,
+        watch: &(dyn Fn(Progress) + Sync),
+    ) -> Result<(), Error> {
+        let now = self.clock.now();
+        let due: Vec<(String, DatasetName)> = {
+            let watching = self.watching();
+            let due = watching.places.iter().filter(|(_, w)| w.next <= now);
+            due.map(|(key, _)| key.clone()).collect()
+        };
+        for key in due {
+            let began = self.clock.now();
+            let actor = format!("source/{}", key.1);
+            let own = self.as_part_of(&key.0, &actor, Some("looked at for promises".to_owned()))?;
+            let looked = own.deliver_to(std::slice::from_ref(&key.1), cancel, watch);
+            let error = match looked {
+                Err(e) if e.kind == ErrorKind::Interrupted => return Ok(()),
+                Err(e) => Some(e.message),
+                Ok(report) => report.refused.first().map(|r| r.error.message.clone()),
+            };
+            let mut watching = self.watching();
+            if let Some(watched) = watching.places.get_mut(&key) {
+                let every = i64::try_from(watched.every_ms).unwrap_or(i64::MAX / 1000);
+                watched.next = self.clock.now().plus_millis(every);
+                if error.is_none() {
+                    watched.seen = began;
+                }
+                // Who knows how promises stand has to know this, too.
+                if watched.error.is_some() || error.is_some() {
+                    watching.position = None;
+                }
+                if let Some(watched) = watching.places.get_mut(&key) {
+                    watched.error = error;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Does what promises of an account take, until nothing is left to do or it is cancelled.
+    pub(crate) fn do_promised(
+        &self,
+        account: &str,
+        cancel: &CancelToken,
+        watch: &(dyn Fn(Progress) + Sync),
+    ) -> Result<Vec<DoneReport>, Error> {
+        let mut done = Vec::new();
+        let own = self.as_part_of(account, "mainstay", None)?;
+        while let Some((dataset, because)) = own.with(open).filter(|_| !cancel.is_cancelled()) {
+            let actor = format!("promise/{dataset}");
+            let promise = own.as_part_of(account, &actor, Some(because.clone()))?;
+            let request = RunRequest {
+                targets: vec![(dataset.clone(), Selection::All)],
+                ..RunRequest::default()
+            };
+            let (runs, error) = match promise.run(&request, cancel, watch) {
+                Ok((_, report)) => (report.runs, None),
+                Err(e) => (Vec::new(), Some(e)),
+            };
+            // What was stopped half-way is done the next time.
+            if !cancel.is_cancelled() {
+                promise.submit(Command::FinishPromise {
+                    dataset,
+                    runs: runs.iter().filter_map(|r| r.id.parse().ok()).collect(),
+                    error: error.as_ref().map(|e| RunError {
+                        code: e.code.clone(),
+                        message: e.message.clone(),
+                        help: e.help.clone(),
+                        transient: false,
+                    }),
+                })?;
+            }
+            done.push(DoneReport {
+                account: account.to_owned(),
+                trigger: actor,
+                because,
+                runs,
+                error,
+            });
+        }
+        Ok(done)
+    }
+}
+
+/// Looks at all promises, and says how often the places of their sources are to be looked at.
+fn looks(
+    sight: &Sight<'_>,
+    unseen: &Unseen,
+    is_stale: &mut dyn FnMut(&mainstay_planner::Job) -> bool,
+) -> (Vec<PromiseLook>, BTreeMap<DatasetName, u64>) {
+    let mut places: BTreeMap<DatasetName, u64> = BTreeMap::new();
+    if sight.state.rests() {
+        return (Vec::new(), places);
+    }
+    let mut looks = Vec::new();
+    for promise in promises(sight.state) {
+        looks.push(look(sight, &promise.dataset, unseen, &mut *is_stale));
+        if !has_begun(sight.state, &promise.dataset) {
+            continue;
+        }
+        let every = look_every_ms(promise.within_ms);
+        for source in sources(sight, &promise.dataset) {
+            let shortest = places.entry(source).or_insert(every);
+            *shortest = every.min(*shortest);
+        }
+    }
+    (looks, places)
+}
+
+/// What is to be done next for a promise, the oldest first: the dataset, and why.
+fn open(sight: &Sight<'_>) -> Option<(DatasetName, String)> {
+    let open = sight
+        .state
+        .promises
+        .iter()
+        .filter_map(|(name, p)| Some((name, p.open()?)));
+    let (name, work) = open.min_by_key(|(_, work)| work.seq)?;
+    let promised = super::spec_of(sight, name).map_or_else(String::new, |spec| {
+        format!(", and it is promised within {}", within(spec.within_ms))
+    });
+    Some((name.clone(), format!("{}{promised}", work.because)))
+}

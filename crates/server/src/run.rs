@@ -16,7 +16,7 @@ mod shown;
 mod unread;
 
 pub(crate) use checks::{check_inputs, check_names, checks_of, judged, read_by_checks};
-pub(crate) use schedule::run_all;
+pub(crate) use schedule::{is_reshaped, run_all};
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -58,8 +58,9 @@ impl OptimizerRule for WithoutSums {
     }
 }
 
-/// The rule that pushes filters down, but not one without columns below an aggregate without groups: that has one row however
-/// few come in, so `WHERE NULL` above it keeps nothing and below it keeps that row (DataFusion 55.2 pushes it).
+/// The rule that pushes filters down, but not one without columns below an aggregate without groups, or with a grouping set that may
+/// have none: that has one row however few come in, so `WHERE NULL` above it keeps nothing and below it keeps that row (DataFusion
+/// 55.2 pushes it).
 #[derive(Debug)]
 struct AboveTotals(Rule);
 
@@ -75,7 +76,7 @@ impl OptimizerRule for AboveTotals {
     fn rewrite(&self, plan: LogicalPlan, config: &dyn OptimizerConfig) -> Result<Transformed<LogicalPlan>> {
         match &plan {
             LogicalPlan::Filter(filter)
-                if matches!(&*filter.input, LogicalPlan::Aggregate(a) if a.group_expr.is_empty())
+                if matches!(&*filter.input, LogicalPlan::Aggregate(a) if may_be_total(&a.group_expr))
                     && split_conjunction(&filter.predicate)
                         .iter()
                         .any(|e| e.column_refs().is_empty()) =>
@@ -85,6 +86,11 @@ impl OptimizerRule for AboveTotals {
             _ => self.0.rewrite(plan, config),
         }
     }
+}
+
+/// Says whether an aggregate may have a group of everything: without groups, or by ROLLUP, CUBE or GROUPING SETS.
+fn may_be_total(groups: &[Expr]) -> bool {
+    groups.iter().all(|g| matches!(g, Expr::GroupingSet(_)))
 }
 
 /// A list of floats that has a zero has both, 0.0 and -0.0: the engine looks constants of a list up by their bits, while `=`

@@ -178,6 +178,11 @@ fn a_total_is_filtered_by_what_is_never_true() {
                WHERE day = DATE '2013-02-01'";
     let rows = ask(&lake.engine(2, 100 << 20), &[flights(&lake)], sql).expect("rows");
     assert!(rows.is_empty(), "{rows:?}");
+    // A grouping set without columns is a total, too.
+    let both = "SELECT carrier, n FROM (SELECT carrier, count(*) AS n FROM air.flights GROUP BY ROLLUP (carrier)) AS t \
+                WHERE carrier = 'UA' AND carrier = 'AA'";
+    let rows = ask(&lake.engine(2, 100 << 20), &[flights(&lake)], both).expect("rows");
+    assert!(rows.is_empty(), "{rows:?}");
     let sql = "SELECT s FROM (SELECT sum(seats) AS s FROM air.flights) AS t WHERE s > 1 AND 1 = 1";
     let rows = ask(&lake.engine(2, 100 << 20), &[flights(&lake)], sql).expect("rows");
     assert_eq!(rows, [r#"{"s":631}"#]);

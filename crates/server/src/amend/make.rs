@@ -18,7 +18,7 @@ use super::unknown;
 use crate::examine::Examined;
 use crate::instance::{Instance, Watch};
 use crate::ledger::Recorded;
-use crate::run::{RunRequest, checks_of, run_all};
+use crate::run::{RunRequest, checks_of, is_reshaped, run_all};
 use crate::step;
 
 /// How often an amendment is made anew because something that it reads moved meanwhile.
@@ -64,6 +64,23 @@ impl Instance {
             }
         }
         out
+    }
+
+    /// Returns jobs with those before them whose datasets do not have the columns yet that their queries yield: what reads them
+    /// could not be planned.
+    fn with_reshaped(&self, jobs: &[Job]) -> Vec<Job> {
+        self.with(|s| {
+            let resources: Vec<Resource> = s.declared().map(|(_, _, r)| r.clone()).collect();
+            let mut all = crate::jobs::in_order(s, &resources);
+            let mut wanted: BTreeSet<DatasetName> = jobs.iter().map(|j| j.dataset.clone()).collect();
+            for job in all.iter().rev() {
+                if wanted.contains(&job.dataset) {
+                    wanted.extend(job.reads.keys().filter(|n| is_reshaped(s, n)).cloned());
+                }
+            }
+            all.retain(|job| wanted.contains(&job.dataset));
+            all
+        })
     }
 
     /// Makes an amendment. That it cannot be made is recorded with it; only what keeps that from being recorded is an error.
@@ -254,7 +271,8 @@ impl Instance {
             without_deliveries: true,
             ..RunRequest::default()
         };
-        let runs = run_all(self, self.downstream(name), &request, cancel, watch)?;
+        let jobs = self.with_reshaped(&self.downstream(name));
+        let runs = run_all(self, jobs, &request, cancel, watch)?;
         let failed = self.with(|s| {
             let bad = runs
                 .iter()

@@ -218,22 +218,28 @@ impl<'a> Schedule<'a> {
     fn wanted(&self, job: &Job) -> Option<StaleSlices> {
         let target = self.request.targets.iter().find(|(n, _)| *n == job.dataset);
         let is_target = self.request.targets.is_empty() || target.is_some();
-        let slices = self.instance.planning(|state, planning| {
-            if self.request.force && is_target {
+        let (slices, reshaped) = self.instance.planning(|state, planning| {
+            let reshaped = is_reshaped(state, &job.dataset);
+            let slices = if self.request.force && is_target {
                 let all = all_slices(job, &At::now(state), &SliceColumns::now(state));
                 Some(all.map_or(StaleSlices::Whole, StaleSlices::Some))
             } else {
-                let reshaped = || is_reshaped(state, job).then(|| StaleSlices::Some(Vec::new()));
-                planning.stale(state, job).map(|s| s.slices).or_else(reshaped)
-            }
-        })?;
-        match (slices, target) {
-            (StaleSlices::Some(list), Some((_, selection))) if !list.is_empty() => {
-                let list: Vec<SliceKey> = list
-                    .into_iter()
-                    .filter(|s| selection.matches(s, &job.slice_columns))
-                    .collect();
-                (!list.is_empty()).then_some(StaleSlices::Some(list))
+                let columns = || reshaped.then(|| StaleSlices::Some(Vec::new()));
+                planning.stale(state, job).map(|s| s.slices).or_else(columns)
+            };
+            (slices, reshaped)
+        });
+        match (slices?, target) {
+            (StaleSlices::Some(mut list), Some((_, selection))) if !list.is_empty() => {
+                let is_asked = |s: &SliceKey| selection.matches(s, &job.slice_columns);
+                if !list.iter().any(is_asked) {
+                    return None;
+                }
+                // Slices of before have no values for new columns: some of both would be rows that no query ever gave.
+                if !reshaped {
+                    list.retain(is_asked);
+                }
+                Some(StaleSlices::Some(list))
             }
             (slices, _) => Some(slices),
         }
@@ -359,12 +365,10 @@ fn generation(state: &Sight<'_>, job: &DatasetName) -> u64 {
 
 /// Says whether a job yields other columns than its dataset has. Where no slice has to be computed for that, because it has none,
 /// the columns are published by themselves.
-fn is_reshaped(sight: &Sight<'_>, job: &Job) -> bool {
+pub(crate) fn is_reshaped(sight: &Sight<'_>, job: &DatasetName) -> bool {
     use mainstay_model::resource::{Kind, ResourceKey, Spec};
-    let spec = sight
-        .resource(&ResourceKey::new(Kind::Job, &job.dataset))
-        .map(|r| &r.spec);
-    let held = sight.dataset(&job.dataset).and_then(|d| d.base().schema());
+    let spec = sight.resource(&ResourceKey::new(Kind::Job, job)).map(|r| &r.spec);
+    let held = sight.dataset(job).and_then(|d| d.base().schema());
     match (spec, held) {
         (Some(Spec::Job(spec)), Some(held)) => *held != spec.compiled.columns,
         _ => false,

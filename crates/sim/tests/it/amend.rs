@@ -451,3 +451,49 @@ fn versions_are_kept_as_retain_says() {
     let _ = s.run(["run", "--force"]).expect_status(0);
     assert_eq!(s.contents(), contents);
 }
+
+/// A job that was applied and not run yet has other columns than its dataset; what reads it can be computed all the same.
+#[test]
+fn columns_that_are_applied_and_not_computed_yet_are_no_hindrance() {
+    let s = shop();
+    s.write(
+        "jobs/shop/rates.sql",
+        "SELECT 'tea' AS product, CAST(1 AS BIGINT) AS rate\n",
+    );
+    s.write(
+        "jobs/shop/rated.sql",
+        "SELECT o.day, o.pieces, r.rate FROM shop.orders AS o JOIN shop.rates AS r ON r.product = o.product\n",
+    );
+    let _ = s.run(["apply"]).expect_status(0);
+    let _ = s.run(["run", "shop.rated"]).expect_status(0);
+    s.write(
+        "jobs/shop/rates.sql",
+        "SELECT 'tea' AS product, CAST(1 AS BIGINT) AS rate, CAST(2 AS BIGINT) AS extra\n",
+    );
+    s.write(
+        "jobs/shop/rated.sql",
+        "SELECT o.day, o.pieces * r.extra AS pieces FROM shop.orders AS o JOIN shop.rates AS r ON r.product = o.product\n",
+    );
+    let _ = s.run(["apply"]).expect_status(0);
+    let a = amended(s.run([
+        "amend",
+        "shop.orders@2026-01-02",
+        "--where",
+        "pieces = 700",
+        "--set",
+        "pieces = 7",
+        "--reason",
+        "slip of the pen",
+        "--json",
+    ]));
+    assert_eq!(a["status"], "applied");
+    let rows = s.query("SELECT CAST(day AS VARCHAR) AS day, pieces FROM shop.rated ORDER BY day");
+    assert_eq!(
+        rows,
+        json!([
+            { "day": "2026-01-01", "pieces": 6 },
+            { "day": "2026-01-02", "pieces": 14 },
+            { "day": "2026-01-03", "pieces": 2 },
+        ])
+    );
+}

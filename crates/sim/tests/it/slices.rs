@@ -166,3 +166,30 @@ fn dependencies_are_shown_with_their_rule() {
         .unwrap_or_default();
     assert_eq!(week["slices"], days(12, 18), "{plan}");
 }
+
+#[test]
+fn slices_of_new_columns_are_computed_together() {
+    let s = shop();
+    let _ = s.run(["apply"]).expect_status(0);
+    let _ = s.run(["run"]).expect_status(0);
+    // The same columns: what is asked for, and the others stay stale.
+    let job = |sql: &str| {
+        s.write(
+            "jobs/shop/daily.sql",
+            format!("-- /// mainstay\n-- slice = \"day\"\n-- ///\n{sql}\n"),
+        );
+        let _ = s.run(["apply"]).expect_status(0);
+        computed(
+            &s.run(["run", "shop.daily@2026-01-09", "--json"])
+                .expect_status(0)
+                .json(),
+        )
+    };
+    let ran = job("SELECT day, max(pieces) AS pieces FROM shop.sales GROUP BY day");
+    assert_eq!(ran, json!({ "shop.daily": days(9, 9) }));
+    // Other columns: the days of before have no value for them.
+    let ran = job("SELECT day, sum(pieces) AS pieces, count(*) AS n FROM shop.sales GROUP BY day");
+    assert_eq!(ran, json!({ "shop.daily": days(1, 20) }));
+    let n = s.query("SELECT count(n) AS n FROM shop.daily");
+    assert_eq!(n, json!([{ "n": 20 }]));
+}

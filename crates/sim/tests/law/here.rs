@@ -40,7 +40,8 @@ impl Here {
                 home: self.place.path(".mainstay"),
                 project: Some(self.place.root().to_owned()),
                 access: Access::Write,
-                wait: None,
+                // A program that another thread starts holds the lock, too, from its fork to its exec.
+                wait: Some(std::time::Duration::from_secs(5)),
                 branch: None,
                 context: Context {
                     account: "main".to_owned(),

@@ -1,6 +1,7 @@
 //! What cargo says about this workspace: its root, its crates, where it builds.
 
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use serde_json::Value;
 
@@ -34,10 +35,14 @@ pub(crate) struct Workspace {
     pub(crate) target: PathBuf,
 }
 
-/// The folder with the workspace's `Cargo.toml`.
+/// The folder with the workspace's `Cargo.toml`: of the clone in which this is run, which need not be the one in which it was built.
 pub(crate) fn root() -> &'static Path {
-    let own = Path::new(env!("CARGO_MANIFEST_DIR"));
-    own.parent().unwrap_or(own)
+    static ROOT: LazyLock<PathBuf> = LazyLock::new(|| {
+        let own = std::env::var_os("CARGO_MANIFEST_DIR");
+        let own = own.map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
+        own.parent().unwrap_or(&own).to_path_buf()
+    });
+    &ROOT
 }
 
 impl Workspace {

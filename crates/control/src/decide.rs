@@ -14,7 +14,7 @@ mod trigger;
 mod vacuum;
 
 pub use deliver::{base_after_delivery, is_held};
-pub use promise::{Keeping, Standing, has_begun, look_every_ms, promises, standing, upstream};
+pub use promise::{Keeping, Standing, has_begun, look_every_ms, promise, promises, standing, upstream};
 pub use publish::{base_after_run, shown_under};
 pub use trigger::{Happening, next_tick, next_times, react};
 pub use vacuum::vacuum;

@@ -16,7 +16,7 @@ pub use command::{
 };
 pub use decide::{
     Happening, Keeping, Standing, base_after_delivery, base_after_run, decide, has_begun, is_held,
-    look_every_ms, next_tick, next_times, promises, react, shown_under, standing, upstream, vacuum,
+    look_every_ms, next_tick, next_times, promise, promises, react, shown_under, standing, upstream, vacuum,
 };
 pub use diff::{diff, field_changes};
 pub use state::{

@@ -16,17 +16,13 @@ use crate::app::App;
 const LOOK: Duration = Duration::from_millis(100);
 
 /// How long it waits after the journal could not be written.
-const TROUBLE: Duration = Duration::from_secs(5);
+pub(crate) const TROUBLE: Duration = Duration::from_secs(5);
 
 /// Works until the server ends.
 pub(crate) async fn keep(app: Arc<App>) {
     let mut ending = app.ending.clone();
     let mut pause = LOOK;
-    loop {
-        tokio::select! {
-            () = told(&mut ending) => return,
-            () = tokio::time::sleep(pause) => {}
-        }
+    while goes_on(&mut ending, pause).await {
         pause = LOOK;
         if !app.instance.is_due() {
             continue;
@@ -57,11 +53,7 @@ pub(crate) async fn keep(app: Arc<App>) {
 pub(crate) async fn watch_promises(app: Arc<App>) {
     let mut ending = app.ending.clone();
     let mut pause = LOOK;
-    loop {
-        tokio::select! {
-            () = told(&mut ending) => return,
-            () = tokio::time::sleep(pause) => {}
-        }
+    while goes_on(&mut ending, pause).await {
         pause = LOOK;
         if !app.instance.promises_are_due() {
             continue;
@@ -73,8 +65,16 @@ pub(crate) async fn watch_promises(app: Arc<App>) {
     }
 }
 
+/// Waits for a time; false if the server ends.
+pub(crate) async fn goes_on(ending: &mut watch::Receiver<bool>, pause: Duration) -> bool {
+    tokio::select! {
+        () = told(ending) => false,
+        () = tokio::time::sleep(pause) => true,
+    }
+}
+
 /// Waits until the server ends.
-pub(crate) async fn told(ending: &mut watch::Receiver<bool>) {
+async fn told(ending: &mut watch::Receiver<bool>) {
     // One that cannot be told any more ends, too.
     let _ = ending.wait_for(|ends| *ends).await;
 }

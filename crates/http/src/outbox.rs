@@ -14,14 +14,11 @@ use tokio::net::TcpStream;
 use crate::answer::blocking;
 use crate::app::App;
 use crate::client::{Sender, shake};
-use crate::clock::told;
+use crate::clock::{TROUBLE, goes_on};
 use crate::tls;
 
 /// How often it is looked for messages.
 const LOOK: Duration = Duration::from_millis(250);
-
-/// How long it waits after the journal could not be written.
-const TROUBLE: Duration = Duration::from_secs(5);
 
 /// How long a receiver may take to answer.
 const ANSWER: Duration = Duration::from_secs(15);
@@ -33,11 +30,7 @@ const GONE: u16 = 410;
 pub(crate) async fn keep(app: Arc<App>) {
     let mut ending = app.ending.clone();
     let mut pause = LOOK;
-    loop {
-        tokio::select! {
-            () = told(&mut ending) => return,
-            () = tokio::time::sleep(pause) => {}
-        }
+    while goes_on(&mut ending, pause).await {
         pause = if round(&app).await.is_err() { TROUBLE } else { LOOK };
     }
 }

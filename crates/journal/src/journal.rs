@@ -173,34 +173,22 @@ impl Journal {
                 "this is the journal {name}, not {origin}"
             )));
         }
-        let Tail {
-            last_frame,
-            edge,
-            repair,
-        } = Tail::read(store.as_ref(), &state)?;
-        if let (Some(epoch), Some(repair)) = (claimed, &repair) {
+        let tail = Tail::read(store.as_ref(), &state)?;
+        if let (Some(epoch), Some(repair)) = (claimed, &tail.repair) {
             store.cut(epoch, repair.last_seq, repair.last_frame)?;
         }
-        let (frame, frame_hash) = last_frame
-            .map(|frame| (frame.number, frame.hash))
-            .unwrap_or_default();
-        let head = Head {
-            last_seq: edge.size(),
-            frame,
-            frame_hash,
-            epoch: claimed.unwrap_or(state.epoch),
-        };
+        let head = tail.head(claimed.unwrap_or(state.epoch));
         let access = if claimed.is_some() {
             Access::Write
         } else {
             Access::Read
         };
-        let repaired = repair.filter(|_| claimed.is_some());
+        let repaired = tail.repair.filter(|_| claimed.is_some());
         Ok(Self {
             store,
             origin: name,
             head,
-            edge,
+            edge: tail.edge,
             entropy,
             access,
             repaired,
@@ -246,17 +234,9 @@ impl Journal {
                 .map(|frame| (frame.number, frame.hash))
                 .unwrap_or_default();
             if last != (self.head.frame, self.head.frame_hash) {
-                let Tail { last_frame, edge, .. } = Tail::read(self.store.as_ref(), &state)?;
-                let (frame, frame_hash) = last_frame
-                    .map(|frame| (frame.number, frame.hash))
-                    .unwrap_or_default();
-                self.head = Head {
-                    last_seq: edge.size(),
-                    frame,
-                    frame_hash,
-                    epoch: state.epoch,
-                };
-                self.edge = edge;
+                let tail = Tail::read(self.store.as_ref(), &state)?;
+                self.head = tail.head(state.epoch);
+                self.edge = tail.edge;
             }
         }
         Ok(self.head)

@@ -21,11 +21,19 @@ pub(crate) fn declared(sight: &Sight<'_>, name: &DatasetName) -> Option<Job> {
     Some(trusted(sight, job, engine(project)))
 }
 
+/// Returns the jobs that are declared on this side, each after those that it reads.
+pub(crate) fn all_in_order(sight: &Sight<'_>) -> Vec<Job> {
+    in_order(sight, sight.declared().map(|(_, _, r)| r))
+}
+
 /// Returns the jobs among resources, each after those that it reads.
-pub(crate) fn in_order(sight: &Sight<'_>, resources: &[Resource]) -> Vec<Job> {
-    let engine = engine(resources);
+pub(crate) fn in_order<'r>(
+    sight: &Sight<'_>,
+    resources: impl IntoIterator<Item = &'r Resource, IntoIter: Clone>,
+) -> Vec<Job> {
+    let resources = resources.into_iter();
+    let engine = engine(resources.clone());
     let jobs: BTreeMap<DatasetName, Job> = resources
-        .iter()
         .filter_map(job_of)
         .map(|j| (j.dataset.clone(), trusted(sight, j, engine)))
         .collect();

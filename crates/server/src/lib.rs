@@ -25,6 +25,7 @@ mod hook;
 mod instance;
 mod jobs;
 mod ledger;
+mod means;
 pub mod metrics;
 mod mount;
 mod outbox;

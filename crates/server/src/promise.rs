@@ -2,11 +2,11 @@
 
 mod work;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use mainstay_api::{BlameReport, PromiseReport};
 use mainstay_base::Timestamp;
-use mainstay_control::{Keeping, PromiseLook, Sight, Standing, promises, standing, upstream};
+use mainstay_control::{Keeping, PromiseLook, Sight, Standing, promise, standing, upstream};
 use mainstay_model::DatasetName;
 use mainstay_model::promise::{Blame, PromiseSpec};
 use mainstay_model::resource::{Kind, ResourceKey};
@@ -27,21 +27,14 @@ pub(crate) fn look(
     mut is_stale: impl FnMut(&Job) -> bool,
 ) -> PromiseLook {
     let upstream = upstream(sight.state, dataset);
-    let jobs: BTreeMap<DatasetName, Job> = upstream
+    let project = sight.declared().filter(|(key, ..)| key.kind == Kind::Project);
+    let jobs = upstream
         .iter()
-        .filter_map(|name| Some((name.clone(), crate::jobs::declared(sight, name)?)))
-        .collect();
-    let reads: BTreeMap<DatasetName, BTreeSet<DatasetName>> = jobs
-        .iter()
-        .map(|(name, job)| (name.clone(), job.reads.keys().cloned().collect()))
-        .collect();
-    // What is applied has no circles; by name is then as good as any order.
-    let order = mainstay_planner::order(&reads).unwrap_or_else(|_| jobs.keys().cloned().collect());
-    let mut stale: Vec<DatasetName> = order
-        .iter()
-        .filter_map(|name| jobs.get(name))
+        .filter_map(|name| sight.resource(&ResourceKey::new(Kind::Job, name)));
+    let mut stale: Vec<DatasetName> = crate::jobs::in_order(sight, project.map(|(_, _, r)| r).chain(jobs))
+        .into_iter()
         .filter(|job| is_stale(job))
-        .map(|job| job.dataset.clone())
+        .map(|job| job.dataset)
         .collect();
     // Before anything is there, nothing is up to date, even if there is nothing to compute.
     if sight.dataset(dataset).is_none() && !stale.contains(dataset) {
@@ -74,15 +67,10 @@ pub(crate) fn status(
     unseen: &Unseen,
     now: Timestamp,
 ) -> Option<PromiseReport> {
-    let spec = spec_of(sight, dataset)?;
+    let spec = promise(sight.state, dataset)?;
     let look = look(sight, dataset, unseen, |job| planning.stale(sight, job).is_some());
     let standing = standing(sight.state, &look, now)?;
     Some(report(sight, spec, &standing))
-}
-
-/// The promise of a dataset on the live side; none if there is none.
-pub(crate) fn spec_of<'a>(sight: &Sight<'a>, dataset: &DatasetName) -> Option<&'a PromiseSpec> {
-    promises(sight.state).find(|p| p.dataset == *dataset)
 }
 
 pub(crate) fn report(sight: &Sight<'_>, spec: &PromiseSpec, standing: &Standing) -> PromiseReport {

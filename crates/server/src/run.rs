@@ -22,9 +22,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use mainstay_api::{DeliverReport, Error, ErrorKind, RunsReport, SourceRefusal};
 use mainstay_engine::CancelToken;
+use mainstay_model::DatasetName;
 use mainstay_model::address::Selection;
 use mainstay_model::resource::{Kind, ResourceKey};
-use mainstay_model::{DatasetName, Resource};
 use mainstay_planner::Job;
 
 use crate::deliver::NOT_AGAIN;
@@ -83,11 +83,13 @@ impl Instance {
 
     /// Returns the jobs that the targets need, in order, and the names of everything that is needed.
     fn jobs_for(&self, request: &RunRequest) -> Result<(Vec<Job>, BTreeSet<DatasetName>), Error> {
-        let resources: Vec<Resource> = self.with(|s| s.declared().map(|(_, _, r)| r.clone()).collect());
-        if !resources
-            .iter()
-            .any(|r| matches!(r.spec.kind(), Kind::Job | Kind::Source))
-        {
+        let (jobs, sources) = self.with(|s| {
+            let sources = s.declared().filter(|(key, ..)| key.kind == Kind::Source);
+            let sources: BTreeSet<DatasetName> =
+                sources.filter_map(|(key, ..)| key.name.parse().ok()).collect();
+            (crate::jobs::all_in_order(s), sources)
+        });
+        if jobs.is_empty() && sources.is_empty() {
             return Err(Error::new(
                 ErrorKind::NotFound,
                 "MS0003",
@@ -95,13 +97,7 @@ impl Instance {
             )
             .help("mainstay plan shows what the project declares, mainstay apply does it"));
         }
-        let jobs = self.with(|s| crate::jobs::in_order(s, &resources));
         let by_name: BTreeMap<&DatasetName, &Job> = jobs.iter().map(|j| (&j.dataset, j)).collect();
-        let sources: BTreeSet<DatasetName> = resources
-            .iter()
-            .filter(|r| r.spec.kind() == Kind::Source)
-            .filter_map(|r| r.name.parse().ok())
-            .collect();
         let mut wanted: BTreeSet<DatasetName> = BTreeSet::new();
         let mut left: Vec<DatasetName> = if request.targets.is_empty() {
             by_name

@@ -7,6 +7,7 @@ use mainstay_model::resource::{Resource, Spec};
 use mainstay_model::trigger::{TriggerSpec, When};
 use serde_json::{Value, json};
 
+pub(crate) use work::Ran;
 pub use work::{DoneReport, Worked};
 
 /// How many of the next times of a clock are shown.

@@ -78,6 +78,18 @@ pub fn promises(state: &State) -> impl Iterator<Item = &PromiseSpec> {
         })
 }
 
+/// Returns what is promised of a dataset on the live side; none if nothing is.
+pub fn promise<'a>(state: &'a State, dataset: &DatasetName) -> Option<&'a PromiseSpec> {
+    match &state
+        .main
+        .resource(&ResourceKey::new(Kind::Promise, dataset))?
+        .spec
+    {
+        Spec::Promise(spec) => Some(spec),
+        _ => None,
+    }
+}
+
 /// Returns a dataset with everything that it comes from.
 pub fn upstream(state: &State, dataset: &DatasetName) -> BTreeSet<DatasetName> {
     let (mut left, mut found) = (vec![dataset.clone()], BTreeSet::new());
@@ -160,7 +172,7 @@ fn first_change(state: &State, look: &PromiseLook, seen: u64) -> Option<(Timesta
 
 /// Says how a promise stands; none if nothing is promised of the dataset.
 pub fn standing(state: &State, look: &PromiseLook, now: Timestamp) -> Option<Standing> {
-    let spec = promises(state).find(|p| p.dataset == look.dataset)?;
+    let spec = promise(state, &look.dataset)?;
     let none = Promise::default();
     let held = state.promises.get(&look.dataset).unwrap_or(&none);
     let behind = !look.stale.is_empty() || !look.unseen.is_empty();

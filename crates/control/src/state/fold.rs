@@ -215,25 +215,9 @@ impl State {
 
     fn run_recorded(&mut self, header: &Header<'_>, f: RunRecorded) {
         self.last_run = self.last_run.max(f.run.0);
-        let run = Run {
-            pinned: f.pinned,
-            because: f.because,
-            status: RunStatus::Waiting { from: header.time },
-            seq: header.seq,
-            actor: header.actor.to_owned(),
-            recorded: header.time,
-            ended: None,
-            attempts: Vec::new(),
-            error: None,
-            checks: Vec::new(),
-            reused_from: None,
-            cancel: false,
-            slices: Vec::new(),
-            published: None,
-            cross_check: None,
-            unread: Vec::new(),
-        };
-        self.runs.insert(f.run, run);
+        let id = f.run;
+        let run = Run::recorded(f, header.seq, header.time, header.actor);
+        self.runs.insert(id, run);
         if self.runs.len() > Self::RUNS_KEPT
             && let Some(id) = self.runs.first_ended()
         {

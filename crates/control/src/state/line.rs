@@ -66,7 +66,7 @@ pub struct Line {
 
 impl Line {
     /// Returns the resources that are declared, by key.
-    pub fn declared(&self) -> impl Iterator<Item = (&ResourceKey, &Generation, &Resource)> {
+    pub fn declared(&self) -> impl Iterator<Item = (&ResourceKey, &Generation, &Resource)> + Clone {
         self.resources
             .iter()
             .filter_map(|(k, h)| Some((k, h.newest()?, h.resource()?)))

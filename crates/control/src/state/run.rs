@@ -2,6 +2,7 @@
 
 use mainstay_base::Timestamp;
 use mainstay_model::SliceKey;
+use mainstay_model::fact::RunRecorded;
 use mainstay_model::id::RunId;
 use mainstay_model::run::{CheckOutcome, CrossCheck, Pinned, RunError, RunOutcome, Usage};
 use serde::{Deserialize, Serialize};
@@ -86,6 +87,28 @@ pub struct Trust {
 }
 
 impl Run {
+    /// A run that was recorded and did not begin yet: by which fact, when and by whom.
+    pub(super) fn recorded(f: RunRecorded, seq: u64, time: Timestamp, actor: &str) -> Self {
+        Self {
+            pinned: f.pinned,
+            because: f.because,
+            status: RunStatus::Waiting { from: time },
+            seq,
+            actor: actor.to_owned(),
+            recorded: time,
+            ended: None,
+            attempts: Vec::new(),
+            error: None,
+            checks: Vec::new(),
+            reused_from: None,
+            cancel: false,
+            slices: Vec::new(),
+            published: None,
+            cross_check: None,
+            unread: Vec::new(),
+        }
+    }
+
     /// Returns what all its attempts used together.
     pub fn usage(&self) -> Usage {
         let mut sum = Usage::default();

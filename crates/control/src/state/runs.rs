@@ -26,7 +26,7 @@ struct Kept {
 
 #[derive(Clone)]
 struct Stored {
-    all: Arc<[u8]>,
+    all: Arc<Vec<u8>>,
     its: Range<usize>,
 }
 
@@ -200,7 +200,7 @@ impl<'de> Deserialize<'de> for Runs {
         for (.., blob) in jobs.values().flatten() {
             all.extend_from_slice(blob.0);
         }
-        let all: Arc<[u8]> = all.into();
+        let all = Arc::new(all);
         let (mut runs, mut at) = (Self::default(), 0);
         for (job, list) in jobs {
             let its = runs.jobs.entry(job).or_default();
@@ -236,38 +236,31 @@ impl<'de> Deserialize<'de> for Runs {
 mod tests {
     use super::*;
     use mainstay_base::{Hash, Timestamp};
+    use mainstay_model::fact::RunRecorded;
     use mainstay_model::run::{Pinned, RunOutcome, Scope};
 
     fn run(status: RunStatus) -> Run {
         let time = Timestamp::from_micros(7);
-        Run {
-            pinned: Pinned {
-                job: "a.b".parse().unwrap(),
-                branch: None,
-                generation: 1,
-                code: Hash::default(),
-                scope: Scope::Whole,
-                inputs: Vec::new(),
-                as_of: time,
-                engine: String::new(),
-                settings: BTreeMap::new(),
-                judged: None,
-            },
+        let pinned = Pinned {
+            job: "a.b".parse().unwrap(),
+            branch: None,
+            generation: 1,
+            code: Hash::default(),
+            scope: Scope::Whole,
+            inputs: Vec::new(),
+            as_of: time,
+            engine: String::new(),
+            settings: BTreeMap::new(),
+            judged: None,
+        };
+        let fact = RunRecorded {
+            run: RunId(1),
+            pinned,
             because: String::new(),
+        };
+        Run {
             status,
-            seq: 1,
-            actor: String::new(),
-            recorded: time,
-            ended: None,
-            attempts: Vec::new(),
-            error: None,
-            checks: Vec::new(),
-            reused_from: None,
-            cancel: false,
-            slices: Vec::new(),
-            published: None,
-            cross_check: None,
-            unread: Vec::new(),
+            ..Run::recorded(fact, 1, time, "")
         }
     }
 

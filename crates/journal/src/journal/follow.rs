@@ -26,25 +26,13 @@ impl Journal {
                 self.origin
             )));
         }
-        let Tail {
-            last_frame,
-            edge,
-            repair,
-        } = Tail::read(self.store.as_ref(), &state)?;
-        if let Some(repair) = &repair {
+        let tail = Tail::read(self.store.as_ref(), &state)?;
+        if let Some(repair) = &tail.repair {
             self.store.cut(epoch, repair.last_seq, repair.last_frame)?;
         }
-        let (frame, frame_hash) = last_frame
-            .map(|frame| (frame.number, frame.hash))
-            .unwrap_or_default();
-        self.head = Head {
-            last_seq: edge.size(),
-            frame,
-            frame_hash,
-            epoch,
-        };
-        self.edge = edge;
-        self.repaired = repair;
+        self.head = tail.head(epoch);
+        self.edge = tail.edge;
+        self.repaired = tail.repair;
         self.access = Access::Write;
         Ok(self.head)
     }

@@ -5,7 +5,7 @@
 
 use mainstay_base::Hash;
 
-use super::Repair;
+use super::{Head, Repair};
 use crate::checkpoint::Checkpoint;
 use crate::error::Error;
 use crate::frame::Frame;
@@ -28,6 +28,21 @@ pub(super) struct Tail {
 }
 
 impl Tail {
+    /// Where the journal stands with this end.
+    pub(super) fn head(&self, epoch: u64) -> Head {
+        let (frame, frame_hash) = self
+            .last_frame
+            .as_ref()
+            .map(|frame| (frame.number, frame.hash))
+            .unwrap_or_default();
+        Head {
+            last_seq: self.edge.size(),
+            frame,
+            frame_hash,
+            epoch,
+        }
+    }
+
     pub(super) fn read(store: &dyn Store, state: &State) -> Result<Self, Error> {
         let signed = match &state.last_checkpoint {
             Some(row) => {

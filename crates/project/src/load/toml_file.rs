@@ -6,7 +6,7 @@ use super::{Found, MAIN_FILE};
 use crate::code;
 use crate::document::{Document, Value};
 use crate::mistake::Mistake;
-use crate::place::Lines;
+use crate::place::{Lines, Place};
 use crate::read::{Entry, Fields, Reader, fields};
 
 /// The tables that there are, one for each kind of resource.
@@ -148,21 +148,9 @@ impl Found {
         let Some(channel) = reader.channel(entry) else {
             return;
         };
-        if let Some(first) = self.channels.iter().find(|c| c.name == channel.name) {
-            let help = format!(
-                "the first one is at {}: give one of them another name",
-                first.place
-            );
-            let message = format!("there are two channels named `{}`", channel.name);
-            reader.report(
-                code::TWO_TRIGGERS,
-                entry.key.clone(),
-                message,
-                "the second one",
-                Some(help),
-            );
-        } else {
-            self.channels.push(channel);
+        match self.channels.iter().find(|c| c.name == channel.name) {
+            Some(first) => reader.second("channel", entry, &first.place),
+            None => self.channels.push(channel),
         }
     }
 
@@ -170,26 +158,29 @@ impl Found {
         // One with a mistake is one that there is.
         self.hook_names.insert(entry.name.to_owned());
         let Some(hook) = reader.hook(entry) else { return };
-        if let Some(first) = self.hooks.iter().find(|h| h.name == hook.name) {
-            let help = format!(
-                "the first one is at {}: give one of them another name",
-                first.place
-            );
-            let message = format!("there are two hooks named `{}`", hook.name);
-            reader.report(
-                code::TWO_TRIGGERS,
-                entry.key.clone(),
-                message,
-                "the second one",
-                Some(help),
-            );
-        } else {
-            self.hooks.push(hook);
+        match self.hooks.iter().find(|h| h.name == hook.name) {
+            Some(first) => reader.second("hook", entry, &first.place),
+            None => self.hooks.push(hook),
         }
     }
 
     fn trigger(&mut self, reader: &mut Reader<'_>, entry: &Entry<'_>) {
         self.triggers.extend(reader.trigger(entry));
+    }
+}
+
+impl Reader<'_> {
+    /// Reports the second one of a name.
+    fn second(&mut self, kind: &str, entry: &Entry<'_>, first: &Place) {
+        let help = format!("the first one is at {first}: give one of them another name");
+        let message = format!("there are two {kind}s named `{}`", entry.name);
+        self.report(
+            code::TWO_TRIGGERS,
+            entry.key.clone(),
+            message,
+            "the second one",
+            Some(help),
+        );
     }
 }
 

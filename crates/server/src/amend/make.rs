@@ -10,7 +10,7 @@ use mainstay_model::amendment::{Consequences, Effort, Reach, RowCounts};
 use mainstay_model::id::{AmendmentId, RunId};
 use mainstay_model::run::{CheckOutcome, RunError, RunOutcome, Usage};
 use mainstay_model::spec::Severity;
-use mainstay_model::{BranchName, DatasetName, Resource, SliceKey};
+use mainstay_model::{BranchName, DatasetName, SliceKey};
 use mainstay_planner::Job;
 
 use super::overlay::Ground;
@@ -51,10 +51,7 @@ impl From<Error> for Unmade {
 impl Instance {
     /// Returns the jobs that read a dataset, directly or not, in the order of the data.
     pub(crate) fn downstream(&self, root: &DatasetName) -> Vec<Job> {
-        let jobs = self.with(|s| {
-            let resources: Vec<Resource> = s.declared().map(|(_, _, r)| r.clone()).collect();
-            crate::jobs::in_order(s, &resources)
-        });
+        let jobs = self.with(crate::jobs::all_in_order);
         let mut reached: BTreeSet<DatasetName> = BTreeSet::from([root.clone()]);
         let mut out = Vec::new();
         for job in jobs {
@@ -70,8 +67,7 @@ impl Instance {
     /// could not be planned.
     fn with_reshaped(&self, jobs: &[Job]) -> Vec<Job> {
         self.with(|s| {
-            let resources: Vec<Resource> = s.declared().map(|(_, _, r)| r.clone()).collect();
-            let mut all = crate::jobs::in_order(s, &resources);
+            let mut all = crate::jobs::all_in_order(s);
             let mut wanted: BTreeSet<DatasetName> = jobs.iter().map(|j| j.dataset.clone()).collect();
             for job in all.iter().rev() {
                 if wanted.contains(&job.dataset) {
@@ -391,8 +387,7 @@ fn consequences(
         }
     };
     // In the order of the data, not in that in which runs happened to begin.
-    let resources: Vec<Resource> = sight.declared().map(|(_, _, r)| r.clone()).collect();
-    let jobs = crate::jobs::in_order(sight, &resources);
+    let jobs = crate::jobs::all_in_order(sight);
     let order = jobs
         .iter()
         .map(|j| &j.dataset)

@@ -8,15 +8,16 @@ use std::collections::BTreeMap;
 
 use mainstay_api::{Error, ErrorKind, Progress};
 use mainstay_base::Timestamp;
-use mainstay_control::{Command, PromiseLook, Sight, State, has_begun, look_every_ms, promises, standing};
+use mainstay_control::{
+    Command, PromiseLook, Sight, State, has_begun, look_every_ms, promise, promises, standing,
+};
 use mainstay_engine::CancelToken;
-use mainstay_model::run::RunError;
 use mainstay_model::{DatasetName, Selection};
 
 use super::{Unseen, look, sources, within};
 use crate::instance::Instance;
 use crate::run::RunRequest;
-use crate::trigger::DoneReport;
+use crate::trigger::{DoneReport, Ran};
 
 /// What this process knows of the places of promises' sources, and when promises have to be looked at.
 #[derive(Debug, Default)]
@@ -173,34 +174,23 @@ impl Instance {
         let own = self.as_part_of(account, "mainstay", None)?;
         while let Some((dataset, because)) = own.with(open).filter(|_| !cancel.is_cancelled()) {
             let actor = format!("promise/{dataset}");
-            let promise = own.as_part_of(account, &actor, Some(because.clone()))?;
+            let acting = own.as_part_of(account, &actor, Some(because.clone()))?;
             let request = RunRequest {
                 targets: vec![(dataset.clone(), Selection::All)],
                 ..RunRequest::default()
             };
-            let (runs, error) = match promise.run(&request, cancel, watch) {
-                Ok((_, report)) => (report.runs, None),
-                Err(e) => (Vec::new(), Some(e)),
-            };
+            let ran = Ran::of(acting.run(&request, cancel, watch));
             // What was stopped half-way is done the next time.
             if !cancel.is_cancelled() {
-                promise.submit(Command::FinishPromise {
-                    dataset,
-                    runs: runs.iter().filter_map(|r| r.id.parse().ok()).collect(),
-                    error: error.as_ref().map(|e| RunError {
-                        code: e.code.clone(),
-                        message: e.message.clone(),
-                        help: e.help.clone(),
-                        transient: false,
-                    }),
-                })?;
+                let (runs, error) = ran.recorded();
+                acting.submit(Command::FinishPromise { dataset, runs, error })?;
             }
             done.push(DoneReport {
                 account: account.to_owned(),
                 trigger: actor,
                 because,
-                runs,
-                error,
+                runs: ran.runs,
+                error: ran.error,
             });
         }
         Ok(done)
@@ -218,13 +208,13 @@ fn looks(
         return (Vec::new(), places);
     }
     let mut looks = Vec::new();
-    for promise in promises(sight.state) {
-        looks.push(look(sight, &promise.dataset, unseen, &mut *is_stale));
-        if !has_begun(sight.state, &promise.dataset) {
+    for spec in promises(sight.state) {
+        looks.push(look(sight, &spec.dataset, unseen, &mut *is_stale));
+        if !has_begun(sight.state, &spec.dataset) {
             continue;
         }
-        let every = look_every_ms(promise.within_ms);
-        for source in sources(sight, &promise.dataset) {
+        let every = look_every_ms(spec.within_ms);
+        for source in sources(sight, &spec.dataset) {
             let shortest = places.entry(source).or_insert(every);
             *shortest = every.min(*shortest);
         }
@@ -240,7 +230,7 @@ fn open(sight: &Sight<'_>) -> Option<(DatasetName, String)> {
         .iter()
         .filter_map(|(name, p)| Some((name, p.open()?)));
     let (name, work) = open.min_by_key(|(_, work)| work.seq)?;
-    let promised = super::spec_of(sight, name).map_or_else(String::new, |spec| {
+    let promised = promise(sight.state, name).map_or_else(String::new, |spec| {
         format!(", and it is promised within {}", within(spec.within_ms))
     });
     Some((name.clone(), format!("{}{promised}", work.because)))

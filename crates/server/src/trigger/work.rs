@@ -7,7 +7,7 @@ use mainstay_api::{DeliverReport, Error, Progress, RunReport, RunsReport};
 use mainstay_base::Timestamp;
 use mainstay_control::{Command, Sight, State, next_tick};
 use mainstay_engine::CancelToken;
-use mainstay_model::id::FiringId;
+use mainstay_model::id::{FiringId, RunId};
 use mainstay_model::resource::{Kind, ResourceKey, Spec};
 use mainstay_model::run::RunError;
 use mainstay_model::trigger::{CatchUp, is_among};
@@ -41,6 +41,34 @@ pub struct DoneReport {
     pub runs: Vec<RunReport>,
     /// Why it could not be done, if it could not.
     pub error: Option<Error>,
+}
+
+/// What came of running for a trigger or a promise.
+pub(crate) struct Ran {
+    pub(crate) runs: Vec<RunReport>,
+    pub(crate) error: Option<Error>,
+}
+
+impl Ran {
+    pub(crate) fn of(ran: Result<(DeliverReport, RunsReport), Error>) -> Self {
+        let (runs, error) = match ran {
+            Ok((_, report)) => (report.runs, None),
+            Err(e) => (Vec::new(), Some(e)),
+        };
+        Self { runs, error }
+    }
+
+    /// As it is recorded: the runs, and why it could not be done.
+    pub(crate) fn recorded(&self) -> (Vec<RunId>, Option<RunError>) {
+        let runs = self.runs.iter().filter_map(|r| r.id.parse().ok());
+        let error = self.error.as_ref().map(|e| RunError {
+            code: e.code.clone(),
+            message: e.message.clone(),
+            help: e.help.clone(),
+            transient: false,
+        });
+        (runs.collect(), error)
+    }
 }
 
 /// What waits to be done for one trigger.
@@ -127,29 +155,22 @@ impl Instance {
             };
             self.run(&request, cancel, watch)
         });
-        let (runs, error) = match ran {
-            Ok((_, report)) => (report.runs, None),
-            Err(e) => (Vec::new(), Some(e)),
-        };
+        let ran = Ran::of(ran);
         // What was stopped half-way is done the next time.
         if !cancel.is_cancelled() {
+            let (runs, error) = ran.recorded();
             self.submit(Command::FinishFirings {
                 firings: waiting.firings,
-                runs: runs.iter().filter_map(|r| r.id.parse().ok()).collect(),
-                error: error.as_ref().map(|e| RunError {
-                    code: e.code.clone(),
-                    message: e.message.clone(),
-                    help: e.help.clone(),
-                    transient: false,
-                }),
+                runs,
+                error,
             })?;
         }
         Ok(DoneReport {
             account: self.account().to_owned(),
             trigger: waiting.trigger,
             because: waiting.because,
-            runs,
-            error,
+            runs: ran.runs,
+            error: ran.error,
         })
     }
 

@@ -14,7 +14,7 @@ use crate::promise;
 /// How the promise of a dataset stands; none if there is none, or on another side than the live one.
 fn status<'a>(look: &Look<'a>, name: &DatasetName) -> Option<(&'a PromiseSpec, PromiseReport)> {
     let sight = &look.sight;
-    let spec = promise::spec_of(sight, name).filter(|_| sight.branch.is_none())?;
+    let spec = mainstay_control::promise(sight.state, name).filter(|_| sight.branch.is_none())?;
     let columns = SliceColumns::now(sight);
     let seen = promise::look(sight, name, &look.unseen, |job| {
         stale(job, &At::now(sight.line), &columns).is_some()

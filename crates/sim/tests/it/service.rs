@@ -5,7 +5,7 @@ mod commands;
 mod copies;
 mod fuzz;
 mod hooks;
-mod http;
+pub(crate) mod http;
 mod keys;
 mod meanwhile;
 mod messages;
@@ -13,6 +13,8 @@ mod promises;
 mod tls;
 mod triggers;
 mod watching;
+
+use std::time::{Duration, Instant};
 
 use mainstay_sim::{Running, Sandbox};
 use serde_json::Value;
@@ -48,4 +50,26 @@ impl Server {
         let ended = self.running.wait();
         assert_eq!(ended.status, Some(0), "{}", ended.stderr);
     }
+}
+
+/// Asks until the answer is as wanted, for half a minute at most.
+fn until(s: &Sandbox, sql: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+    let began = Instant::now();
+    loop {
+        let answer = s.query(sql);
+        if wanted(&answer) {
+            return answer;
+        }
+        assert!(began.elapsed() < Duration::from_secs(30), "{sql}: {answer}");
+        std::thread::park_timeout(Duration::from_millis(100));
+    }
+}
+
+/// The query for how many facts of a kind there are.
+fn facts(kind: &str) -> String {
+    format!("SELECT count(*) AS n FROM system.facts WHERE kind = '{kind}'")
+}
+
+fn count(s: &Sandbox, kind: &str) -> u64 {
+    s.query(&facts(kind))[0]["n"].as_u64().unwrap_or_default()
 }

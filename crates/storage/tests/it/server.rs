@@ -48,8 +48,10 @@ impl Server {
     pub(crate) fn start(bucket: &str) -> Option<Self> {
         let moto = tool("MAINSTAY_MOTO", "moto_server")?;
         let port = free_port();
-        let child = Command::new(moto)
-            .args(["-H", "127.0.0.1", "-p", &port.to_string()])
+        // The interpreter that has moto stands beside its program.
+        let child = Command::new(moto.with_file_name("python3"))
+            .args(["-c", include_str!("server.py"), &port.to_string()])
+            .env("MOTO_PORT", port.to_string())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()

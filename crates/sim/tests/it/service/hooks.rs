@@ -4,7 +4,6 @@ use std::fs::Permissions;
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
 
 use data_encoding::BASE64;
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -13,8 +12,8 @@ use mainstay_sim::{Sandbox, python};
 use serde_json::{Value, json};
 use sha2::Sha256;
 
-use super::Server;
 use super::http::{Answer, raw};
+use super::{Server, count, until};
 
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 const FILE: &str = ".mainstay/secrets/main/partner";
@@ -75,24 +74,6 @@ fn signed(server: &Server, id: &str, sent: u64, body: &str) -> Answer {
     send(server, &headers, body)
 }
 
-/// Asks until the answer is as wanted, for half a minute at most.
-fn until(s: &Sandbox, sql: &str, wanted: impl Fn(&Value) -> bool) {
-    let began = Instant::now();
-    loop {
-        let answer = s.query(sql);
-        if wanted(&answer) {
-            return;
-        }
-        assert!(began.elapsed() < Duration::from_secs(30), "{sql}: {answer}");
-        std::thread::park_timeout(Duration::from_millis(100));
-    }
-}
-
-fn count(s: &Sandbox, kind: &str) -> u64 {
-    let sql = format!("SELECT count(*) AS n FROM system.facts WHERE kind = '{kind}'");
-    s.query(&sql)[0]["n"].as_u64().unwrap_or_default()
-}
-
 const DONE: &str = "SELECT count(*) AS n FROM system.facts WHERE kind = 'trigger.done'";
 const ORDER: &str = r#"{"type":"order.made","data":{"pieces":3}}"#;
 
@@ -103,7 +84,7 @@ fn a_signed_message_is_taken_once_and_followed() {
     let answer = signed(&server, "msg_1", now(), ORDER);
     assert_eq!(answer.status, 200, "{answer:?}");
     assert_eq!(answer.json()["received"], true);
-    until(&s, DONE, |a| a[0]["n"] == 1);
+    let _ = until(&s, DONE, |a| a[0]["n"] == 1);
     assert_eq!(
         s.query("SELECT sum(pieces) AS n FROM shop.daily_sales")[0]["n"],
         10
@@ -229,7 +210,7 @@ fn a_killed_server_has_lost_no_message_and_doubles_none() {
     assert_eq!(server.running.wait().status, None);
     let server = Server::start(&s);
     assert_eq!(signed(&server, "msg_1", now(), ORDER).json()["received"], false);
-    until(&s, DONE, |a| a[0]["n"] == 1);
+    let _ = until(&s, DONE, |a| a[0]["n"] == 1);
     assert_eq!(
         s.query("SELECT sum(pieces) AS n FROM shop.daily_sales")[0]["n"],
         10

@@ -8,18 +8,30 @@ use serde_json::Value;
 
 /// What a server answered.
 #[derive(Debug)]
-pub(super) struct Answer {
-    pub(super) status: u16,
-    pub(super) head: String,
-    pub(super) body: Vec<u8>,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Answer {
-    pub(super) fn json(&self) -> Value {
+    /// Takes apart what came over a connection until its end; none if that is no whole answer.
+    pub(crate) fn parse(all: &[u8]) -> Option<Self> {
+        let end = all.windows(4).position(|w| w == b"\r\n\r\n")?;
+        let head = String::from_utf8_lossy(&all[..end]).into_owned();
+        let status = head.split(' ').nth(1)?.parse().ok()?;
+        Some(Self {
+            status,
+            head,
+            body: all[end + 4..].to_vec(),
+        })
+    }
+
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_else(|e| panic!("no JSON ({e}): {self:?}"))
     }
 
-    pub(super) fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let found = self.head.lines().filter_map(|l| l.split_once(": "));
         found
             .filter(|(n, _)| n.eq_ignore_ascii_case(name))
@@ -47,14 +59,7 @@ pub(super) fn raw(address: &str, bytes: &[u8]) -> Option<Answer> {
     let _ = stream.write_all(bytes);
     let mut all = Vec::new();
     let _ = stream.read_to_end(&mut all);
-    let end = all.windows(4).position(|w| w == b"\r\n\r\n")?;
-    let head = String::from_utf8_lossy(&all[..end]).into_owned();
-    let status = head.split(' ').nth(1)?.parse().ok()?;
-    Some(Answer {
-        status,
-        head,
-        body: all[end + 4..].to_vec(),
-    })
+    Answer::parse(&all)
 }
 
 /// Sends a request.

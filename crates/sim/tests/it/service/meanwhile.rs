@@ -61,7 +61,12 @@ impl Held {
     fn until(&self, sql: &str) {
         let began = Instant::now();
         while self.sandbox.query(sql) == json!([]) {
-            assert!(began.elapsed() < SOON, "{sql}");
+            if began.elapsed() >= SOON {
+                panic!(
+                    "{sql}; there are {}",
+                    self.sandbox.query("SELECT * FROM system.amendments")
+                );
+            }
             std::thread::park_timeout(Duration::from_millis(50));
         }
     }

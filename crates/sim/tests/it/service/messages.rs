@@ -15,7 +15,7 @@ use mainstay_sim::{Sandbox, python};
 use serde_json::{Value, json};
 use sha2::Sha256;
 
-use super::Server;
+use super::{Server, count};
 
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
@@ -142,11 +142,6 @@ fn until(what: &str, done: impl Fn() -> bool) {
         assert!(began.elapsed() < Duration::from_secs(30), "{what}");
         std::thread::park_timeout(Duration::from_millis(100));
     }
-}
-
-fn count(s: &Sandbox, kind: &str) -> u64 {
-    let sql = format!("SELECT count(*) AS n FROM system.facts WHERE kind = '{kind}'");
-    s.query(&sql)[0]["n"].as_u64().unwrap_or_default()
 }
 
 fn orders(s: &Sandbox, day: u8, price: u32) {

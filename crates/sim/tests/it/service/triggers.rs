@@ -1,11 +1,10 @@
 //! What is run by itself.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use mainstay_sim::Sandbox;
-use serde_json::Value;
 
-use super::Server;
+use super::{Server, count, facts, until};
 
 const FOLLOW: &str = "
 [trigger.follow]
@@ -34,33 +33,12 @@ fn followed() -> Sandbox {
     s
 }
 
-/// Asks until the answer is as wanted, for half a minute at most.
-fn until(s: &Sandbox, sql: &str, wanted: impl Fn(&Value) -> bool) -> Value {
-    let began = Instant::now();
-    loop {
-        let answer = s.query(sql);
-        if wanted(&answer) {
-            return answer;
-        }
-        assert!(began.elapsed() < Duration::from_secs(30), "{sql}: {answer}");
-        std::thread::park_timeout(Duration::from_millis(100));
-    }
-}
-
-const FACTS: &str = "SELECT count(*) AS n FROM system.facts WHERE kind = ";
-
-fn count(s: &Sandbox, kind: &str) -> u64 {
-    s.query(&format!("{FACTS}'{kind}'"))[0]["n"]
-        .as_u64()
-        .unwrap_or_default()
-}
-
 #[test]
 fn new_content_is_followed_and_says_why() {
     let s = followed();
     let server = Server::start(&s);
     let _ = s.run(["deliver"]).expect_status(0);
-    let done = format!("{FACTS}'trigger.done'");
+    let done = facts("trigger.done");
     let _ = until(&s, &done, |a| a[0]["n"] == 1);
     assert_eq!(
         s.query("SELECT sum(pieces) AS n FROM shop.daily_sales")[0]["n"],
@@ -94,7 +72,7 @@ fn what_a_killed_server_was_to_do_is_done_by_the_next_once() {
         assert_eq!(count(&s, "trigger.done"), 0, "{step}");
 
         let server = Server::start(&s);
-        let done = format!("{FACTS}'trigger.done'");
+        let done = facts("trigger.done");
         // Where the killed run is ended as failed, that sets `again` off, too.
         let _ = until(&s, &done, |a| a[0]["n"].as_u64() >= Some(1));
         assert_eq!(
@@ -119,7 +97,7 @@ fn a_failing_run_that_a_trigger_tries_again_does_not_go_round_for_ever() {
     s.write("data/orders/2026-01-03.csv", ORDERS);
     let _ = s.run(["deliver"]).expect_status(0);
     // `follow` fails, which sets `again` off, which fails, which sets nobody off.
-    let done = format!("{FACTS}'trigger.done'");
+    let done = facts("trigger.done");
     let _ = until(&s, &done, |a| a[0]["n"] == 2);
     std::thread::park_timeout(Duration::from_secs(1));
     assert_eq!(count(&s, "trigger.fired"), 2);

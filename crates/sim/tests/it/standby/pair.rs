@@ -12,25 +12,7 @@ use mainstay_sim::{Outcome, Running, Sandbox};
 use serde_json::Value;
 
 use crate::elsewhere::server::free_port;
-
-/// What a server answered.
-#[derive(Debug)]
-pub(super) struct Answer {
-    pub(super) status: u16,
-    head: String,
-    pub(super) body: Vec<u8>,
-}
-
-impl Answer {
-    pub(super) fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap_or_else(|e| panic!("no JSON ({e}): {self:?}"))
-    }
-
-    pub(super) fn header(&self, name: &str) -> Option<&str> {
-        let mut found = self.head.lines().filter_map(|l| l.split_once(": "));
-        found.find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| v)
-    }
-}
+use crate::service::http::Answer;
 
 /// How long an answer is waited for before another server is asked.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -57,14 +39,7 @@ pub(super) fn ask(
     stream.write_all(text.as_bytes()).ok()?;
     let mut all = Vec::new();
     stream.read_to_end(&mut all).ok()?;
-    let end = all.windows(4).position(|w| w == b"\r\n\r\n")?;
-    let head = String::from_utf8_lossy(&all[..end]).into_owned();
-    let status = head.split(' ').nth(1)?.parse().ok()?;
-    Some(Answer {
-        status,
-        head,
-        body: all[end + 4..].to_vec(),
-    })
+    Answer::parse(&all)
 }
 
 /// Waits until something is so.

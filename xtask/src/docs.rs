@@ -4,6 +4,7 @@
 mod codes;
 mod compare;
 mod links;
+mod named;
 mod page;
 mod shell;
 
@@ -16,9 +17,10 @@ use crate::parts::{self, Part};
 use crate::program::Program;
 use crate::{generate, screen, workspace};
 
-const PARTS: [Part; 3] = [
+const PARTS: [Part; 4] = [
     ("links", links::check),
     ("codes", codes::check),
+    ("named", named::check),
     ("rustdoc", rustdoc),
 ];
 

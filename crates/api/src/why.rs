@@ -12,7 +12,7 @@ pub struct Cause {
     /// How deep it stands in the tree; 0 led to the thing itself.
     pub depth: u32,
     /// What sort of cause it is: `run`, `delivery`, `amendment`, `apply`, `branch`, `code`, `check`, `settings`, `engine`,
-    /// `identity`, `cost`, `input`, `reads`, `reused`, `forced`, `failure`, `promise`, `unknown`.
+    /// `identity`, `cost`, `input`, `reads`, `reused`, `forced`, `failure`, `promise`, `wait`, `unknown`.
     pub kind: String,
     /// What, in words.
     pub what: String,

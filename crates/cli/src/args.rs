@@ -141,6 +141,9 @@ pub(crate) enum Command {
         /// Compute them even if they are as they should be
         #[arg(long)]
         force: bool,
+        /// How urgent it is beside other runs of the account
+        #[arg(long, default_value = "interactive", value_parser = ["interactive", "scheduled", "backfill"])]
+        class: String,
     },
     /// Read data and the tables of `system`
     #[command(
@@ -163,7 +166,7 @@ pub(crate) enum Command {
         output: Option<PathBuf>,
     },
     /// List things: dataset, source, job, check, project, delivery, run, plan, apply, amendment, branch, trigger,
-    /// promise, hook, channel, message
+    /// promise, hook, channel, limit, message
     List {
         /// Which kind
         kind: String,

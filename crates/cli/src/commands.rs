@@ -58,7 +58,11 @@ pub(crate) fn run(cli: &Cli, output: &Output) -> Result<Done, Error> {
         Command::Diff(args) => replay::diff(global, args, output),
         Command::Branch { action } => branch::branch(global, action, output),
         Command::Deliver { sources } => data::deliver(global, sources, output),
-        Command::Run { addresses, force } => run::run(global, addresses, *force, output),
+        Command::Run {
+            addresses,
+            force,
+            class,
+        } => run::run(global, addresses, *force, class, output),
         Command::Query {
             sql,
             as_of,

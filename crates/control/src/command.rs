@@ -9,6 +9,7 @@ use mainstay_model::dataset::SliceVersion;
 use mainstay_model::delivery::{FileError, Observed, Reapplied};
 use mainstay_model::fact::{HomeRestored, HookReceived};
 use mainstay_model::id::{AmendmentId, ApplyId, DeliveryId, FiringId, MessageId, PlanId, RunId};
+use mainstay_model::queue::Class;
 use mainstay_model::resource::Resource;
 use mainstay_model::run::{CheckOutcome, CrossCheck, Pinned, RunError, RunOutcome, Usage};
 use mainstay_model::schema::Schema;
@@ -96,6 +97,8 @@ pub enum Command {
         pinned: Pinned,
         /// Why it is wanted.
         because: String,
+        /// How urgent it is.
+        class: Class,
         /// Whether its first attempt starts at once.
         starts: bool,
     },
@@ -132,6 +135,8 @@ pub enum Command {
     SkipRun {
         /// What it would have depended on.
         pinned: Pinned,
+        /// How urgent it would have been.
+        class: Class,
         /// What failed.
         error: RunError,
     },

@@ -82,8 +82,9 @@ pub fn decide(
         Command::RecordRun {
             pinned,
             because,
+            class,
             starts,
-        } => Ok(run::record(state, pinned, because, starts)),
+        } => Ok(run::record(state, pinned, because, class, starts)),
         Command::StartAttempt { run } => run::start(state, run),
         Command::FinishAttempt {
             run,
@@ -109,7 +110,7 @@ pub fn decide(
             };
             run::finish(state, run, attempt, ending, now)
         }
-        Command::SkipRun { pinned, error } => Ok(run::skip(state, pinned, error)),
+        Command::SkipRun { pinned, class, error } => Ok(run::skip(state, pinned, class, error)),
         Command::AbandonRun { run, error } => run::abandon(state, run, error),
         Command::Cancel { run } => match state.runs.get(&run).map(|r| r.status) {
             None => Err(not_found(format!("there is no run {run}"))),

@@ -7,6 +7,7 @@
 mod command;
 mod decide;
 mod diff;
+mod queue;
 mod state;
 mod view;
 
@@ -19,10 +20,11 @@ pub use decide::{
     look_every_ms, next_tick, next_times, promise, promises, react, shown_under, standing, upstream, vacuum,
 };
 pub use diff::{diff, field_changes};
+pub use queue::{Full, Queue, Take, Ticket, Used, Waits, Wish, is_left_alone, takes, used, waits};
 pub use state::{
     About, Alarm, Amendment, AmendmentStatus, AppliedEntry, Asked, Attempt, BadSnapshot, Branch,
-    BranchStatus, Content, Dataset, Firing, FiringDone, Generation, Held, Kept, Line, Message, Messages,
-    PlanEntry, Promise, PromiseWork, Received, Redelivered, Restored, Run, RunStatus, Runs, Signed,
+    BranchStatus, Content, Dataset, Failing, Firing, FiringDone, Generation, Held, Kept, Line, Message,
+    Messages, PlanEntry, Promise, PromiseWork, Received, Redelivered, Restored, Run, RunStatus, Runs, Signed,
     SliceHistory, SourceFile, State, Token, Totals, Triggers, Trust, VersionEntry,
 };
 pub use view::{At, Sight, job_of};

@@ -40,7 +40,7 @@ pub use line::{Generation, Held, Line};
 pub use message::{Message, Messages};
 pub use promise::{Alarm, Promise, PromiseWork};
 pub use restored::Restored;
-pub use run::{Attempt, Run, RunStatus, Trust};
+pub use run::{Attempt, Failing, Run, RunStatus, Trust};
 pub use runs::Runs;
 pub use totals::Totals;
 pub use trigger::{Done as FiringDone, Firing, Triggers};
@@ -129,6 +129,8 @@ pub struct State {
     pub hooks: BTreeMap<String, Received>,
     /// What is told to people and programs elsewhere.
     pub messages: Messages,
+    /// By job, how it fails of late on the live side.
+    pub failing: BTreeMap<DatasetName, Failing>,
     /// By job and its code, whether what its slices are said to read was found to be right.
     pub trust: BTreeMap<DatasetName, BTreeMap<Hash, Trust>>,
     /// The highest plan number given out.
@@ -147,7 +149,7 @@ pub struct State {
 
 impl State {
     /// What a snapshot is marked with: a change of the fold or of this shape makes a new number, and old snapshots are not used.
-    pub const FOLD_VERSION: u32 = 8;
+    pub const FOLD_VERSION: u32 = 9;
 
     /// How many ended runs are kept in the state; older ones are in the journal.
     pub const RUNS_KEPT: usize = 10_000;

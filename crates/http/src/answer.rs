@@ -8,7 +8,8 @@ use axum::response::Response;
 use mainstay_api::{Error, ErrorKind, Problem};
 use mainstay_base::Hash;
 use mainstay_model::access::RequestAnswered;
-use mainstay_server::{CancelToken, Earlier, Instance, SourceFile, Turn};
+use mainstay_model::queue::Class;
+use mainstay_server::{CancelToken, Doing, Earlier, Instance, SourceFile};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -110,8 +111,19 @@ impl Caller {
         files: Option<Vec<FileBody>>,
         change: impl FnOnce(&Instance, &Operation) -> Result<T, Error> + Send + 'static,
     ) -> Response {
-        let turn = Arc::clone(&self.app.work);
-        self.in_turn(turn, acting, asked, files, change).await
+        self.in_turn(Doing::Change, acting, asked, files, change).await
+    }
+
+    /// Delivers or runs, as [`Caller::change`] changes something: beside others who do.
+    pub(crate) async fn work<A: Serialize, T: Serialize>(
+        self,
+        class: Class,
+        acting: Acting,
+        asked: &A,
+        change: impl FnOnce(&Instance, &Operation) -> Result<T, Error> + Send + 'static,
+    ) -> Response {
+        self.in_turn(Doing::Work(class), acting, asked, None, change)
+            .await
     }
 
     /// Corrects something, as [`Caller::change`] changes it: beside work, after the corrections that came before.
@@ -121,19 +133,18 @@ impl Caller {
         asked: &A,
         change: impl FnOnce(&Instance, &Operation) -> Result<T, Error> + Send + 'static,
     ) -> Response {
-        let turn = Arc::clone(&self.app.corrections);
-        self.in_turn(turn, acting, asked, None, change).await
+        self.in_turn(Doing::Correction, acting, asked, None, change).await
     }
 
     async fn in_turn<A: Serialize, T: Serialize>(
         self,
-        turn: Turn,
+        doing: Doing,
         acting: Acting,
         asked: &A,
         files: Option<Vec<FileBody>>,
         change: impl FnOnce(&Instance, &Operation) -> Result<T, Error> + Send + 'static,
     ) -> Response {
-        match self.begin(turn, acting, asked, files, change).await {
+        match self.begin(doing, acting, asked, files, change).await {
             Ok(response) => response,
             Err(error) => problem::answer(error, &self.key),
         }
@@ -141,7 +152,7 @@ impl Caller {
 
     async fn begin<A: Serialize, T: Serialize>(
         &self,
-        turn: Turn,
+        doing: Doing,
         acting: Acting,
         asked: &A,
         files: Option<Vec<FileBody>>,
@@ -160,7 +171,7 @@ impl Caller {
                 let caller = self.clone();
                 let own = Arc::clone(&operation);
                 tokio::spawn(async move {
-                    let _turn = turn.lock().await;
+                    let _turn = caller.app.instance.turn(&caller.account, doing).await;
                     let (status, document) = caller.carry_out(acting, asked, files, &own, change).await;
                     own.end(status, document);
                 });

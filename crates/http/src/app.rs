@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::http::Method;
 use mainstay_api::{Error, ErrorKind};
 use mainstay_policy::{Class, Policies};
-use mainstay_server::{Instance, Turn};
+use mainstay_server::Instance;
 use tokio::sync::Semaphore;
 use utoipa::openapi::{OpenApi, PathItem};
 
@@ -32,10 +32,6 @@ pub(crate) struct App {
     pub(crate) counts: Counts,
     /// By path and method.
     pub(crate) routes: BTreeMap<String, BTreeMap<String, Route>>,
-    /// Held by the one that delivers, runs or changes what is declared.
-    pub(crate) work: Turn,
-    /// Held by the one that corrects: corrections neither wait for work nor hold it up.
-    pub(crate) corrections: Turn,
     pub(crate) looks: Semaphore,
     /// The account that the home was opened for.
     pub(crate) account: String,

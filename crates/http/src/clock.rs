@@ -3,11 +3,14 @@
 //! It takes its turn with the requests that change something, and stops what goes on when the server ends; what was not done then
 //! is done by the next one.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mainstay_server::CancelToken;
+use mainstay_model::queue::Class;
+use mainstay_server::{CancelToken, Doing};
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
 use crate::answer::blocking;
 use crate::app::App;
@@ -21,29 +24,36 @@ pub(crate) const TROUBLE: Duration = Duration::from_secs(5);
 /// Works until the server ends.
 pub(crate) async fn keep(app: Arc<App>) {
     let mut ending = app.ending.clone();
-    let mut pause = LOOK;
-    while goes_on(&mut ending, pause).await {
-        pause = LOOK;
-        if !app.instance.is_due() {
-            continue;
+    let cancel = CancelToken::new();
+    let mut at_work: BTreeMap<String, JoinHandle<()>> = BTreeMap::new();
+    while goes_on(&mut ending, LOOK).await {
+        at_work.retain(|_, work| !work.is_finished());
+        for account in app.instance.due() {
+            // One account's work waits for nobody else's.
+            at_work.entry(account).or_insert_with_key(|account| {
+                tokio::spawn(work(Arc::clone(&app), account.clone(), cancel.clone()))
+            });
         }
-        let _turn = app.work.lock().await;
-        let cancel = CancelToken::new();
-        let (instance, stop) = (app.instance.clone(), cancel.clone());
-        let work = blocking(move || {
-            let _busy = instance.busy();
-            instance.work(&stop, &|_| {})
-        });
-        let mut work = std::pin::pin!(work);
-        let worked = tokio::select! {
-            worked = work.as_mut() => worked,
-            () = told(&mut ending) => {
-                cancel.cancel();
-                work.await
-            }
-        };
-        if worked.is_err() {
-            pause = TROUBLE;
+    }
+    cancel.cancel();
+    for work in at_work.into_values() {
+        // One that panicked has ended, too.
+        let _ = work.await;
+    }
+}
+
+/// Does what there is to do in an account.
+async fn work(app: Arc<App>, account: String, cancel: CancelToken) {
+    let _turn = app.instance.turn(&account, Doing::Work(Class::Scheduled)).await;
+    let (instance, stop) = (app.instance.clone(), cancel.clone());
+    let worked = blocking(move || {
+        let _busy = instance.busy();
+        instance.work(&account, &stop, &|_| {})
+    });
+    if worked.await.is_err() && !cancel.is_cancelled() {
+        tokio::select! {
+            () = tokio::time::sleep(TROUBLE) => {}
+            () = cancel.cancelled() => {}
         }
     }
 }

@@ -165,8 +165,6 @@ fn serve_home(
         operations: Operations::default(),
         counts: Counts::default(),
         routes: app::routes(&api)?,
-        work: instance.turn_of_work(),
-        corrections: instance.turn_of_corrections(),
         looks: Semaphore::new(options.limits.looks),
         account: options.context.account.clone(),
         owner: metadata.uid(),
@@ -404,8 +402,7 @@ async fn end(app: &App, mut gone: mpsc::Receiver<()>) {
     let all_done = async {
         gone.recv().await;
         // Work whose client went away is still work.
-        let _ = app.corrections.lock().await;
-        let _ = app.work.lock().await;
+        app.instance.all_turns_ended().await;
     };
     let mut all_done = std::pin::pin!(all_done);
     if app.instance.is_followed() {

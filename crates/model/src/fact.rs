@@ -17,6 +17,7 @@ use crate::id::{AmendmentId, ApplyId, DeliveryId, PlanId, RunId};
 pub use crate::message::{EventEmitted, MessageFailed, MessageOwed, MessageSent};
 use crate::name::DatasetName;
 pub use crate::promise::{PromiseAtRisk, PromiseDone, PromiseKept, PromiseMissed, PromiseSetOff};
+use crate::queue::Class;
 use crate::run::{CheckOutcome, CrossCheck, Pinned, RunError, RunOutcome, Usage};
 use crate::schema::Schema;
 use crate::slice::SliceKey;
@@ -178,6 +179,9 @@ pub struct RunRecorded {
     pub pinned: Pinned,
     /// Why it is wanted, in words.
     pub because: String,
+    /// How urgent it is.
+    #[serde(default, skip_serializing_if = "Class::is_interactive")]
+    pub class: Class,
 }
 
 /// An attempt of a run started.

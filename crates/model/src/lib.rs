@@ -16,6 +16,7 @@ pub mod id;
 pub mod message;
 pub mod name;
 pub mod promise;
+pub mod queue;
 pub mod relation;
 pub mod resource;
 pub mod run;

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::hook::HookSpec;
 use crate::message::ChannelSpec;
 use crate::promise::PromiseSpec;
+use crate::queue::LimitSpec;
 use crate::spec::{CheckSpec, JobSpec, ProjectSpec, SourceSpec};
 use crate::trigger::TriggerSpec;
 
@@ -32,11 +33,13 @@ pub enum Kind {
     Hook,
     /// A place to which messages go.
     Channel,
+    /// How many runs may go on at once that use something they share, or are alike.
+    Limit,
 }
 
 impl Kind {
     /// All kinds, in the order in which people see them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Project,
         Self::Source,
         Self::Job,
@@ -45,6 +48,7 @@ impl Kind {
         Self::Promise,
         Self::Hook,
         Self::Channel,
+        Self::Limit,
     ];
 }
 
@@ -59,6 +63,7 @@ impl fmt::Display for Kind {
             Self::Promise => "promise",
             Self::Hook => "hook",
             Self::Channel => "channel",
+            Self::Limit => "limit",
         })
     }
 }
@@ -144,6 +149,8 @@ pub enum Spec {
     Hook(HookSpec),
     /// See [`ChannelSpec`].
     Channel(ChannelSpec),
+    /// See [`LimitSpec`].
+    Limit(LimitSpec),
 }
 
 impl Spec {
@@ -158,6 +165,7 @@ impl Spec {
             Self::Promise(_) => Kind::Promise,
             Self::Hook(_) => Kind::Hook,
             Self::Channel(_) => Kind::Channel,
+            Self::Limit(_) => Kind::Limit,
         }
     }
 }

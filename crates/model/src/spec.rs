@@ -34,6 +34,10 @@ pub struct ProjectSpec {
     /// left out, 0 is never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cross_check: Option<u32>,
+    /// By account, what its runs get beside those of others, in proportion; 1 where nothing is said. Only what the home's own
+    /// account says counts.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub shares: BTreeMap<String, u32>,
     /// Whether everything is computed again when the engine has another version.
     #[serde(default, skip_serializing_if = "is_false")]
     pub recompute_on_engine: bool,
@@ -212,6 +216,15 @@ impl Default for Retries {
     }
 }
 
+/// When a job that fails again and again is left alone (the circuit breaker of Nygard, Release It!, 2007).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CircuitBreaker {
+    /// After so many runs in a row that failed.
+    pub failures: u32,
+    /// For so long, in milliseconds; then one run tries.
+    pub pause_ms: u64,
+}
+
 /// A query that computes a dataset.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JobSpec {
@@ -232,6 +245,12 @@ pub struct JobSpec {
     /// Which versions are kept; all if left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retain: Option<Retain>,
+    /// When it is left alone for a time, because it fails again and again; never if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub circuit_breaker: Option<CircuitBreaker>,
+    /// By limit, how much of it a run takes while it goes on.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub uses: BTreeMap<String, u32>,
     /// What was found out about the query when it was planned.
     pub compiled: Compiled,
 }

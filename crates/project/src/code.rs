@@ -204,4 +204,12 @@ codes! {
     NO_CHANNEL "MS0140" "No such channel",
         "A trigger is to tell a channel that no file of the project declares.",
         source "\n[channel.ops]\nurl = \"https://example.org\"\nsecret = \"file:ops\"\n\n[trigger.alarm]\nafter = [\"air.flights\"]\nnotify = [\"opps\"]\n";
+    NO_LIMIT "MS0143" "No such limit",
+        "A job takes of a limit that no file of the project declares.",
+        main "\n[limit.warehouse]\nat_most = 3\n",
+        daily "-- /// mainstay\n-- uses = [\"warehuose\"]\n-- ///\nSELECT 1 AS one\n";
+    MORE_THAN_THERE_IS "MS0144" "More than there is",
+        "A job takes more of a limit than there is, so that it could never run.",
+        main "\n[limit.warehouse]\nat_most = 3\n",
+        daily "-- /// mainstay\n-- uses = { warehouse = 4 }\n-- ///\nSELECT 1 AS one\n";
 }

@@ -8,8 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use mainstay_model::hook::HookSpec;
 use mainstay_model::message::ChannelSpec;
 use mainstay_model::promise::PromiseSpec;
+use mainstay_model::queue::LimitSpec;
 use mainstay_model::resource::Spec;
-use mainstay_model::spec::{CheckSpec, Compiled, JobSpec, Retain, Retries, SourceSpec};
+use mainstay_model::spec::{CheckSpec, CircuitBreaker, Compiled, JobSpec, Retain, Retries, SourceSpec};
 use mainstay_model::trigger::TriggerSpec;
 use mainstay_model::{DatasetName, Resource};
 
@@ -38,6 +39,8 @@ pub struct Declared {
     pub hooks: Vec<DeclaredHook>,
     /// The channels.
     pub channels: Vec<DeclaredChannel>,
+    /// The limits.
+    pub limits: Vec<DeclaredLimit>,
     /// Datasets that are declared, but with mistakes, and so are not above. Nothing should be said of what refers to them.
     pub broken: BTreeSet<DatasetName>,
     /// Whether all files could be read; if not, what seems to be missing may be declared in what could not.
@@ -139,6 +142,10 @@ pub struct DeclaredJob {
     pub time_limit_ms: Option<u64>,
     /// Which versions are kept.
     pub retain: Option<Retain>,
+    /// When it is left alone for a time.
+    pub circuit_breaker: Option<CircuitBreaker>,
+    /// The limits that it names, and how much a run takes of each.
+    pub uses: Vec<(Spanned<String>, u32)>,
     /// How far it may be behind what it comes from, in milliseconds.
     pub keep_fresh_ms: Option<u64>,
 }
@@ -153,6 +160,12 @@ impl DeclaredJob {
             retries: self.retries,
             time_limit_ms: self.time_limit_ms,
             retain: self.retain,
+            circuit_breaker: self.circuit_breaker,
+            uses: self
+                .uses
+                .iter()
+                .map(|(name, units)| (name.value.clone(), *units))
+                .collect(),
             compiled,
         };
         let name = self.dataset.value.to_string();
@@ -238,6 +251,32 @@ impl DeclaredChannel {
             name: self.name.clone(),
             tags: self.tags.clone(),
             spec: Spec::Channel(self.spec.clone()),
+        }
+    }
+}
+
+/// A limit and where it is named.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DeclaredLimit {
+    /// Its name.
+    pub name: String,
+    /// Where it is named.
+    pub place: Place,
+    /// Its labels, the project's included.
+    pub tags: BTreeMap<String, String>,
+    /// What it says.
+    pub spec: LimitSpec,
+    /// The jobs that it names.
+    pub jobs: Vec<Spanned<String>>,
+}
+
+impl DeclaredLimit {
+    /// Returns it as a resource.
+    pub fn resource(&self) -> Resource {
+        Resource {
+            name: self.name.clone(),
+            tags: self.tags.clone(),
+            spec: Spec::Limit(self.spec.clone()),
         }
     }
 }

@@ -87,6 +87,8 @@ pub struct ProjectFile {
     pub hook: Option<BTreeMap<DashedIdentifier, Hook>>,
     /// Places to which messages go, by name.
     pub channel: Option<BTreeMap<DashedIdentifier, Channel>>,
+    /// How many runs may go on at once that use something they share, or are alike, by name.
+    pub limit: Option<BTreeMap<DashedIdentifier, Limit>>,
 }
 
 /// What holds for a whole project.
@@ -116,6 +118,9 @@ pub struct Project {
     /// costs; 5 if left out, 0 is never.
     #[schemars(range(min = 0, max = 10_000))]
     pub cross_check: Option<u32>,
+    /// By account, what its runs get beside those of other accounts, in proportion: `{ main = 3, guest = 1 }`; 1 where nothing is
+    /// said. Only what the project of the server's own account says counts.
+    pub shares: Option<BTreeMap<Identifier, Share>>,
     /// Whether everything is computed again when mainstay's engine has another version; `false` if left out.
     pub recompute_on_engine: Option<bool>,
 }
@@ -185,6 +190,24 @@ pub struct Channel {
     #[schemars(regex(pattern = SECRET_PLACE))]
     pub secret: String,
     /// Who is there, in a sentence.
+    pub description: Option<String>,
+    /// Labels.
+    pub tags: Option<Tags>,
+}
+
+/// How many runs may go on at once: of the jobs that it names, of those with its tags, and of those that say that they use it.
+#[derive(Debug, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct Limit {
+    /// How much there is. A run takes one of it for as long as it goes on, or as much as its job says.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub at_most: u32,
+    /// Jobs that it holds for without their saying so; `air.*` stands for all of `air`.
+    #[schemars(length(min = 1))]
+    pub jobs: Option<Vec<Named>>,
+    /// Tags of jobs that it holds for without their saying so; a job has to have them all.
+    pub tagged: Option<Tags>,
+    /// What it protects, in a sentence.
     pub description: Option<String>,
     /// Labels.
     pub tags: Option<Tags>,
@@ -269,6 +292,11 @@ pub struct Job {
     pub time_limit: Option<Duration>,
     /// Which versions are kept, `{ versions = 10, age = "30 days" }`: those that any of them keeps; all if left out.
     pub retain: Option<Retain>,
+    /// When triggers and promises leave it alone: `{ failures = 5, pause = "1 h" }` is, after 5 runs in a row that failed, for an hour;
+    /// then one run tries. Never if left out.
+    pub circuit_breaker: Option<CircuitBreaker>,
+    /// The limits of which a run takes one, `["warehouse"]`, or how much it takes of each: `{ warehouse = 2 }`.
+    pub uses: Option<Uses>,
     /// What its sources have is in it after this time at the latest: `"15 min"`. Under `mainstay serve` what that takes is run by
     /// itself; nothing is promised if left out.
     pub keep_fresh: Option<Duration>,
@@ -295,12 +323,48 @@ pub struct JobSettings {
     pub time_limit: Option<Duration>,
     /// Which versions are kept, `{ versions = 10, age = "30 days" }`: those that any of them keeps; all if left out.
     pub retain: Option<Retain>,
+    /// When triggers and promises leave it alone: `{ failures = 5, pause = "1 h" }` is, after 5 runs in a row that failed, for an hour;
+    /// then one run tries. Never if left out.
+    pub circuit_breaker: Option<CircuitBreaker>,
+    /// The limits of which a run takes one, `["warehouse"]`, or how much it takes of each: `{ warehouse = 2 }`.
+    pub uses: Option<Uses>,
     /// What its sources have is in it after this time at the latest: `"15 min"`. Under `mainstay serve` what that takes is run by
     /// itself; nothing is promised if left out.
     pub keep_fresh: Option<Duration>,
     /// Conditions that the dataset must meet before it is published.
     pub checks: Option<Checks>,
 }
+
+/// When a job that fails again and again is left alone.
+#[derive(Debug, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct CircuitBreaker {
+    /// After so many runs in a row that failed.
+    #[schemars(range(min = 1, max = 1000))]
+    pub failures: u32,
+    /// For so long.
+    pub pause: Duration,
+}
+
+/// What a run takes of limits.
+#[derive(Debug, JsonSchema)]
+#[schemars(untagged)]
+pub enum Uses {
+    /// One of each of these.
+    One(#[schemars(length(min = 1))] Vec<Named>),
+    /// By limit, how much.
+    Much(BTreeMap<DashedIdentifier, Units>),
+}
+
+/// What an account gets beside others, in proportion.
+#[derive(Debug, JsonSchema)]
+#[schemars(transparent)]
+pub struct Share(#[schemars(range(min = 1, max = 1_000))] pub u32);
+
+/// How much of something there is, or is taken.
+#[derive(Debug, JsonSchema)]
+#[schemars(transparent)]
+pub struct Units(#[schemars(range(min = 1, max = 1_000_000))] pub u32);
 
 /// Labels by name.
 pub type Tags = BTreeMap<Named, String>;

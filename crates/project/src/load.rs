@@ -12,7 +12,8 @@ use mainstay_model::{DatasetName, Resource};
 
 use crate::code;
 use crate::declared::{
-    Declared, DeclaredChannel, DeclaredCheck, DeclaredHook, DeclaredJob, DeclaredSource, DeclaredTrigger,
+    Declared, DeclaredChannel, DeclaredCheck, DeclaredHook, DeclaredJob, DeclaredLimit, DeclaredSource,
+    DeclaredTrigger,
 };
 use crate::mistake::{Mistake, sort};
 use crate::place::{Lines, Place};
@@ -21,6 +22,7 @@ use crate::read::project::WrittenProject;
 use crate::read::value::Tags;
 
 mod job_file;
+mod limits;
 mod toml_file;
 
 /// The main file of a project; its folder is the project's.
@@ -71,6 +73,8 @@ struct Found {
     hook_names: BTreeSet<String>,
     channels: Vec<DeclaredChannel>,
     channel_names: BTreeSet<String>,
+    limits: Vec<DeclaredLimit>,
+    limit_names: BTreeSet<String>,
     owners: BTreeMap<DatasetName, (&'static str, Place)>,
     broken: BTreeSet<DatasetName>,
     incomplete: bool,
@@ -165,6 +169,7 @@ impl Found {
             channel.tags = inherit(&tags, &channel.tags);
         }
         channels.sort_by(|a, b| a.name.cmp(&b.name));
+        let limits = self.limits(&tags, &jobs);
         let mut checks = self.named_once(checks);
         sources.sort_by(|a, b| a.dataset.value.cmp(&b.dataset.value));
         jobs.sort_by(|a, b| a.dataset.value.cmp(&b.dataset.value));
@@ -185,6 +190,7 @@ impl Found {
             triggers,
             hooks,
             channels,
+            limits,
             broken: self.broken,
             complete: !self.incomplete,
         });

@@ -18,6 +18,7 @@ pub(crate) mod channel;
 pub(crate) mod check;
 pub(crate) mod hook;
 pub(crate) mod job;
+pub(crate) mod limit;
 pub(crate) mod project;
 pub(crate) mod slice;
 pub(crate) mod source;

@@ -12,8 +12,9 @@ use mainstay_model::RunId;
 use crate::error;
 use crate::instance::Instance;
 
-fn folder(home: &Path) -> PathBuf {
-    home.join("cancel")
+/// Runs are numbered in each account.
+fn folder(home: &Path, account: &str) -> PathBuf {
+    home.join("cancel").join(account)
 }
 
 impl Instance {
@@ -22,8 +23,8 @@ impl Instance {
     /// # Errors
     ///
     /// If the home cannot be written.
-    pub fn request_cancel(home: &Path, run: RunId) -> Result<(), Error> {
-        let folder = folder(home);
+    pub fn request_cancel(home: &Path, account: &str, run: RunId) -> Result<(), Error> {
+        let folder = folder(home, account);
         std::fs::create_dir_all(&folder).map_err(|e| error::file("create", &folder, &e))?;
         let path = folder.join(run.to_string());
         std::fs::write(&path, "").map_err(|e| error::file("write", &path, &e))
@@ -35,12 +36,12 @@ impl Instance {
     ///
     /// If the home cannot be written.
     pub fn cancel(&self, run: RunId) -> Result<(), Error> {
-        Self::request_cancel(&self.options.home, run)
+        Self::request_cancel(&self.options.home, self.account(), run)
     }
 
     /// Returns those of some runs that someone wants stopped, each once.
     pub(crate) fn take_cancel_requests(&self, of: impl Fn(RunId) -> bool) -> Vec<RunId> {
-        let Ok(entries) = std::fs::read_dir(folder(&self.options.home)) else {
+        let Ok(entries) = std::fs::read_dir(folder(&self.options.home, self.account())) else {
             return Vec::new();
         };
         let mut runs = Vec::new();

@@ -158,6 +158,7 @@ impl Instance {
         report: &mut DeliverReport,
     ) -> Result<(), Error> {
         self.within(&spec.files)?;
+        let _turn = self.take_source(name, cancel).ok_or_else(error::stopped)?;
         let place = Watch::open(spec, &self.place_dir()).map_err(|e| error::place(name, &e))?;
         let seen = self
             .until(cancel, place.observe(self.clock.as_ref()))?

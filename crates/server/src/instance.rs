@@ -26,6 +26,7 @@ use crate::ledger::{Context, Ledger, Recorded};
 use crate::place::{self, Place};
 use crate::planning::Planning;
 use crate::promise::Watching;
+use crate::run::Places;
 use crate::standby::Standing;
 use crate::turns::Turns;
 
@@ -108,6 +109,7 @@ pub struct Shared {
     /// Whether staged files were left that could not be removed.
     pub(crate) leavings: AtomicBool,
     pub(crate) turns: Turns,
+    pub(crate) places: Arc<Places>,
     /// What is known of the places of promised datasets' sources. Never held while the ledger is taken.
     watching: Mutex<Watching>,
     /// What opening found out and people should know.
@@ -173,6 +175,7 @@ impl Instance {
             claimed: Mutex::default(),
             leavings: AtomicBool::new(false),
             turns: Turns::default(),
+            places: Arc::default(),
             watching: Mutex::default(),
             notices: Mutex::default(),
             writes: AtomicBool::new(writes),
@@ -400,6 +403,17 @@ impl Instance {
     /// Returns the project's settings as applied.
     pub(crate) fn settings(&self) -> ProjectSpec {
         self.with(settings)
+    }
+
+    /// Returns the settings of the project of the home's own account.
+    pub(crate) fn home_settings(&self) -> ProjectSpec {
+        let ledger = self.ledger();
+        let own = self.options.context.account.as_str();
+        settings(&Sight::live(ledger.state(if own.is_empty() {
+            DEFAULT_ACCOUNT
+        } else {
+            own
+        })))
     }
 
     pub(crate) fn account(&self) -> &str {

@@ -77,8 +77,8 @@ pub use replay::ReplayRequest;
 pub use report::other_rows;
 pub use run::RunRequest;
 pub use standby::{Follower, Role, Stand, Standing};
-pub use trigger::{DoneReport, Worked};
-pub use turns::{Busy, Turn};
+pub use trigger::DoneReport;
+pub use turns::{Busy, Doing, Turn};
 pub use why::WhyRequest;
 
 /// The file that marks a project's folder.

@@ -2,15 +2,16 @@
 
 use mainstay_api::Error;
 use mainstay_base::Bytes;
+use mainstay_control::Sight;
 use mainstay_engine::{Engine, EngineConfig};
 
 use crate::error;
-use crate::instance::Instance;
+use crate::instance::{Instance, settings};
 
 impl Instance {
     /// Returns how many jobs may run at once.
     pub(crate) fn parallel(&self) -> usize {
-        self.settings().parallel.map_or_else(cores, |p| p.max(1) as usize)
+        self.with(parallel)
     }
 
     /// Returns the memory that all runs together may use.
@@ -45,7 +46,12 @@ impl Instance {
     }
 }
 
-fn cores() -> usize {
+/// Returns how many jobs of an account may run at once.
+pub(crate) fn parallel(sight: &Sight<'_>) -> usize {
+    settings(sight).parallel.map_or_else(cores, |p| p.max(1) as usize)
+}
+
+pub(crate) fn cores() -> usize {
     std::thread::available_parallelism().map_or(2, std::num::NonZero::get)
 }
 

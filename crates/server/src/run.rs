@@ -8,14 +8,17 @@ mod checks;
 mod crosscheck;
 mod known;
 mod overtaken;
+mod places;
 mod reuse;
 mod schedule;
 #[cfg(test)]
 mod shop;
 mod shown;
 mod unread;
+mod waiting;
 
 pub(crate) use checks::{check_inputs, check_names, checks_of, judged, read_by_checks};
+pub(crate) use places::Places;
 pub(crate) use schedule::{is_reshaped, run_all};
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,6 +27,7 @@ use mainstay_api::{DeliverReport, Error, ErrorKind, RunsReport, SourceRefusal};
 use mainstay_engine::CancelToken;
 use mainstay_model::DatasetName;
 use mainstay_model::address::Selection;
+use mainstay_model::queue::Class;
 use mainstay_model::resource::{Kind, ResourceKey};
 use mainstay_planner::Job;
 
@@ -40,6 +44,8 @@ pub struct RunRequest {
     pub force: bool,
     /// Whether to leave out the deliveries that otherwise come first.
     pub without_deliveries: bool,
+    /// How urgent it is.
+    pub class: Class,
 }
 
 impl Instance {

@@ -6,16 +6,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use mainstay_api::{DatasetReport, Error, ErrorKind, ListReport, RunsReport, SliceReport, SlicesReport};
 use mainstay_base::Timestamp;
-use mainstay_control::{Dataset, Sight};
+use mainstay_control::{Dataset, Sight, used};
 use mainstay_model::address::Selection;
 use mainstay_model::resource::{Kind, Resource, ResourceKey, Spec};
-use mainstay_model::{Address, DatasetName, SliceKey};
+use mainstay_model::{Address, DatasetName, RunId, SliceKey};
 use mainstay_planner::StaleSlices;
 use serde_json::{Value, json};
 
 use crate::deliver::read_otherwise;
 use crate::hook;
 use crate::instance::Instance;
+use crate::means::parallel;
 use crate::outbox;
 use crate::planning::Planning;
 use crate::promise::{self, Unseen};
@@ -23,7 +24,7 @@ use crate::report;
 use crate::trigger;
 
 /// What can be listed.
-const LISTED: [&str; 16] = [
+const LISTED: [&str; 17] = [
     "amendment",
     "apply",
     "branch",
@@ -33,6 +34,7 @@ const LISTED: [&str; 16] = [
     "delivery",
     "hook",
     "job",
+    "limit",
     "message",
     "plan",
     "project",
@@ -88,6 +90,14 @@ fn to_value<T: serde::Serialize>(item: &T) -> Value {
     serde_json::to_value(item).unwrap_or_default()
 }
 
+/// How much of a limit is taken, and by whom.
+fn limit_status(sight: &Sight<'_>, key: &ResourceKey) -> Value {
+    let most = u32::try_from(parallel(sight)).unwrap_or(u32::MAX);
+    let used = used(sight.state, &key.to_string(), most);
+    let texts = |runs: &[RunId]| runs.iter().map(ToString::to_string).collect::<Vec<_>>();
+    json!({ "taken": used.taken, "held_by": texts(&used.held_by), "waiting": used.waiting.len() })
+}
+
 fn resource_value(
     sight: &Sight<'_>,
     planning: &mut Planning,
@@ -103,6 +113,7 @@ fn resource_value(
             promise::status(sight, planning, &spec.dataset, unseen, now).map(|status| to_value(&status))
         }
         Spec::Hook(_) => hook::status(sight, r),
+        Spec::Limit(_) => Some(limit_status(sight, key)),
         _ => trigger::status(sight, r),
     };
     if let (Some(status), Some(fields)) = (status, value.as_object_mut()) {
@@ -113,8 +124,7 @@ fn resource_value(
 
 impl Instance {
     /// Lists the things of a kind: `dataset`, `source`, `job`, `check`, `project`, `delivery`, `run`, `plan`, `apply`,
-    /// `amendment`, `branch`, `trigger`, `promise`, `hook`,
-    /// `channel`, `message`.
+    /// `amendment`, `branch`, `trigger`, `promise`, `hook`, `channel`, `limit`, `message`.
     ///
     /// # Errors
     ///

@@ -7,8 +7,8 @@ use mainstay_model::resource::{Resource, Spec};
 use mainstay_model::trigger::{TriggerSpec, When};
 use serde_json::{Value, json};
 
+pub use work::DoneReport;
 pub(crate) use work::Ran;
-pub use work::{DoneReport, Worked};
 
 /// How many of the next times of a clock are shown.
 const SHOWN: usize = 5;

@@ -14,6 +14,7 @@ mod prove;
 mod rows;
 mod steps;
 mod trace;
+mod waits;
 
 use mainstay_api::{Cause, Error, ErrorKind, WhyReport};
 use mainstay_control::Sight;

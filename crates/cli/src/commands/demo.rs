@@ -149,6 +149,7 @@ fn play(instance: &Instance, cancel: &CancelToken, output: &Output) -> Result<Pl
     );
     let request = RunRequest {
         without_deliveries: true,
+        class: mainstay_model::queue::Class::Interactive,
         ..RunRequest::default()
     };
     let (_, runs) = instance.run(&request, cancel, &|p| shown.show(p))?;

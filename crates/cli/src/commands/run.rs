@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use mainstay_api::{DeliverReport, Error, ErrorKind, RunReport, RunsReport};
 use mainstay_base::text;
+use mainstay_model::queue::Class;
 use mainstay_model::{Address, RunId};
 use mainstay_server::{Access, Instance, JournalFilter, RunRequest};
 use serde_json::{Value, json};
@@ -19,8 +20,14 @@ pub(super) fn run(
     global: &Global,
     addresses: &[String],
     force: bool,
+    class: &str,
     output: &Output,
 ) -> Result<Done, Error> {
+    // The command line takes no other words.
+    let class = Class::ALL
+        .into_iter()
+        .find(|c| c.name() == class)
+        .unwrap_or_default();
     let targets = addresses.iter().map(|a| dataset(a)).collect::<Result<_, _>>()?;
     let cancel = context::interruptible();
     with(global, Access::Write, output, |instance| {
@@ -29,6 +36,7 @@ pub(super) fn run(
             targets,
             force,
             without_deliveries: false,
+            class,
         };
         let (delivered, runs) = instance.run(&request, &cancel, &|p| shown.show(p))?;
         if output.is_json() {
@@ -288,7 +296,7 @@ pub(super) fn cancel(global: &Global, run: &str, output: &Output) -> Result<Done
         }
         Some(_) => {}
     }
-    Instance::request_cancel(&home, id)?;
+    Instance::request_cancel(&home, &context::person(global).account, id)?;
     let began = Instant::now();
     let (_keep, never) = std::sync::mpsc::channel::<()>();
     while began.elapsed() < Duration::from_secs(10) {

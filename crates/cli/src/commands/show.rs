@@ -85,6 +85,12 @@ fn columns(kind: &str) -> &'static [(&'static str, &'static str)] {
             ("url", "/spec/url"),
             ("secret", "/spec/secret"),
         ],
+        "limit" => &[
+            ("limit", "/name"),
+            ("at most", "/spec/at_most"),
+            ("taken", "/status/taken"),
+            ("waiting", "/status/waiting"),
+        ],
         "message" => &[
             ("message", "/message"),
             ("state", "/state"),

@@ -236,7 +236,7 @@ impl Remote {
         watch: Watch<'_>,
     ) -> Result<(DeliverReport, RunsReport), Error> {
         let targets: Vec<String> = request.targets.iter().map(|(n, s)| dataset(n, s)).collect();
-        let body = json!({ "targets": targets, "force": request.force, "without_deliveries": request.without_deliveries });
+        let body = json!({ "targets": targets, "force": request.force, "without_deliveries": request.without_deliveries, "class": request.class });
         let ran: Ran = self.work(Ask::post(&["runs"], body), cancel, watch)?;
         Ok((ran.delivered, RunsReport { runs: ran.runs }))
     }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use mainstay_base::Timestamp;
 use mainstay_model::fact::{AttemptFailed, AttemptStarted, Fact, Published, RunFinished, RunRecorded};
 use mainstay_model::id::RunId;
+use mainstay_model::queue::Class;
 use mainstay_model::resource::{Kind, ResourceKey, Spec};
 use mainstay_model::run::{CheckOutcome, CrossCheck, Pinned, RunError, RunOutcome, Usage};
 use mainstay_model::spec::{Retries, Severity};
@@ -17,16 +18,28 @@ use crate::state::{Dataset, Line, RunStatus, State};
 /// The longest pause between two attempts.
 const LONGEST_PAUSE_MS: u64 = 3_600_000;
 
-pub(super) fn record(state: &State, pinned: Pinned, because: String, starts: bool) -> Vec<Fact> {
+pub(super) fn record(
+    state: &State,
+    pinned: Pinned,
+    because: String,
+    class: Class,
+    starts: bool,
+) -> Vec<Fact> {
     let run = RunId(state.last_run + 1);
-    let mut facts = vec![RunRecorded { run, pinned, because }.into()];
+    let recorded = RunRecorded {
+        run,
+        pinned,
+        because,
+        class,
+    };
+    let mut facts = vec![recorded.into()];
     if starts {
         facts.push(AttemptStarted { run, attempt: 1 }.into());
     }
     facts
 }
 
-pub(super) fn skip(state: &State, pinned: Pinned, error: RunError) -> Vec<Fact> {
+pub(super) fn skip(state: &State, pinned: Pinned, class: Class, error: RunError) -> Vec<Fact> {
     let run = RunId(state.last_run + 1);
     let because = error.message.clone();
     let finished = RunFinished {
@@ -40,7 +53,13 @@ pub(super) fn skip(state: &State, pinned: Pinned, error: RunError) -> Vec<Fact> 
         cross_check: None,
         unread: Vec::new(),
     };
-    vec![RunRecorded { run, pinned, because }.into(), finished.into()]
+    let recorded = RunRecorded {
+        run,
+        pinned,
+        because,
+        class,
+    };
+    vec![recorded.into(), finished.into()]
 }
 
 pub(super) fn abandon(state: &State, run: RunId, error: RunError) -> Result<Vec<Fact>, Refusal> {

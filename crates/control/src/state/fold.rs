@@ -1,7 +1,6 @@
 //! Folding facts into the state. Total and free of side effects: what was recorded can always be folded.
 
-use mainstay_base::Timestamp;
-use mainstay_model::BranchName;
+use mainstay_base::{Hash, Timestamp};
 use mainstay_model::delivery::Outcome;
 use mainstay_model::fact::{
     Applied, AttemptFailed, AttemptStarted, Delivered, DeliveryAnswered, Fact, Planned, Projected,
@@ -9,13 +8,14 @@ use mainstay_model::fact::{
 };
 use mainstay_model::resource::ResourceKey;
 use mainstay_model::run::RunOutcome;
+use mainstay_model::{BranchName, DatasetName};
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::{
-    Alarm, AppliedEntry, Attempt, BranchStatus, Generation, Line, PlanEntry, Run, RunStatus, SourceFile,
-    State,
+    Alarm, AppliedEntry, Attempt, BranchStatus, Failing, Generation, Line, PlanEntry, Run, RunStatus,
+    SourceFile, State,
 };
 
 mod amend;
@@ -285,6 +285,9 @@ impl State {
                 trust.broken = Some(id);
             }
         }
+        if branch.is_none() {
+            self.fails(&job, code, outcome, header.time);
+        }
         if outcome == RunOutcome::Succeeded {
             if branch.is_none() {
                 self.messages.over(&format!("job/{job}"));
@@ -293,6 +296,26 @@ impl State {
             if let Some(line) = self.side(branch.as_ref()) {
                 line.last_good.insert(job, id);
             }
+        }
+    }
+
+    /// Counts how often a job's code failed in a row.
+    fn fails(&mut self, job: &DatasetName, code: Hash, outcome: RunOutcome, time: Timestamp) {
+        match outcome {
+            RunOutcome::Succeeded => {
+                self.failing.remove(job);
+            }
+            RunOutcome::Failed => {
+                let before = self.failing.get(job).filter(|f| f.code == code);
+                let in_row = before.map_or(0, |f| f.in_row).saturating_add(1);
+                let failing = Failing {
+                    code,
+                    in_row,
+                    last: time,
+                };
+                self.failing.insert(job.clone(), failing);
+            }
+            RunOutcome::Cancelled | RunOutcome::Skipped => {}
         }
     }
 }

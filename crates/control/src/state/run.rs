@@ -1,9 +1,10 @@
 //! Runs as they are known.
 
-use mainstay_base::Timestamp;
+use mainstay_base::{Hash, Timestamp};
 use mainstay_model::SliceKey;
 use mainstay_model::fact::RunRecorded;
 use mainstay_model::id::RunId;
+use mainstay_model::queue::Class;
 use mainstay_model::run::{CheckOutcome, CrossCheck, Pinned, RunError, RunOutcome, Usage};
 use serde::{Deserialize, Serialize};
 
@@ -44,6 +45,9 @@ pub struct Run {
     pub pinned: Pinned,
     /// Why it was wanted.
     pub because: String,
+    /// How urgent it is.
+    #[serde(default, skip_serializing_if = "Class::is_interactive")]
+    pub class: Class,
     /// Where it stands.
     pub status: RunStatus,
     /// The journal's number of its record.
@@ -76,6 +80,17 @@ pub struct Run {
     pub unread: Vec<SliceKey>,
 }
 
+/// How a job fails of late.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failing {
+    /// The code that fails.
+    pub code: Hash,
+    /// How many of its runs failed in a row.
+    pub in_row: u32,
+    /// When the last one did.
+    pub last: Timestamp,
+}
+
 /// What is known of whether the dependencies of a job's code are right.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Trust {
@@ -92,6 +107,7 @@ impl Run {
         Self {
             pinned: f.pinned,
             because: f.because,
+            class: f.class,
             status: RunStatus::Waiting { from: time },
             seq,
             actor: actor.to_owned(),

@@ -237,6 +237,7 @@ mod tests {
     use super::*;
     use mainstay_base::{Hash, Timestamp};
     use mainstay_model::fact::RunRecorded;
+    use mainstay_model::queue::Class;
     use mainstay_model::run::{Pinned, RunOutcome, Scope};
 
     fn run(status: RunStatus) -> Run {
@@ -257,6 +258,7 @@ mod tests {
             run: RunId(1),
             pinned,
             because: String::new(),
+            class: Class::Interactive,
         };
         Run {
             status,

@@ -17,7 +17,7 @@ use super::hook::Received;
 use super::line::{Held, Line};
 use super::message::Messages;
 use super::promise::Promise;
-use super::run::Trust;
+use super::run::{Failing, Trust};
 use super::runs::Runs;
 use super::trigger::Triggers;
 use super::{AppliedEntry, PlanEntry, SourceFile, State, blob, pairs};
@@ -107,6 +107,7 @@ pub(super) struct Stored {
     #[serde(default)]
     messages: Messages,
     #[serde(default)]
+    failing: BTreeMap<DatasetName, Failing>,
     trust: BTreeMap<DatasetName, BTreeMap<Hash, Trust>>,
     last_plan: u64,
     last_delivery: u64,
@@ -194,6 +195,7 @@ impl From<State> for Stored {
             promises: state.promises,
             hooks: state.hooks,
             messages: state.messages,
+            failing: state.failing,
             trust: state.trust,
             last_plan: state.last_plan,
             last_delivery: state.last_delivery,
@@ -234,6 +236,7 @@ impl From<Stored> for State {
             promises: stored.promises,
             hooks: stored.hooks,
             messages: stored.messages,
+            failing: stored.failing,
             trust: stored.trust,
             last_plan: stored.last_plan,
             last_delivery: stored.last_delivery,

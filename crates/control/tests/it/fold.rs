@@ -4,6 +4,7 @@ use mainstay_control::{AmendmentStatus, Command, Made, Overlaid, State};
 use mainstay_model::amendment::{Consequences, Edit, Overlay, Target};
 use mainstay_model::fact::Fact;
 use mainstay_model::id::{AmendmentId, ApplyId, PlanId, RunId};
+use mainstay_model::queue::Class;
 use mainstay_model::{BranchName, SliceKey, upcast};
 use proptest::prelude::*;
 
@@ -135,6 +136,7 @@ fn take(w: &mut World, step: &Step) {
             drop(w.submit(Command::RecordRun {
                 pinned: pinned(&["1"]),
                 because: "test".into(),
+                class: Class::Interactive,
                 starts: false,
             }));
             drop(w.submit(Command::StartAttempt {

@@ -8,6 +8,7 @@ use mainstay_model::SliceKey;
 use mainstay_model::dataset::SliceVersion;
 use mainstay_model::fact::Fact;
 use mainstay_model::id::RunId;
+use mainstay_model::queue::Class;
 use mainstay_model::run::{CheckOutcome, RunError, RunOutcome, Usage};
 use mainstay_model::spec::Severity;
 
@@ -27,6 +28,7 @@ fn start(w: &mut World, slices: &[&str]) {
     w.submit(Command::RecordRun {
         pinned: pinned(slices),
         because: "test".into(),
+        class: Class::Interactive,
         starts: false,
     })
     .expect("recorded");

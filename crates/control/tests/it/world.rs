@@ -202,6 +202,8 @@ pub(crate) fn job(sql: &str, code: &str) -> Resource {
         },
         time_limit_ms: None,
         retain: None,
+        circuit_breaker: None,
+        uses: BTreeMap::new(),
         compiled,
     };
     Resource {

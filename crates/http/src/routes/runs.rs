@@ -6,6 +6,7 @@ use axum::response::Response;
 use mainstay_api::{
     DeliverReport, Error, ErrorKind, JournalReport, ReplaysReport, RunReport, RunsReport, VacuumReport,
 };
+use mainstay_model::queue::Class;
 use mainstay_model::{Address, RunId};
 use mainstay_server::{CancelToken, Instance, JournalFilter, ReplayRequest, RunRequest};
 use serde::{Deserialize, Serialize};
@@ -56,6 +57,10 @@ pub(crate) struct RunBody {
     /// Whether to leave out the deliveries that otherwise come first.
     #[serde(default)]
     pub(crate) without_deliveries: bool,
+    /// How urgent it is beside others: `interactive`, which it is if left out, `scheduled` or `backfill`.
+    #[serde(default, skip_serializing_if = "Class::is_interactive")]
+    #[schema(value_type = String, pattern = "^(interactive|scheduled|backfill)$")]
+    pub(crate) class: Class,
 }
 
 /// What came in, and what was computed.
@@ -118,7 +123,7 @@ async fn deliver(caller: Caller, Params(acting): Params<Acting>, Body(body): Bod
         let names = body.sources.iter().map(|s| dataset(s).map(|(n, _)| n));
         i.deliver(&names.collect::<Result<Vec<_>, _>>()?, &o.cancel, &|p| o.show(p))
     };
-    caller.change(acting, &asked, None, work).await
+    caller.work(Class::default(), acting, &asked, work).await
 }
 
 /// Take in a file that was held back
@@ -163,6 +168,7 @@ async fn start_runs(caller: Caller, Params(acting): Params<Acting>, Body(body): 
                 .collect::<Result<_, _>>()?,
             force: body.force,
             without_deliveries: body.without_deliveries,
+            class: body.class,
         };
         let (delivered, runs) = i.run(&request, &o.cancel, &|p| o.show(p))?;
         Ok(Ran {
@@ -171,7 +177,7 @@ async fn start_runs(caller: Caller, Params(acting): Params<Acting>, Body(body): 
             interrupted: o.cancel.is_cancelled(),
         })
     };
-    caller.change(acting, &asked, None, work).await
+    caller.work(asked.class, acting, &asked, work).await
 }
 
 fn number(run: &RunReport) -> u64 {

@@ -91,6 +91,8 @@ impl Found {
             retries: written.retries,
             time_limit_ms: written.time_limit_ms,
             retain: written.retain,
+            circuit_breaker: written.circuit_breaker,
+            uses: written.uses,
             keep_fresh_ms: written.keep_fresh_ms,
         };
         self.jobs.push((job, written.checks));

@@ -10,7 +10,9 @@ use crate::place::{Lines, Place};
 use crate::read::{Entry, Fields, Reader, fields};
 
 /// The tables that there are, one for each kind of resource.
-pub(crate) const TABLES: [&str; 7] = ["project", "source", "job", "check", "trigger", "hook", "channel"];
+pub(crate) const TABLES: [&str; 8] = [
+    "project", "source", "job", "check", "trigger", "hook", "channel", "limit",
+];
 
 impl Found {
     /// Reads a TOML file. One that is not the main file and has none of our tables is somebody else's.
@@ -46,6 +48,7 @@ impl Found {
                 "trigger" => self.each(&mut reader, entry, Self::trigger),
                 "hook" => self.each(&mut reader, entry, Self::hook),
                 "channel" => self.each(&mut reader, entry, Self::channel),
+                "limit" => self.each(&mut reader, entry, Self::limit),
                 _ => {}
             }
         }
@@ -92,8 +95,8 @@ impl Found {
             return;
         };
         for entry in &entries {
-            let named =
-                matches!(kind.name, "check" | "trigger" | "hook" | "channel") || entry.name.contains('.');
+            let named = matches!(kind.name, "check" | "trigger" | "hook" | "channel" | "limit")
+                || entry.name.contains('.');
             if let Some(inner) = unquoted(entry.value).filter(|_| !named) {
                 let name = format!("{}.{}", entry.name, inner.name);
                 let help = format!("put it in quotation marks: [{}.\"{name}\"]", kind.name);
@@ -151,6 +154,16 @@ impl Found {
         match self.channels.iter().find(|c| c.name == channel.name) {
             Some(first) => reader.second("channel", entry, &first.place),
             None => self.channels.push(channel),
+        }
+    }
+
+    fn limit(&mut self, reader: &mut Reader<'_>, entry: &Entry<'_>) {
+        // One with a mistake is one that there is.
+        self.limit_names.insert(entry.name.to_owned());
+        let Some(limit) = reader.limit(entry) else { return };
+        match self.limits.iter().find(|l| l.name == limit.name) {
+            Some(first) => reader.second("limit", entry, &first.place),
+            None => self.limits.push(limit),
         }
     }
 

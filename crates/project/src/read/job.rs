@@ -1,7 +1,7 @@
 //! Jobs: the settings in a query's leading comments, and `[job."schema.dataset"]` tables.
 
 use mainstay_model::DatasetName;
-use mainstay_model::spec::{Retain, Retries};
+use mainstay_model::spec::{CircuitBreaker, Retain, Retries};
 
 use super::check::WrittenCheck;
 use super::value::Tags;
@@ -10,7 +10,7 @@ use crate::document::Value;
 use crate::place::{Spanned, Text};
 
 /// The fields of a job in a TOML file.
-pub(crate) const FIELDS: [&str; 9] = [
+pub(crate) const FIELDS: [&str; 11] = [
     "sql",
     "slice",
     "tags",
@@ -18,11 +18,13 @@ pub(crate) const FIELDS: [&str; 9] = [
     "retries",
     "time_limit",
     "retain",
+    "circuit_breaker",
+    "uses",
     "keep_fresh",
     "checks",
 ];
 /// The settings of a job in its own file.
-pub(crate) const SETTINGS: [&str; 9] = [
+pub(crate) const SETTINGS: [&str; 11] = [
     "job",
     "slice",
     "tags",
@@ -30,6 +32,8 @@ pub(crate) const SETTINGS: [&str; 9] = [
     "retries",
     "time_limit",
     "retain",
+    "circuit_breaker",
+    "uses",
     "keep_fresh",
     "checks",
 ];
@@ -38,6 +42,9 @@ pub(crate) const RETRIES: [&str; 2] = ["count", "pause"];
 
 /// The fields of `retain`.
 pub(crate) const RETAIN: [&str; 3] = ["versions", "age", "replay"];
+
+/// The fields of `circuit_breaker`.
+pub(crate) const CIRCUIT_BREAKER: [&str; 2] = ["failures", "pause"];
 
 /// How often a job may be tried again, at most.
 pub(crate) const MOST_RETRIES: u64 = 1000;
@@ -56,6 +63,8 @@ pub(crate) struct WrittenJob {
     pub(crate) retries: Retries,
     pub(crate) time_limit_ms: Option<u64>,
     pub(crate) retain: Option<Retain>,
+    pub(crate) circuit_breaker: Option<CircuitBreaker>,
+    pub(crate) uses: Vec<(Spanned<String>, u32)>,
     pub(crate) keep_fresh_ms: Option<u64>,
     pub(crate) checks: Vec<WrittenCheck>,
 }
@@ -108,6 +117,10 @@ impl Reader<'_> {
             retries: fields.get("retries").map(|v| self.retries(v)).unwrap_or_default(),
             time_limit_ms: fields.get("time_limit").and_then(|v| self.time_limit(v)),
             retain: fields.get("retain").and_then(|v| self.retain(v)),
+            circuit_breaker: fields
+                .get("circuit_breaker")
+                .and_then(|v| self.circuit_breaker(v)),
+            uses: fields.get("uses").map(|v| self.uses(v)).unwrap_or_default(),
             keep_fresh_ms: fields.get("keep_fresh").and_then(|v| self.keep_fresh(v)),
             checks: self.checks(fields.get("checks")),
             ..WrittenJob::default()
@@ -164,6 +177,26 @@ impl Reader<'_> {
             return None;
         }
         Some(within)
+    }
+
+    /// Reads when a job that fails again and again is left alone.
+    fn circuit_breaker(&mut self, value: &Value<'_>) -> Option<CircuitBreaker> {
+        let fields = self.table("circuit_breaker", "`circuit_breaker`", value, &CIRCUIT_BREAKER)?;
+        let mut get = |name: &str| {
+            let found = fields.get(name);
+            if found.is_none() {
+                let example = "circuit_breaker = { failures = 5, pause = \"1 h\" }";
+                self.missing("`circuit_breaker`", name, value.span(), example);
+            }
+            found
+        };
+        let (failures, pause) = (get("failures"), get("pause"));
+        let failures = failures.and_then(|v| self.integer("failures", v, 1, MOST_RETRIES));
+        let pause = pause.and_then(|v| self.duration("pause", v));
+        Some(CircuitBreaker {
+            failures: u32::try_from(failures?).ok()?,
+            pause_ms: pause?,
+        })
     }
 
     fn count(&mut self, value: &Value<'_>) -> Option<u32> {

@@ -11,7 +11,7 @@ use crate::document::Value;
 use crate::place::Place;
 
 /// The fields of a project.
-pub(crate) const FIELDS: [&str; 10] = [
+pub(crate) const FIELDS: [&str; 11] = [
     "name",
     "account",
     "description",
@@ -21,6 +21,7 @@ pub(crate) const FIELDS: [&str; 10] = [
     "memory",
     "spill",
     "cross_check",
+    "shares",
     "recompute_on_engine",
 ];
 
@@ -72,6 +73,7 @@ impl Reader<'_> {
                 .get("cross_check")
                 .and_then(|v| self.integer("cross_check", v, 0, 10_000))
                 .and_then(|n| u32::try_from(n).ok()),
+            shares: fields.get("shares").map(|v| self.shares(v)).unwrap_or_default(),
             recompute_on_engine: fields
                 .get("recompute_on_engine")
                 .and_then(|v| self.flag("recompute_on_engine", v))

@@ -209,18 +209,6 @@ impl Reader<'_> {
         list.iter().map(day).collect()
     }
 
-    /// Reads names of datasets, `schema.*` included.
-    fn datasets(&mut self, field: &str, value: Option<&Value<'_>>) -> Vec<Spanned<String>> {
-        value
-            .map(|v| self.named(field, "datasets", v))
-            .unwrap_or_default()
-    }
-
-    fn named(&mut self, field: &str, what: &str, value: &Value<'_>) -> Vec<Spanned<String>> {
-        let list = self.list(field, what, value).unwrap_or_default();
-        list.into_iter().filter_map(|v| self.word(field, v)).collect()
-    }
-
     /// Reads a fact of a trigger's own.
     fn emit(&mut self, value: &Value<'_>) -> Option<EmitSpec> {
         let fields = self.table("emit", "`emit`", value, &EMIT)?;

@@ -49,9 +49,26 @@ impl Reader<'_> {
         self.dataset_name(&text.value, value.span())
     }
 
+    /// Reads names of datasets, `schema.*` included.
+    pub(crate) fn datasets(&mut self, field: &str, value: Option<&Value<'_>>) -> Vec<Spanned<String>> {
+        value
+            .map(|v| self.named(field, "datasets", v))
+            .unwrap_or_default()
+    }
+
+    pub(crate) fn named(&mut self, field: &str, what: &str, value: &Value<'_>) -> Vec<Spanned<String>> {
+        let list = self.list(field, what, value).unwrap_or_default();
+        list.into_iter().filter_map(|v| self.word(field, v)).collect()
+    }
+
     /// Reads labels.
     pub(crate) fn tags(&mut self, value: Option<&Value<'_>>) -> Tags {
-        let Some(fields) = value.and_then(|v| self.open("tags", v)) else {
+        value.map(|v| self.labels("tags", v)).unwrap_or_default()
+    }
+
+    /// Reads labels that stand in a field of this name.
+    pub(crate) fn labels(&mut self, name: &str, value: &Value<'_>) -> Tags {
+        let Some(fields) = self.open(name, value) else {
             return Tags::new();
         };
         let mut tags = Tags::new();

@@ -4,14 +4,13 @@
 //! between does it again, and computes only what is stale. When places were looked at last is known to this process only: another one
 //! looks anew.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use mainstay_api::{Error, ErrorKind, Progress};
 use mainstay_base::Timestamp;
-use mainstay_control::{
-    Command, PromiseLook, Sight, State, has_begun, look_every_ms, promise, promises, standing,
-};
+use mainstay_control::{Command, PromiseLook, Sight, has_begun, look_every_ms, promise, promises, standing};
 use mainstay_engine::CancelToken;
+use mainstay_model::queue::Class;
 use mainstay_model::{DatasetName, Selection};
 
 use super::{Unseen, look, sources, within};
@@ -114,24 +113,28 @@ impl Instance {
         self.watching().unseen(self.account())
     }
 
-    /// Says whether the place of a source has to be looked at, or something for a promise is to be done.
-    pub(crate) fn has_promised_work(&self) -> bool {
+    /// Returns the accounts of which the place of a source has to be looked at.
+    pub(crate) fn with_places_to_look_at(&self) -> BTreeSet<String> {
         let now = self.clock.now();
-        let open = |state: &State| state.promises.values().any(|p| p.open().is_some());
-        let looks = self.watching().places.values().any(|w| w.next <= now);
-        looks || self.ledger().states().any(|(_, state)| open(state))
+        let watching = self.watching();
+        let due = watching.places.iter().filter(|(_, w)| w.next <= now);
+        due.map(|((account, _), _)| account.clone()).collect()
     }
 
-    /// Takes in what the places of promised datasets' sources hold, where it is time to look.
+    /// Takes in what the places of an account's promised datasets' sources hold, where it is time to look.
     pub(crate) fn look_at_places(
         &self,
+        account: &str,
         cancel: &CancelToken,
         watch: &(dyn Fn(Progress) + Sync),
     ) -> Result<(), Error> {
         let now = self.clock.now();
         let due: Vec<(String, DatasetName)> = {
             let watching = self.watching();
-            let due = watching.places.iter().filter(|(_, w)| w.next <= now);
+            let due = watching
+                .places
+                .iter()
+                .filter(|((a, _), w)| a == account && w.next <= now);
             due.map(|(key, _)| key.clone()).collect()
         };
         for key in due {
@@ -177,6 +180,7 @@ impl Instance {
             let acting = own.as_part_of(account, &actor, Some(because.clone()))?;
             let request = RunRequest {
                 targets: vec![(dataset.clone(), Selection::All)],
+                class: Class::Scheduled,
                 ..RunRequest::default()
             };
             let ran = Ran::of(acting.run(&request, cancel, watch));

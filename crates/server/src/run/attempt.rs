@@ -6,6 +6,7 @@ use std::time::Duration;
 use mainstay_api::{Error, ErrorKind, Progress};
 use mainstay_control::{At, Command, Finish, Run, RunStatus, Sight, StagedDataset, StagedSlices};
 use mainstay_engine::{Assignment, CancelToken, Engine, Finished, Mounted, Output};
+use mainstay_model::queue::Class;
 use mainstay_model::resource::{Kind, ResourceKey, Spec};
 use mainstay_model::run::{CheckOutcome, CrossCheck, Judged, RunError, RunOutcome, Scope, Usage};
 use mainstay_model::spec::JobSpec;
@@ -20,6 +21,7 @@ use crate::run::checks::check_inputs;
 use crate::run::crosscheck::{self, Chosen};
 use crate::run::known::{bring, brought, known};
 use crate::run::overtaken::{self, rests_on};
+use crate::run::places::Place;
 use crate::run::reuse::{Known, Twin};
 use crate::run::shown::{is_judged_otherwise, pinned_checks, shown, to_keep};
 use crate::run::unread::{self, Prospect, Unread};
@@ -38,16 +40,19 @@ pub(super) struct Work {
     pub(super) slices: StaleSlices,
     /// Whether it is computed even if the result is known.
     pub(super) anew: bool,
+    /// How urgent it is.
+    pub(super) class: Class,
 }
 
 /// Carries out a run to its end.
 pub(super) fn carry_out(
     instance: &Instance,
     work: &Work,
+    mut place: Place,
     cancel: &CancelToken,
     watch: Watch<'_>,
 ) -> Result<RunOutcome, Error> {
-    // The first attempt started with the run's record.
+    // The first attempt has started.
     loop {
         let mut rests_on = instance.with(|sight| rests_on(sight, work));
         let Ended {
@@ -116,7 +121,13 @@ pub(super) fn carry_out(
         if let Some(outcome) = ended(instance, work, watch) {
             return Ok(outcome);
         }
+        // While it waits, others go on in its place.
+        drop(place);
         wait_for_retry(instance, work.run, cancel);
+        place = match instance.wait_for_place(&work.job.dataset, work.class, cancel) {
+            Some(place) => place,
+            None => return stopped(instance, work.run),
+        };
         instance.submit(Command::StartAttempt { run: work.run })?;
         step::at("attempt.started");
     }
@@ -204,6 +215,19 @@ fn wait_for_retry(instance: &Instance, run: RunId, cancel: &CancelToken) {
             () = async { while !cancel.is_cancelled() { tokio::time::sleep(Duration::from_millis(50)).await } } => {}
         }
     });
+}
+
+/// Ends a run that was stopped between two attempts.
+fn stopped(instance: &Instance, run: RunId) -> Result<RunOutcome, Error> {
+    instance.submit(Command::Cancel { run })?;
+    let error = RunError {
+        code: "MS0510".to_owned(),
+        message: "it was stopped before it was tried again".to_owned(),
+        help: None,
+        transient: false,
+    };
+    instance.submit(Command::AbandonRun { run, error })?;
+    Ok(RunOutcome::Cancelled)
 }
 
 /// How an attempt ended.

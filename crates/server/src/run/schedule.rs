@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use mainstay_api::{Error, Progress};
-use mainstay_control::{At, Command, Sight};
+use mainstay_control::{At, Command, Sight, Ticket};
 use mainstay_engine::CancelToken;
 use mainstay_model::fact::Fact;
 use mainstay_model::relation::Reads;
@@ -17,6 +17,8 @@ use super::RunRequest;
 use super::attempt::{self, Work};
 use super::checks;
 use super::overtaken::is_overtaken;
+use super::places::Place;
+use super::waiting::Queued;
 use crate::expressions::SliceColumns;
 use crate::instance::{Instance, Watch};
 use crate::step;
@@ -27,29 +29,42 @@ const LOOK: Duration = Duration::from_millis(100);
 /// What is said of a job whose slices read more than was known; the code is [`crate::jobs::WRONG_DEPENDENCIES`].
 const WRONG: &str = "MS0506: it reads more than was known, and is computed again from everything";
 
+/// How many jobs of one request run or wait for a place, at most.
+const AT_ONCE: usize = 256;
+
 /// How often a job is computed again because what it reads was corrected meanwhile.
 const OVERTAKEN_AT_MOST: u32 = 5;
 
 /// How a job ended in this request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum End {
+pub(super) enum End {
     /// It is as it should be.
     Fresh,
     /// It is not, and what reads it is not tried.
     Bad,
 }
 
-struct Schedule<'a> {
-    instance: &'a Instance,
-    request: &'a RunRequest,
-    cancel: &'a CancelToken,
-    watch: Watch<'a>,
-    waiting: Vec<Job>,
-    ended: BTreeMap<DatasetName, End>,
-    running: BTreeMap<RunId, (Job, CancelToken)>,
-    runs: Vec<RunId>,
+/// What the loop is told.
+pub(super) enum Event {
+    /// A place is free for one that waits.
+    Granted(Ticket),
+    /// A run ended.
+    Ended(RunId, DatasetName, Result<RunOutcome, Error>),
+}
+
+pub(super) struct Schedule<'a> {
+    pub(super) instance: &'a Instance,
+    pub(super) request: &'a RunRequest,
+    pub(super) cancel: &'a CancelToken,
+    pub(super) watch: Watch<'a>,
+    pub(super) waiting: Vec<Job>,
+    pub(super) ended: BTreeMap<DatasetName, End>,
+    /// Those that are ready and wait for a place.
+    pub(super) queued: BTreeMap<Ticket, Queued>,
+    pub(super) running: BTreeMap<RunId, (Job, CancelToken)>,
+    pub(super) runs: Vec<RunId>,
     /// By job, how often it was overtaken by a correction.
-    overtaken: BTreeMap<DatasetName, u32>,
+    pub(super) overtaken: BTreeMap<DatasetName, u32>,
 }
 
 /// Runs jobs; they are in an order in which each stands after what it reads. Returns the runs, in the order of their records.
@@ -67,6 +82,7 @@ pub(crate) fn run_all(
         watch,
         waiting: jobs,
         ended: BTreeMap::new(),
+        queued: BTreeMap::new(),
         running: BTreeMap::new(),
         runs: Vec::new(),
         overtaken: BTreeMap::new(),
@@ -74,24 +90,34 @@ pub(crate) fn run_all(
     std::thread::scope(|threads| schedule.drive(threads))
 }
 
-type Done = (RunId, DatasetName, Result<RunOutcome, Error>);
-
 impl<'a> Schedule<'a> {
     fn drive<'s>(mut self, threads: &'s std::thread::Scope<'s, 'a>) -> Result<Vec<RunId>, Error> {
-        let (done, results) = channel::<Done>();
+        let (tell, events) = channel::<Event>();
         let mut failure = None;
         loop {
             if failure.is_none() && !self.cancel.is_cancelled() {
-                match self.start_ready(threads, &done) {
+                match self
+                    .start_ready(threads, &tell)
+                    .and_then(|()| self.record_those_who_wait())
+                {
                     Ok(()) => {}
                     Err(e) => failure = Some(e),
                 }
+            } else {
+                self.give_up_waiting();
             }
-            if self.running.is_empty() {
+            if self.running.is_empty() && self.queued.is_empty() {
                 break;
             }
-            match results.recv_timeout(LOOK) {
-                Ok((run, job, result)) => {
+            match events.recv_timeout(LOOK) {
+                Ok(Event::Granted(ticket)) => {
+                    if let Some(queued) = self.queued.remove(&ticket)
+                        && let Err(e) = self.begin(threads, &tell, queued)
+                    {
+                        failure.get_or_insert(e);
+                    }
+                }
+                Ok(Event::Ended(run, job, result)) => {
                     self.running.remove(&run);
                     if self.is_found_wrong(run) {
                         self.again(&job, WRONG);
@@ -155,27 +181,44 @@ impl<'a> Schedule<'a> {
     }
 
     /// Stops what someone asked to be stopped: everything, or single runs.
-    fn look_for_cancels(&self) {
+    fn look_for_cancels(&mut self) {
         if self.cancel.is_cancelled() {
             self.running.values().for_each(|(_, token)| token.cancel());
         }
-        let own = |run| self.running.contains_key(&run);
+        let own = |run| self.running.contains_key(&run) || self.waits(run).is_some();
         for run in self.instance.take_cancel_requests(own) {
             if let Some((_, token)) = self.running.get(&run) {
                 // A run that ends at this very moment needs no record of a wish.
                 let _ = self.instance.submit(Command::Cancel { run });
                 token.cancel();
+            } else if let Some(ticket) = self.waits(run) {
+                self.give_up(ticket);
             }
         }
+    }
+
+    pub(super) fn record(&self, job: &Job, pinned: Pinned, starts: bool) -> Result<Option<RunId>, Error> {
+        let because = if self.request.force {
+            "forced".to_owned()
+        } else {
+            self.instance.with(|state| crate::plan::because(state, job))
+        };
+        let recorded = self.instance.submit(Command::RecordRun {
+            pinned,
+            because,
+            class: self.request.class,
+            starts,
+        })?;
+        Ok(recorded_run(&recorded))
     }
 
     fn start_ready<'s>(
         &mut self,
         threads: &'s std::thread::Scope<'s, 'a>,
-        done: &Sender<Done>,
+        tell: &Sender<Event>,
     ) -> Result<(), Error> {
         let mut i = 0;
-        while i < self.waiting.len() && self.running.len() < self.instance.parallel() {
+        while i < self.waiting.len() && self.running.len() + self.queued.len() < AT_ONCE {
             let ready = self.waiting.get(i);
             let ready = ready.is_some_and(|job| self.inputs_ended(job) && !self.is_computed_by_other(job));
             if !ready {
@@ -189,21 +232,50 @@ impl<'a> Schedule<'a> {
                 .find(|n| self.ended.get(*n) == Some(&End::Bad))
                 .cloned();
             if let Some(bad) = bad {
-                self.skip(&job, &bad)?;
+                let error = RunError {
+                    code: "MS0502".to_owned(),
+                    message: format!("not tried, because {bad} could not be brought up to date"),
+                    help: Some("what was published before is still served".to_owned()),
+                    transient: false,
+                };
+                self.skip(&job, error)?;
                 continue;
             }
             match self.wanted(&job) {
                 None => {
                     self.ended.insert(job.dataset.clone(), End::Fresh);
                 }
-                Some(slices) => self.start(threads, done, job, slices)?,
+                Some(slices) => {
+                    if let Some(error) = self.left_alone(&job) {
+                        self.skip(&job, error)?;
+                        continue;
+                    }
+                    let told = tell.clone();
+                    let place =
+                        self.instance
+                            .ask_for_place(&job.dataset, self.request.class, move |ticket| {
+                                // Who waits outlives all who could be told.
+                                let _ = told.send(Event::Granted(ticket));
+                            });
+                    if place.is_held() {
+                        self.start(threads, tell, job, slices, place)?;
+                    } else {
+                        let queued = Queued {
+                            job,
+                            place,
+                            since: Instant::now(),
+                            recorded: None,
+                        };
+                        self.queued.insert(queued.place.ticket, queued);
+                    }
+                }
             }
         }
         Ok(())
     }
 
     fn inputs_ended(&self, job: &Job) -> bool {
-        let running = |n: &DatasetName| self.running.values().any(|(job, _)| job.dataset == *n);
+        let running = |n: &DatasetName| self.at_work().any(|job| job.dataset == *n);
         let waiting = |n: &DatasetName| self.waiting.iter().any(|w| w.dataset == *n);
         !job.reads.keys().any(|n| running(n) || waiting(n))
     }
@@ -211,11 +283,17 @@ impl<'a> Schedule<'a> {
     /// Says whether another job that is the same query is running: what it computes is known when it is done.
     fn is_computed_by_other(&self, job: &Job) -> bool {
         let same = |other: &Job| other.code == job.code && other.slice_columns == job.slice_columns;
-        !self.request.force && self.running.values().any(|(other, _)| same(other))
+        !self.request.force && self.at_work().any(same)
+    }
+
+    /// The jobs that run or wait for a place.
+    fn at_work(&self) -> impl Iterator<Item = &Job> {
+        let queued = self.queued.values().map(|q| &q.job);
+        self.running.values().map(|(job, _)| job).chain(queued)
     }
 
     /// Says what of a job has to be computed; nothing if it is as it should be and not forced.
-    fn wanted(&self, job: &Job) -> Option<StaleSlices> {
+    pub(super) fn wanted(&self, job: &Job) -> Option<StaleSlices> {
         let target = self.request.targets.iter().find(|(n, _)| *n == job.dataset);
         let is_target = self.request.targets.is_empty() || target.is_some();
         let (slices, reshaped) = self.instance.planning(|state, planning| {
@@ -245,7 +323,7 @@ impl<'a> Schedule<'a> {
         }
     }
 
-    fn pin(&self, job: &Job, slices: &StaleSlices) -> Result<Pinned, Error> {
+    pub(super) fn pin(&self, job: &Job, slices: &StaleSlices) -> Result<Pinned, Error> {
         let engine = self.instance.engine()?;
         let as_of = self.instance.clock.now();
         let input = |state: &Sight<'_>, (name, reads): (&DatasetName, &Reads)| Input {
@@ -274,17 +352,12 @@ impl<'a> Schedule<'a> {
         }))
     }
 
-    fn skip(&mut self, job: &Job, bad: &DatasetName) -> Result<(), Error> {
+    fn skip(&mut self, job: &Job, error: RunError) -> Result<(), Error> {
         let slices = StaleSlices::Whole;
         let pinned = self.pin(job, &slices)?;
-        let error = RunError {
-            code: "MS0502".to_owned(),
-            message: format!("not tried, because {bad} could not be brought up to date"),
-            help: Some("what was published before is still served".to_owned()),
-            transient: false,
-        };
         let recorded = self.instance.submit(Command::SkipRun {
             pinned,
+            class: self.request.class,
             error: error.clone(),
         })?;
         self.runs.extend(recorded_run(&recorded));
@@ -297,30 +370,34 @@ impl<'a> Schedule<'a> {
         Ok(())
     }
 
-    fn start<'s>(
+    pub(super) fn start<'s>(
         &mut self,
         threads: &'s std::thread::Scope<'s, 'a>,
-        done: &Sender<Done>,
+        tell: &Sender<Event>,
         job: Job,
         slices: StaleSlices,
+        place: Place,
     ) -> Result<(), Error> {
         let pinned = self.pin(&job, &slices)?;
-        let because = if self.request.force {
-            "forced".to_owned()
-        } else {
-            self.instance.with(|state| crate::plan::because(state, &job))
-        };
-        let recorded = self.instance.submit(Command::RecordRun {
-            pinned,
-            because,
-            starts: true,
-        })?;
-        let Some(run) = recorded_run(&recorded) else {
+        let Some(run) = self.record(&job, pinned, true)? else {
             return Ok(());
         };
         step::at("run.recorded");
         step::at("attempt.started");
         self.runs.push(run);
+        self.carry_out(threads, tell, run, job, slices, place);
+        Ok(())
+    }
+
+    pub(super) fn carry_out<'s>(
+        &mut self,
+        threads: &'s std::thread::Scope<'s, 'a>,
+        tell: &Sender<Event>,
+        run: RunId,
+        job: Job,
+        slices: StaleSlices,
+        place: Place,
+    ) {
         let total = match &slices {
             StaleSlices::Whole => None,
             StaleSlices::Some(list) => Some(list.len() as u64),
@@ -332,25 +409,21 @@ impl<'a> Schedule<'a> {
         });
         let token = CancelToken::new();
         self.running.insert(run, (job.clone(), token.clone()));
-        let (instance, watch, done) = (self.instance, self.watch, done.clone());
-        let anew = self.request.force;
+        let (instance, watch, tell) = (self.instance, self.watch, tell.clone());
+        let (anew, class) = (self.request.force, self.request.class);
         threads.spawn(move || {
             let name = job.dataset.clone();
-            let result = attempt::carry_out(
-                instance,
-                &Work {
-                    run,
-                    job,
-                    slices,
-                    anew,
-                },
-                &token,
-                watch,
-            );
+            let work = Work {
+                run,
+                job,
+                slices,
+                anew,
+                class,
+            };
+            let result = attempt::carry_out(instance, &work, place, &token, watch);
             // The receiver outlives all senders; a failed send could only mean that nobody waits any more.
-            let _ = done.send((run, name, result));
+            let _ = tell.send(Event::Ended(run, name, result));
         });
-        Ok(())
     }
 }
 

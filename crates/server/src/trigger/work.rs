@@ -4,10 +4,10 @@
 //! between does it again: a run computes what is stale, so that doing it twice does nothing the second time.
 
 use mainstay_api::{DeliverReport, Error, Progress, RunReport, RunsReport};
-use mainstay_base::Timestamp;
 use mainstay_control::{Command, Sight, State, next_tick};
 use mainstay_engine::CancelToken;
 use mainstay_model::id::{FiringId, RunId};
+use mainstay_model::queue::Class;
 use mainstay_model::resource::{Kind, ResourceKey, Spec};
 use mainstay_model::run::RunError;
 use mainstay_model::trigger::{CatchUp, is_among};
@@ -18,15 +18,6 @@ use crate::instance::Instance;
 use crate::ledger::Context;
 use crate::run::RunRequest;
 use crate::show::datasets;
-
-/// What triggers did.
-#[derive(Clone, Debug, Default)]
-pub struct Worked {
-    /// What was done, in the order of doing.
-    pub done: Vec<DoneReport>,
-    /// When the first clock fires next; none if none does.
-    pub next: Option<Timestamp>,
-}
 
 /// What came of firings of one trigger.
 #[derive(Clone, Debug)]
@@ -79,48 +70,51 @@ struct Waiting {
 }
 
 impl Instance {
-    /// Fires what the clocks say, and does what triggers want, in all accounts, until nothing is left to do or it is cancelled.
+    /// Fires what the clocks of an account say, and does what its triggers want and its promises take, until nothing is left to do or it
+    /// is cancelled. Returns what was done, in the order of doing.
     ///
     /// # Errors
     ///
     /// If it cannot be recorded; what fails in doing it is part of the answer.
-    pub fn work(&self, cancel: &CancelToken, watch: &(dyn Fn(Progress) + Sync)) -> Result<Worked, Error> {
-        let mut worked = Worked::default();
+    pub fn work(
+        &self,
+        account: &str,
+        cancel: &CancelToken,
+        watch: &(dyn Fn(Progress) + Sync),
+    ) -> Result<Vec<DoneReport>, Error> {
+        let mut done = Vec::new();
         if self.rests() {
-            return Ok(worked);
+            return Ok(done);
         }
-        self.look_at_places(cancel, watch)?;
-        let accounts: Vec<String> = self
-            .ledger()
-            .states()
-            .map(|(account, _)| account.to_owned())
-            .collect();
-        for account in accounts {
-            let clock = self.as_part_of(&account, "mainstay", None)?;
-            clock.submit(Command::Tick)?;
-            while let Some(waiting) = clock.with(waiting).filter(|_| !cancel.is_cancelled()) {
-                let actor = format!("trigger/{}", waiting.trigger);
-                let trigger = clock.as_part_of(&account, &actor, Some(waiting.because.clone()))?;
-                worked.done.push(trigger.carry_out(waiting, cancel, watch)?);
-            }
-            worked.done.extend(self.do_promised(&account, cancel, watch)?);
-            let next = clock.with(|sight| next_tick(sight.state));
-            worked.next = worked.next.into_iter().chain(next).min();
+        self.look_at_places(account, cancel, watch)?;
+        let clock = self.as_part_of(account, "mainstay", None)?;
+        clock.submit(Command::Tick)?;
+        while let Some(waiting) = clock.with(waiting).filter(|_| !cancel.is_cancelled()) {
+            let actor = format!("trigger/{}", waiting.trigger);
+            let trigger = clock.as_part_of(account, &actor, Some(waiting.because.clone()))?;
+            done.push(trigger.carry_out(waiting, cancel, watch)?);
         }
-        Ok(worked)
+        done.extend(self.do_promised(account, cancel, watch)?);
+        Ok(done)
     }
 
-    /// Says whether there is something to do: a clock time that has come, something that a trigger wants or a promise takes, or
-    /// a place that has to be looked at.
-    pub fn is_due(&self) -> bool {
+    /// Returns the accounts in which there is something to do: a clock time that has come, something that a trigger wants or a promise
+    /// takes, or a place that has to be looked at.
+    pub fn due(&self) -> Vec<String> {
         let now = self.clock.now();
-        let promised = self.has_promised_work();
+        let mut due = self.with_places_to_look_at();
         let ledger = self.ledger();
-        let rests = ledger.states().any(|(_, state)| state.rests());
-        let fires = |state: &State| {
-            state.triggers.open().next().is_some() || next_tick(state).is_some_and(|next| next <= now)
+        if ledger.states().any(|(_, state)| state.rests()) {
+            return Vec::new();
+        }
+        let has_work = |state: &State| {
+            state.triggers.open().next().is_some()
+                || next_tick(state).is_some_and(|next| next <= now)
+                || state.promises.values().any(|p| p.open().is_some())
         };
-        !rests && (promised || ledger.states().any(|(_, state)| fires(state)))
+        let accounts = ledger.states().filter(|(_, state)| has_work(state));
+        due.extend(accounts.map(|(account, _)| account.to_owned()));
+        due.into_iter().collect()
     }
 
     pub(crate) fn as_part_of(
@@ -151,6 +145,7 @@ impl Instance {
             };
             let request = RunRequest {
                 targets,
+                class: Class::Scheduled,
                 ..RunRequest::default()
             };
             self.run(&request, cancel, watch)

@@ -59,6 +59,7 @@ pub(super) fn of_run<'a>(
         let cause = by.cause("failure", format!("{id} {}: {code}", ended(run)));
         trace.add(None, changing(cause, failure(run)));
     }
+    super::waits::add(look, &mut trace, id);
     for check in run.checks.iter().filter(|c| c.violations > 0) {
         let word = match check.severity {
             Severity::Error => "failed",

@@ -341,7 +341,7 @@ impl<'a> Trace<'a> {
 /// Says in words how a run ended.
 pub(super) fn ended(run: &Run) -> &'static str {
     match run.status {
-        RunStatus::Waiting { .. } => "waits for its next attempt",
+        RunStatus::Waiting { .. } => "waits",
         RunStatus::Running => "is going on",
         RunStatus::Ended(RunOutcome::Succeeded) => "succeeded",
         RunStatus::Ended(RunOutcome::Failed) => "failed",

@@ -75,6 +75,8 @@ impl Project {
             retries: Retries::default(),
             time_limit_ms: None,
             retain: None,
+            circuit_breaker: None,
+            uses: BTreeMap::new(),
             compiled: Compiled {
                 code: found.code,
                 reads: found.reads,

@@ -11,6 +11,7 @@ use mainstay_model::fact::{
     RunRecorded,
 };
 use mainstay_model::id::ApplyId;
+use mainstay_model::queue::Class;
 use mainstay_model::resource::Spec;
 use mainstay_model::run::{Amount, Input, Pinned, RunOutcome, Scope, Usage};
 use mainstay_model::{DatasetName, RunId, Schema, SliceKey};
@@ -212,6 +213,7 @@ impl World {
             run,
             pinned,
             because: "its inputs changed".to_owned(),
+            class: Class::Interactive,
         });
         self.fold(AttemptStarted { run, attempt: 1 });
         let slices = match whole {

@@ -107,6 +107,7 @@ impl System for Project {
             targets: vec![(format!("tpch.{}", query.name).parse()?, Selection::All)],
             force: true,
             without_deliveries: true,
+            class: mainstay_model::queue::Class::Interactive,
         };
         let ((_, report), spent) =
             timed(|| Ok(self.instance.run(&request, &CancelToken::new(), &|_| {})?))?;

@@ -10,6 +10,7 @@ mod keys;
 mod meanwhile;
 mod messages;
 mod promises;
+mod queues;
 mod tls;
 mod triggers;
 mod watching;

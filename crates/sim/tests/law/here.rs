@@ -85,6 +85,7 @@ impl Subject for Here {
             targets: wanted.targets.iter().map(target).collect(),
             force: wanted.force,
             without_deliveries: false,
+            class: mainstay_model::queue::Class::Interactive,
         };
         let (_, runs) = self.instance()?.run(&request, &CancelToken::new(), &|_| {})?;
         Ok(runs.runs)

@@ -3,6 +3,7 @@
 use mainstay_base::Hash;
 use mainstay_model::SliceKey;
 use mainstay_model::fact::{Published, PublishedDataset, PublishedSlice, RunFinished, RunRecorded};
+use mainstay_model::queue::Class;
 use mainstay_model::resource::Resource;
 use mainstay_model::run::{Input, Pinned, Scope, Usage};
 use mainstay_model::schema::Schema;
@@ -34,6 +35,8 @@ fn job(dataset: &str, reads: &str, code: &str) -> Resource {
         retries: Retries::default(),
         time_limit_ms: None,
         retain: None,
+        circuit_breaker: None,
+        uses: BTreeMap::new(),
         compiled,
     };
     Resource {
@@ -161,7 +164,18 @@ impl Home {
             judged: None,
         };
         let because = "a test".to_owned();
-        self.fold(from, vec![RunRecorded { run, pinned, because }.into()]);
+        self.fold(
+            from,
+            vec![
+                RunRecorded {
+                    run,
+                    pinned,
+                    because,
+                    class: Class::Scheduled,
+                }
+                .into(),
+            ],
+        );
         if outcome == RunOutcome::Succeeded {
             self.publish(to, dataset, Some(run));
         }

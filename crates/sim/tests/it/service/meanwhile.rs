@@ -63,8 +63,9 @@ impl Held {
         while self.sandbox.query(sql) == json!([]) {
             if !command.goes_on() || began.elapsed() >= SOON {
                 let after = began.elapsed();
+                let there = self.sandbox.query("SELECT * FROM system.amendments");
                 panic!(
-                    "no answer to {sql} after {after:?}; the command: {:?}",
+                    "no answer to {sql} after {after:?}; there are {there}; the command: {:?}",
                     command.kill()
                 );
             }

@@ -13,6 +13,8 @@ mod ranges;
 mod table;
 
 use std::process::ExitCode;
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::Duration;
 
 use clap::Parser;
 use mainstay_api::{Error, ErrorKind};
@@ -25,6 +27,10 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// The stack of a command: long expressions are planned by recursion. What is not used takes no memory.
 const STACK: usize = 64 << 20;
+
+/// What takes longer than this has large pages of memory. The system clears each before it is used: 2 MB for every thread that
+/// needs some, which is much of what a short command does, and little beside what computing gains by them.
+const LONG: Duration = Duration::from_secs(1);
 
 /// How a command ended without an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,16 +84,27 @@ fn main() -> ExitCode {
         Err(e) => return usage(&e),
     };
     let output = Output::new(&cli.global);
+    large_pages(false);
     let carried_out = std::thread::scope(|threads| {
-        let work = || commands::run(&cli, &output);
+        let (ends, ended) = channel::<()>();
+        let (cli, output) = (&cli, &output);
+        let work = move || {
+            let _ends = ends;
+            commands::run(cli, output)
+        };
         let thread = std::thread::Builder::new()
             .name("command".to_owned())
             .stack_size(STACK);
         match thread.spawn_scoped(threads, work) {
-            Ok(thread) => thread
-                .join()
-                .unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
-            Err(_) => work(),
+            Ok(thread) => {
+                if ended.recv_timeout(LONG) == Err(RecvTimeoutError::Timeout) {
+                    large_pages(true);
+                }
+                thread
+                    .join()
+                    .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            }
+            Err(_) => commands::run(cli, output),
         }
     });
     match carried_out {
@@ -97,6 +114,12 @@ fn main() -> ExitCode {
             ExitCode::from(code(&error))
         }
     }
+}
+
+/// Says whether memory that is used from now on comes in large pages, where the allocator asks for them.
+fn large_pages(wanted: bool) {
+    // A system that does not know of that goes on as it would.
+    let _ = rustix::thread::disable_transparent_huge_pages(!wanted);
 }
 
 /// Shows what clap has to say: help and version on standard output, mistakes on standard error or, if wanted, as JSON.

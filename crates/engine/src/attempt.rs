@@ -1,26 +1,23 @@
-//! One attempt's threads: a runtime of its own, which ends with it.
+//! One attempt: threads of its own while it lasts.
 //!
 //! Owns that everything an attempt started has stopped when it returns (or is given up on after a moment), how it is cancelled
-//! and limited in time, and that its processor time is the sum over its threads. Knows nothing of queries.
+//! and limited in time, and that its processor time is the sum over its threads while they were its own. Knows nothing of queries.
 
 use std::future::Future;
 use std::time::{Duration, Instant};
 
 use datafusion::error::{DataFusionError, Result as Outcome};
 use mainstay_base::CpuTime;
-use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use crate::cancel::CancelToken;
-use crate::cpu::{CpuMeter, thread_nanos};
+use crate::cpu::thread_nanos;
 use crate::error::{Error, Kind};
+use crate::threads::{Idle, Threads};
 
 /// How long threads have to notice that their attempt was stopped. They notice between two batches.
 const PATIENCE: Duration = Duration::from_millis(1500);
-
-/// The stack of each thread: long expressions are planned by recursion. What is not used takes no memory.
-const STACK: usize = 64 << 20;
 
 /// How often progress is told.
 const TICK: Duration = Duration::from_millis(100);
@@ -43,28 +40,24 @@ enum Next<T, I> {
     End(Result<T, Error>),
 }
 
-/// The threads of one attempt.
+/// An attempt and its threads.
 #[derive(Debug)]
-pub(crate) struct Attempt {
-    runtime: Runtime,
-    /// Where its clock is watched: threads that are busy with one batch for long look at no clock of theirs.
-    waiting: Runtime,
-    cpu: CpuMeter,
+pub(crate) struct Attempt<'a> {
+    idle: &'a Idle,
+    threads: Threads,
     started: Instant,
     /// The clock of the thread that waits for the attempt, when it began to.
     waiting_since: u64,
     limit: Option<Duration>,
 }
 
-impl Attempt {
-    /// Starts `threads` threads.
+impl<'a> Attempt<'a> {
+    /// Begins with `threads` threads, of those that are idle or new ones.
     ///
     /// # Errors
     ///
     /// [`Kind::Resources`] if the system gives no threads.
-    pub(crate) fn start(threads: usize, limit: Option<Duration>) -> Result<Self, Error> {
-        let cpu = CpuMeter::default();
-        let (began, ended) = (cpu.clone(), cpu.clone());
+    pub(crate) fn start(idle: &'a Idle, threads: usize, limit: Option<Duration>) -> Result<Self, Error> {
         let no_threads = |e: std::io::Error| {
             Error::new(
                 Kind::Resources,
@@ -73,27 +66,9 @@ impl Attempt {
             )
             .transient(true)
         };
-        let waiting = tokio::runtime::Builder::new_current_thread()
-            .enable_time()
-            .build()
-            .map_err(no_threads)?;
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(threads.max(1))
-            // For reading local files side by side. Each thread has memory of its own that is cleared first, so that many for
-            // little work cost more than they gain.
-            .max_blocking_threads(threads.max(2).saturating_mul(2))
-            .thread_name("engine")
-            .thread_stack_size(STACK)
-            .thread_keep_alive(Duration::from_secs(60))
-            .on_thread_start(move || began.thread_began())
-            .on_thread_stop(move || ended.thread_ends())
-            .enable_all()
-            .build()
-            .map_err(no_threads)?;
         Ok(Self {
-            runtime,
-            waiting,
-            cpu,
+            idle,
+            threads: idle.take(threads.max(1)).map_err(no_threads)?,
             started: Instant::now(),
             waiting_since: thread_nanos(),
             limit,
@@ -119,11 +94,11 @@ impl Attempt {
     {
         // Nothing of `on` happens inside the runtime: it may wait for things of its own.
         let mut tasks = JoinSet::new();
-        tasks.spawn_on(work, self.runtime.handle());
+        tasks.spawn_on(work, self.threads.runtime.handle());
         let limit = self.limit.unwrap_or(NO_LIMIT).min(NO_LIMIT);
         let late = self.started + limit;
         loop {
-            let next = self.waiting.block_on(async {
+            let next = self.threads.waiting.block_on(async {
                 tokio::select! {
                     biased;
                     () = cancel.cancelled() => Next::End(Err(Error::cancelled())),
@@ -149,11 +124,11 @@ impl Attempt {
         }
     }
 
-    /// Stops all threads; returns their processor time and the time since the start.
-    pub(crate) fn end(self) -> (CpuTime, Duration) {
-        self.runtime.shutdown_timeout(PATIENCE);
-        self.cpu.add_thread_since(self.waiting_since);
-        (self.cpu.total(), self.started.elapsed())
+    /// Gives the threads back, or stops them unless it ended `well`; returns their processor time and the time since the start.
+    pub(crate) fn end(self, well: bool) -> (CpuTime, Duration) {
+        self.threads.cpu.add_thread_since(self.waiting_since);
+        let cpu = self.idle.give(self.threads, well, PATIENCE);
+        (cpu, self.started.elapsed())
     }
 }
 

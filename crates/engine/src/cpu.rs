@@ -1,12 +1,13 @@
 //! Processor time of a run: the sum over its threads of what each thread's own clock says.
 //!
-//! Every thread of the run's runtime, blocking ones too, adds its clock when it ends; the thread that waits for the run adds
-//! what it used meanwhile. A thread that does not end with its run, because it was stopped in the middle of something long, is
-//! asked from outside. Elapsed time never enters.
+//! Every thread of the run's runtime, blocking ones too, adds its clock when it ends, and notes it when it begins to wait for
+//! work; the thread that waits for the run adds what it used meanwhile. A thread that does not end with its run, because it
+//! serves the next one or was stopped in the middle of something long, is asked from outside. Elapsed time never enters.
 
-use std::collections::BTreeSet;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use mainstay_base::CpuTime;
 use rustix::time::{ClockId, clock_gettime};
@@ -19,14 +20,26 @@ pub(crate) struct CpuMeter(Arc<Counted>);
 struct Counted {
     /// Of threads that have ended, in nanoseconds.
     ended: AtomicU64,
-    /// The system's numbers of those that have not.
-    living: Mutex<BTreeSet<i32>>,
+    /// The system's numbers of those that have not, and their clocks when they began to wait for work last: from outside a
+    /// clock is told as of when the system looked at it last, which may be some milliseconds ago.
+    living: Mutex<BTreeMap<i32, Arc<AtomicU64>>>,
+}
+
+thread_local! {
+    /// Where the thread notes its clock.
+    static NOTED: RefCell<Arc<AtomicU64>> = RefCell::default();
 }
 
 impl CpuMeter {
     /// Begins to count the calling thread.
     pub(crate) fn thread_began(&self) {
-        self.living().insert(number());
+        let noted = NOTED.with(|n| Arc::clone(&n.borrow()));
+        self.living().insert(number(), noted);
+    }
+
+    /// Notes what the calling thread, which waits for work now, has used.
+    pub(crate) fn thread_rests(&self) {
+        NOTED.with(|n| n.borrow().store(thread_nanos(), Ordering::Release));
     }
 
     /// Adds what the calling thread has used, all in all; it is not asked again.
@@ -46,11 +59,15 @@ impl CpuMeter {
     /// Returns the sum so far, threads that are still at work included where the system tells what they used.
     pub(crate) fn total(&self) -> CpuTime {
         let living = self.living();
-        let working: u64 = living.iter().filter_map(|n| nanos_of(*n)).sum();
+        // Both lag behind, never ahead.
+        let used = |(number, noted): (&i32, &Arc<AtomicU64>)| {
+            nanos_of(*number).unwrap_or(0).max(noted.load(Ordering::Acquire))
+        };
+        let working: u64 = living.iter().map(used).sum();
         CpuTime((self.0.ended.load(Ordering::Relaxed) + working) / 1000)
     }
 
-    fn living(&self) -> std::sync::MutexGuard<'_, BTreeSet<i32>> {
+    fn living(&self) -> std::sync::MutexGuard<'_, BTreeMap<i32, Arc<AtomicU64>>> {
         self.0.living.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -58,6 +75,12 @@ impl CpuMeter {
 /// The system's number of the calling thread.
 fn number() -> i32 {
     rustix::thread::gettid().as_raw_nonzero().get()
+}
+
+/// Says whether the system tells the processor time of other threads.
+pub(crate) fn is_told() -> bool {
+    static TOLD: LazyLock<bool> = LazyLock::new(|| nanos_of(number()).is_some_and(|n| n > 0));
+    *TOLD
 }
 
 /// Returns the processor time of another thread of this process, in nanoseconds; none where the system does not tell.

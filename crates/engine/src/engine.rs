@@ -1,7 +1,7 @@
 //! The engine of a process: what all its runs share.
 //!
-//! Owns the memory limit, the folder for spilling and its limit, the caches of file footers, the settings. Knows nothing of any
-//! one run.
+//! Owns the memory limit, the folder for spilling and its limit, the caches of file footers, the settings, the threads that wait
+//! for work. Knows nothing of any one run.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -16,6 +16,7 @@ use crate::error::{Error, Kind};
 use crate::memory::SharedPool;
 use crate::settings::Settings;
 use crate::spill::SpillFolder;
+use crate::threads::Idle;
 
 /// The engine and its version, as recorded with runs.
 pub const ENGINE: &str = "datafusion 55.2.0";
@@ -38,6 +39,7 @@ pub struct EngineConfig {
 pub struct Engine {
     pub(crate) shared: Arc<Shared>,
     pub(crate) settings: Settings,
+    pub(crate) idle: Idle,
 }
 
 /// What all runs share.
@@ -82,6 +84,7 @@ impl Engine {
         Ok(Self {
             shared: Arc::new(shared),
             settings,
+            idle: Idle::default(),
         })
     }
 

@@ -31,7 +31,7 @@ impl Engine {
         staged: Vec<(SliceKey, SliceVersion)>,
         cancel: &CancelToken,
     ) -> Result<Vec<CheckOutcome>, Error> {
-        let attempt = Attempt::start(self.settings.threads, assignment.time_limit)?;
+        let attempt = Attempt::start(&self.idle, self.settings.threads, assignment.time_limit)?;
         let meters = Arc::new(Meters::new(&self.shared));
         let label = assignment.label.clone();
         let (shared, settings, counting) = (Arc::clone(&self.shared), self.settings, Arc::clone(&meters));
@@ -42,7 +42,7 @@ impl Engine {
         };
         let nothing = mpsc::channel::<()>(1).1;
         let asked = attempt.carry_out(work, nothing, cancel, |_| Ok(()));
-        let (cpu, wall) = attempt.end();
+        let (cpu, wall) = attempt.end(asked.is_ok());
         asked.map_err(|mut e| {
             e.usage = Box::new(usage::of_run(&meters, &usage::Spent { cpu, wall }));
             e.within(&label)

@@ -27,6 +27,7 @@ mod settings;
 mod spill;
 mod stage;
 mod table;
+mod threads;
 mod usage;
 mod whole;
 

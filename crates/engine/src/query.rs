@@ -87,7 +87,7 @@ impl Engine {
         cancel: &CancelToken,
         take: &mut dyn FnMut(RecordBatch) -> Result<(), Error>,
     ) -> Result<Answer, Error> {
-        let attempt = Attempt::start(self.settings.threads, question.time_limit)?;
+        let attempt = Attempt::start(&self.idle, self.settings.threads, question.time_limit)?;
         let meters = Arc::new(Meters::new(&self.shared));
         let (sender, sent) = mpsc::channel(4);
         let work = answer(
@@ -101,7 +101,7 @@ impl Engine {
             Event::Tick => Ok(()),
             Event::Item(batch) => take(batch),
         });
-        let (cpu, wall) = attempt.end();
+        let (cpu, wall) = attempt.end(answered.is_ok());
         let usage = usage::of_run(&meters, &usage::Spent { cpu, wall });
         match answered {
             Ok(schema) => Ok(Answer { schema, usage }),

@@ -96,7 +96,7 @@ impl Engine {
         progress: &dyn Fn(Progress),
     ) -> Result<Computed, Error> {
         let limit = assignment.time_limit.map(|l| l.saturating_sub(used.wall));
-        let attempt = Attempt::start(settings.threads, limit)?;
+        let attempt = Attempt::start(&self.idle, settings.threads, limit)?;
         let work = compute(
             Arc::clone(&self.shared),
             settings,
@@ -108,7 +108,7 @@ impl Engine {
             progress(so_far(meters));
             Ok(())
         });
-        let (cpu, wall) = attempt.end();
+        let (cpu, wall) = attempt.end(result.is_ok());
         meters.settle();
         used.add(cpu, wall);
         if let (Err(e), Some(limit)) = (&result, assignment.time_limit)

@@ -7,14 +7,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::error::Result;
+use datafusion::error::DataFusionError;
 use datafusion::logical_expr::utils::split_conjunction;
 use datafusion::logical_expr::{LogicalPlan, TableScan};
 use mainstay_model::{DatasetName, Schema};
 
 use crate::dependency::{condition_text, optimised};
 use crate::identifier::quoted;
-use crate::input::dataset_of;
+use crate::input::{Inputs, Placeholder, dataset_of};
+use crate::problem::Problem;
+use crate::{deterministic, explain, parse, plan};
 
 /// What one scan of an input yields.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -49,14 +51,25 @@ impl Yield {
     }
 }
 
-/// Finds out what the scans of a query yield; the plan is one that [`analyse`](crate::analyse) returns. An input that is not
-/// among them is not read at all.
+/// Finds out what the scans of a query yield that [`analyse`](crate::analyse) found to be right, over inputs with these columns.
+/// An input that is not among them is not read at all.
 ///
 /// # Errors
 ///
-/// If the plan cannot be optimised; then nothing is known.
-pub fn yields(plan: &LogicalPlan) -> Result<BTreeMap<DatasetName, BTreeSet<Yield>>> {
-    let plan = optimised(plan.clone())?;
+/// What keeps the query from being planned over these inputs; then nothing is known.
+pub fn yields(
+    sql: &str,
+    inputs: &dyn Inputs,
+) -> Result<BTreeMap<DatasetName, BTreeSet<Yield>>, Vec<Problem>> {
+    let query = parse::parse(sql)?;
+    let table = |name: &DatasetName| inputs.table(name).map(|t| Placeholder::of(&t));
+    let plan = plan::plan_query(&query, &table).map_err(|e| vec![explain::explain(&e, &query)])?;
+    let plan = deterministic::deterministic(plan)?;
+    of_plan(plan).map_err(|e| vec![explain::explain(&e, &query)])
+}
+
+fn of_plan(plan: LogicalPlan) -> Result<BTreeMap<DatasetName, BTreeSet<Yield>>, DataFusionError> {
+    let plan = optimised(plan)?;
     let mut found: BTreeMap<DatasetName, BTreeSet<Yield>> = BTreeMap::new();
     plan.apply_with_subqueries(|node| {
         if let LogicalPlan::TableScan(scan) = node
@@ -95,7 +108,7 @@ fn of(scan: &TableScan) -> Yield {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{InputTable, analyse};
+    use crate::InputTable;
     use mainstay_model::{Column, ColumnType};
 
     fn inputs() -> BTreeMap<DatasetName, InputTable> {
@@ -120,8 +133,7 @@ mod tests {
     }
 
     fn queries(sql: &str) -> Vec<String> {
-        let found = analyse(sql, &inputs(), &[]).expect("a query");
-        let yields = yields(&found.plan).expect("yields");
+        let yields = yields(sql, &inputs()).expect("yields");
         let each = yields
             .iter()
             .flat_map(|(name, all)| all.iter().map(|y| y.query(name)));

@@ -409,13 +409,34 @@ impl Store {
             return Ok(());
         };
         let files: Vec<PathBuf> = paths.iter().map(|p| root.join(p)).collect();
-        let place = paths.first().map_or_else(String::new, |p| self.place(p));
-        let durable = Arc::clone(&self.0.durable);
-        let synced = tokio::task::spawn_blocking(move || sync_files(&root, &files, &durable)).await;
-        match synced {
-            Ok(done) => done.map_err(|e| Error::new("sync", place, e)),
-            Err(e) => Err(Error::new("sync", place, e)),
+        let failed = |e: std::io::Error| {
+            let place = paths.first().map_or_else(String::new, |p| self.place(p));
+            Error::new("sync", place, e)
+        };
+        let (all, placed) = self.to_sync(&root, files);
+        sync_each(all).await.map_err(failed)?;
+        let mut known = self.0.durable.lock().unwrap_or_else(PoisonError::into_inner);
+        known.extend(placed);
+        Ok(())
+    }
+
+    /// Returns the files, the folders that hold them, and every folder above of which it is not known that it is in its place for
+    /// good, each once; and those folders of which that is known when they are synced. In no order: nothing refers to any of them
+    /// before all are there.
+    fn to_sync(&self, root: &FsPath, files: Vec<PathBuf>) -> (BTreeSet<PathBuf>, BTreeSet<PathBuf>) {
+        let known = self.0.durable.lock().unwrap_or_else(PoisonError::into_inner);
+        let (mut all, mut placed) = (BTreeSet::new(), BTreeSet::new());
+        for file in files {
+            // What a folder holds is synced with the folder, and where it is itself with the one above.
+            for folder in file.ancestors().skip(1).take_while(|a| a.starts_with(root)) {
+                all.insert(folder.to_owned());
+                if known.contains(folder) || !placed.insert(folder.to_owned()) {
+                    break;
+                }
+            }
+            all.insert(file);
         }
+        (all, placed)
     }
 
     /// What is removed and made again has to be made durable again.
@@ -451,46 +472,23 @@ async fn abort(upload: Option<Box<dyn MultipartUpload>>) {
 /// How many files are synced at the same time.
 const SYNCED_AT_ONCE: usize = 16;
 
-/// Syncs the files, the folders that hold them, and every folder above of which it is not known that it is in its place for good,
-/// each once. In no order: nothing refers to any of them before all are there.
-fn sync_files(root: &FsPath, files: &[PathBuf], durable: &Mutex<BTreeSet<PathBuf>>) -> std::io::Result<()> {
-    let mut all: BTreeSet<&FsPath> = files.iter().map(PathBuf::as_path).collect();
-    let mut placed: BTreeSet<&FsPath> = BTreeSet::new();
-    {
-        let known = durable.lock().unwrap_or_else(PoisonError::into_inner);
-        for file in files {
-            // What a folder holds is synced with the folder, and where it is itself with the one above.
-            for folder in file.ancestors().skip(1).take_while(|a| a.starts_with(root)) {
-                all.insert(folder);
-                if known.contains(folder) || !placed.insert(folder) {
-                    break;
-                }
-            }
-        }
-    }
-    sync_each(&all.into_iter().collect::<Vec<_>>())?;
-    let mut known = durable.lock().unwrap_or_else(PoisonError::into_inner);
-    known.extend(placed.into_iter().map(FsPath::to_owned));
-    Ok(())
-}
-
 /// Syncs files or folders, many at a time: one after the other, each waits for a commit of the file system's own journal; together,
 /// many are in one.
-fn sync_each(paths: &[&FsPath]) -> std::io::Result<()> {
+async fn sync_each(paths: BTreeSet<PathBuf>) -> std::io::Result<()> {
+    let paths: Arc<[PathBuf]> = paths.into_iter().collect();
     let lanes = paths.len().min(SYNCED_AT_ONCE);
     let lane = |first: usize| {
-        let mut own = paths.iter().skip(first).step_by(lanes.max(1));
-        own.try_for_each(|path| std::fs::File::open(path)?.sync_all())
+        let paths = Arc::clone(&paths);
+        tokio::task::spawn_blocking(move || {
+            let mut own = paths.iter().skip(first).step_by(lanes);
+            own.try_for_each(|path| std::fs::File::open(path)?.sync_all())
+        })
     };
-    std::thread::scope(|threads| {
-        let others: Vec<_> = (1..lanes)
-            .map(|first| threads.spawn(move || lane(first)))
-            .collect();
-        let own = lane(0);
-        let panicked = |_| Err(std::io::Error::other("a thread that syncs files ended early"));
-        others
-            .into_iter()
-            .map(|other| other.join().unwrap_or_else(panicked))
-            .fold(own, |all, one| all.and(one))
-    })
+    // All are waited for, whatever becomes of one of them.
+    let lanes: Vec<_> = (0..lanes).map(lane).collect();
+    let mut all = Ok(());
+    for lane in lanes {
+        all = all.and(lane.await.unwrap_or_else(|e| Err(std::io::Error::other(e))));
+    }
+    all
 }

@@ -103,14 +103,11 @@ impl Instance {
                     .resource(&ResourceKey::new(Kind::Job, &job.dataset))
                     .map(|r| &r.spec)
                 {
-                    Some(Spec::Job(spec)) => Some((spec.sql.clone(), spec.slice.clone(), tables)),
+                    Some(Spec::Job(spec)) => Some((spec.sql.clone(), tables)),
                     _ => None,
                 }
             });
-            let yields = found.and_then(|(sql, slice, tables)| {
-                let analysed = mainstay_sql::analyse(&sql, &tables, &slice).ok()?;
-                mainstay_sql::yields(&analysed.plan).ok()
-            });
+            let yields = found.and_then(|(sql, tables)| mainstay_sql::yields(&sql, &tables).ok());
             yields.is_some_and(|y| y.get(&shape.name).is_none_or(|scans| !scans.iter().any(reads)))
         };
         let readers = jobs.iter().filter(|j| j.reads.contains_key(&shape.name));

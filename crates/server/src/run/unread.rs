@@ -143,8 +143,7 @@ impl Prospect {
     /// Compares, and returns what can be taken as it is. What cannot be compared counts as changed.
     pub(super) fn unread(self, instance: &Instance, cancel: &CancelToken) -> Unread {
         let mut out = Unread::default();
-        let analysed = mainstay_sql::analyse(&self.spec.sql, &self.tables, &self.spec.slice);
-        let Some(yields) = analysed.ok().and_then(|a| mainstay_sql::yields(&a.plan).ok()) else {
+        let Ok(yields) = mainstay_sql::yields(&self.spec.sql, &self.tables) else {
             return out;
         };
         let none = BTreeSet::new();
@@ -211,7 +210,11 @@ impl Prospect {
             answered.ok().filter(|_| !failed)?;
             Some(digester.map_or(MultisetHash::EMPTY, |d| d.finish().0))
         };
-        let (before, after) = (digest(&change.before), digest(&change.after));
+        let (before, after) = std::thread::scope(|threads| {
+            let before = threads.spawn(|| digest(&change.before));
+            let after = digest(&change.after);
+            (before.join().ok().flatten(), after)
+        });
         before.is_some() && before == after
     }
 }

@@ -57,18 +57,21 @@ impl Held {
         ])
     }
 
-    /// Waits until a query has an answer.
-    fn until(&self, sql: &str) {
+    /// Waits until a query has an answer, while a command goes on that will give it one.
+    fn until(&self, mut command: Running, sql: &str) -> Running {
         let began = Instant::now();
         while self.sandbox.query(sql) == json!([]) {
-            if began.elapsed() >= SOON {
+            if !command.goes_on() || began.elapsed() >= SOON {
+                let after = began.elapsed();
+                let there = self.sandbox.query("SELECT * FROM system.amendments");
                 panic!(
-                    "{sql}; there are {}",
-                    self.sandbox.query("SELECT * FROM system.amendments")
+                    "no answer to {sql} after {after:?}; there are {there}; the command: {:?}",
+                    command.kill()
                 );
             }
             std::thread::park_timeout(Duration::from_millis(50));
         }
+        command
     }
 
     fn status(&self, amendment: &str) -> Value {
@@ -104,8 +107,10 @@ fn soon(mut running: Running) -> Outcome {
 #[test]
 fn deliveries_and_runs_do_not_wait_for_a_correction() {
     let h = Held::at("amendment.computed");
-    let amend = h.amend("2026-01-01", 5);
-    h.until("SELECT 1 FROM system.runs WHERE branch IS NOT NULL");
+    let amend = h.until(
+        h.amend("2026-01-01", 5),
+        "SELECT 1 FROM system.runs WHERE branch IS NOT NULL",
+    );
     h.day("2026-01-04", "2026-01-04,tea,2,2.50\n2026-01-04,cups,1,9.00\n");
     let ran = soon(h.sandbox.start(["run", "--json"])).expect_status(0).json();
     assert_eq!(ran["runs"].as_array().map(Vec::len), Some(3), "{ran}");
@@ -128,8 +133,10 @@ fn deliveries_and_runs_do_not_wait_for_a_correction() {
 fn a_run_that_a_correction_overtakes_is_made_again() {
     let h = Held::at("attempt.staged");
     h.day("2026-01-01", "2026-01-01,tea,4,2.50\n2026-01-01,cups,3,9.00\n");
-    let run = h.sandbox.start(["run", "--json"]);
-    h.until("SELECT 1 FROM system.runs WHERE outcome = 'running'");
+    let run = h.until(
+        h.sandbox.start(["run", "--json"]),
+        "SELECT 1 FROM system.runs WHERE outcome = 'running'",
+    );
     let made = soon(h.amend("2026-01-01", 5)).expect_status(0).json();
     assert_eq!(made["status"], "applied");
     h.release();
@@ -153,8 +160,10 @@ fn a_run_that_a_correction_overtakes_is_made_again() {
 fn a_run_of_other_slices_is_not_overtaken() {
     let h = Held::at("attempt.staged");
     h.day("2026-01-04", "2026-01-04,tea,2,2.50\n");
-    let run = h.sandbox.start(["run", "shop.daily", "--json"]);
-    h.until("SELECT 1 FROM system.runs WHERE outcome = 'running'");
+    let run = h.until(
+        h.sandbox.start(["run", "shop.daily", "--json"]),
+        "SELECT 1 FROM system.runs WHERE outcome = 'running'",
+    );
     let made = soon(h.amend("2026-01-01", 5)).expect_status(0).json();
     assert_eq!(made["status"], "applied");
     h.release();
@@ -195,8 +204,10 @@ fn a_delivery_comes_under_a_correction_that_is_made_meanwhile() {
 #[test]
 fn two_corrections_of_the_same_slices_are_made_in_their_order() {
     let h = Held::at("amendment.computed");
-    let first = h.amend("2026-01-01", 5);
-    h.until("SELECT 1 FROM system.amendments WHERE amendment = 'A-2'");
+    let first = h.until(
+        h.amend("2026-01-01", 5),
+        "SELECT 1 FROM system.amendments WHERE amendment = 'A-2'",
+    );
     let second = h.sandbox.start([
         "amend",
         "shop.orders@2026-01-01",
@@ -229,8 +240,10 @@ fn two_corrections_of_the_same_slices_are_made_in_their_order() {
 #[test]
 fn an_overtaken_correction_is_made_again_until_it_is_done() {
     let h = Held::at("amendment.computed");
-    let amend = h.amend("2026-01-01", 5);
-    h.until("SELECT 1 FROM system.runs WHERE branch IS NOT NULL");
+    let amend = h.until(
+        h.amend("2026-01-01", 5),
+        "SELECT 1 FROM system.runs WHERE branch IS NOT NULL",
+    );
     // The very rows that it corrects come anew.
     h.day("2026-01-01", "2026-01-01,tea,4,2.50\n2026-01-01,cups,3,9.00\n");
     let _ = soon(h.sandbox.start(["run"])).expect_status(0);

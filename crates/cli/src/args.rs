@@ -166,7 +166,7 @@ pub(crate) enum Command {
         output: Option<PathBuf>,
     },
     /// List things: dataset, source, job, check, project, delivery, run, plan, apply, amendment, branch, trigger,
-    /// promise, hook, channel, limit, message
+    /// promise, hook, channel, limit, message, dead-letter
     List {
         /// Which kind
         kind: String,
@@ -236,10 +236,15 @@ pub(crate) enum Command {
         /// The amendment, or a delivery that is held back
         thing: String,
     },
-    /// Try an amendment again that failed
+    /// Try again what failed: an amendment, a run, or all that `list dead-letters` shows
+    #[command(after_help = "Examples:\n  mainstay retry A-7\n  mainstay retry R-12\n  mainstay retry --all")]
     Retry {
-        /// The amendment
-        thing: String,
+        /// The amendment or the run
+        #[arg(required_unless_present = "all", conflicts_with = "all")]
+        thing: Option<String>,
+        /// All jobs whose last run failed for good
+        #[arg(long)]
+        all: bool,
     },
     /// Give an amendment up that does not hold, or a delivery that is held back
     Drop {

@@ -13,6 +13,7 @@ mod journal;
 mod project;
 mod query;
 mod replay;
+mod retry;
 mod run;
 mod runs;
 mod serve;
@@ -50,7 +51,7 @@ pub(crate) fn run(cli: &Cli, output: &Output) -> Result<Done, Error> {
             _ => project::revert(global, thing, output),
         },
         Command::Approve { thing } => amend::approve(global, thing, output),
-        Command::Retry { thing } => amend::retry(global, thing, output),
+        Command::Retry { thing, .. } => retry::retry(global, thing.as_deref(), output),
         Command::Drop { thing } => amend::drop_(global, thing, output),
         Command::Replay { runs, all, threads } => replay::replay(global, runs, *all, *threads, output),
         Command::Vacuum { dry_run } => replay::vacuum(global, *dry_run, output),

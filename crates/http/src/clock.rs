@@ -15,8 +15,11 @@ use tokio::task::JoinHandle;
 use crate::answer::blocking;
 use crate::app::App;
 
-/// How long it may take until something that is due is seen.
+/// How long it may take until something that is due is seen that nobody tells of.
 const LOOK: Duration = Duration::from_millis(100);
+
+/// How long it waits at least for what is due.
+const SOONEST: Duration = Duration::from_millis(2);
 
 /// How long it waits after the journal could not be written.
 pub(crate) const TROUBLE: Duration = Duration::from_secs(5);
@@ -26,7 +29,19 @@ pub(crate) async fn keep(app: Arc<App>) {
     let mut ending = app.ending.clone();
     let cancel = CancelToken::new();
     let mut at_work: BTreeMap<String, JoinHandle<()>> = BTreeMap::new();
-    while goes_on(&mut ending, LOOK).await {
+    let mut grown = app.instance.grown();
+    loop {
+        // What is due while its account is at work is seen when that ends.
+        let until = app.instance.until_due().filter(|_| at_work.is_empty());
+        let pause = until.map_or(LOOK, |until| until.clamp(SOONEST, LOOK));
+        // What is recorded may set something off at once.
+        let goes_on = tokio::select! {
+            goes_on = goes_on(&mut ending, pause) => goes_on,
+            Ok(()) = grown.changed() => true,
+        };
+        if !goes_on {
+            break;
+        }
         at_work.retain(|_, work| !work.is_finished());
         for account in app.instance.due() {
             // One account's work waits for nobody else's.

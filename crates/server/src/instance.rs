@@ -262,6 +262,11 @@ impl Instance {
         self.ledger().journal().head().last_seq
     }
 
+    /// Tells whoever waits for something to happen that something was recorded.
+    pub fn grown(&self) -> tokio::sync::watch::Receiver<u64> {
+        self.ledger().grown()
+    }
+
     /// Returns a folder of its own for files that are gone when the work is done; it is not made yet.
     pub fn scratch(&self) -> PathBuf {
         let name = format!(

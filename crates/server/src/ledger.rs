@@ -12,6 +12,7 @@ use mainstay_journal::{Draft, Journal, Lease, OpenOptions, Repair, SigningKey};
 use mainstay_model::BranchName;
 use mainstay_model::fact::Fact;
 use mainstay_model::upcast;
+use tokio::sync::watch;
 
 use crate::error;
 use crate::metrics::Histogram;
@@ -68,6 +69,8 @@ pub(crate) struct Ledger {
     folder: std::path::PathBuf,
     place: Place,
     writes: bool,
+    /// The last fact that was recorded here, for those who wait for something to happen.
+    grown: watch::Sender<u64>,
     /// How long appends took.
     appends: Histogram,
     /// When a digest of the state goes into a frame.
@@ -132,6 +135,7 @@ impl Ledger {
             folder: folder.to_owned(),
             place,
             writes,
+            grown: watch::Sender::default(),
             appends: Histogram::default(),
             due: Due::default(),
             looked: 0,
@@ -286,7 +290,13 @@ impl Ledger {
                 fold(state, context, now, &recorded);
             }
         }
+        self.grown.send_replace(self.folded);
         Ok(recorded)
+    }
+
+    /// Tells of each fact that is recorded here.
+    pub(crate) fn grown(&self) -> watch::Receiver<u64> {
+        self.grown.subscribe()
     }
 
     /// Folds facts that are about to be recorded ahead of that, if a digest of what they fold to is due: only where somebody may

@@ -24,13 +24,14 @@ use crate::report;
 use crate::trigger;
 
 /// What can be listed.
-const LISTED: [&str; 17] = [
+const LISTED: [&str; 18] = [
     "amendment",
     "apply",
     "branch",
     "channel",
     "check",
     "dataset",
+    "dead-letter",
     "delivery",
     "hook",
     "job",
@@ -90,6 +91,18 @@ fn to_value<T: serde::Serialize>(item: &T) -> Value {
     serde_json::to_value(item).unwrap_or_default()
 }
 
+/// The jobs whose last run failed for good, with that run: what is left to be mended.
+fn dead_letters(sight: &Sight<'_>) -> Vec<Value> {
+    let failing = sight.state.failing.iter();
+    let jobs = failing.filter(|(job, _)| sight.resource(&ResourceKey::new(Kind::Job, job)).is_some());
+    let letters = jobs.map(|(job, failing)| {
+        let run = sight.state.runs.get(&failing.run);
+        json!({ "run": failing.run.to_string(), "job": job.to_string(), "failed": failing.in_row, "time": failing.last,
+            "who": run.map(|r| &r.actor), "error": run.and_then(|r| r.error.as_ref()).map(to_value) })
+    });
+    letters.collect()
+}
+
 /// How much of a limit is taken, and by whom.
 fn limit_status(sight: &Sight<'_>, key: &ResourceKey) -> Value {
     let most = u32::try_from(parallel(sight)).unwrap_or(u32::MAX);
@@ -124,7 +137,8 @@ fn resource_value(
 
 impl Instance {
     /// Lists the things of a kind: `dataset`, `source`, `job`, `check`, `project`, `delivery`, `run`, `plan`, `apply`,
-    /// `amendment`, `branch`, `trigger`, `promise`, `hook`, `channel`, `limit`, `message`.
+    /// `amendment`, `branch`, `trigger`, `promise`, `hook`, `channel`, `limit`, `message`,
+    /// `dead-letter`.
     ///
     /// # Errors
     ///
@@ -172,6 +186,7 @@ impl Instance {
                 let of_people = state.state.branches.iter().filter(|(name, _)| !name.is_of_amendment());
                 of_people.map(|(name, b)| to_value(&report::branch(name, b))).collect()
             }),
+            "dead-letter" => self.with(dead_letters),
             "message" => self.with(|state| {
                 state.state.messages.all.iter().map(|(id, m)| outbox::listed(*id, m)).collect()
             }),

@@ -324,8 +324,7 @@ pub(super) fn approve(global: &Global, thing: &str, output: &Output) -> Result<D
     })
 }
 
-pub(super) fn retry(global: &Global, thing: &str, output: &Output) -> Result<Done, Error> {
-    let id = amendment(thing)?;
+pub(super) fn retry(global: &Global, id: AmendmentId, output: &Output) -> Result<Done, Error> {
     carry_out(global, output, |instance, cancel, watch| {
         instance.retry_amendment(id, cancel, watch)
     })

@@ -85,6 +85,14 @@ fn columns(kind: &str) -> &'static [(&'static str, &'static str)] {
             ("url", "/spec/url"),
             ("secret", "/spec/secret"),
         ],
+        "dead-letter" => &[
+            ("run", "/run"),
+            ("job", "/job"),
+            ("failed", "/failed"),
+            ("when", "/time"),
+            ("who", "/who"),
+            ("error", "/error/message"),
+        ],
         "limit" => &[
             ("limit", "/name"),
             ("at most", "/spec/at_most"),

@@ -8,7 +8,7 @@ use mainstay_model::fact::{
 };
 use mainstay_model::resource::ResourceKey;
 use mainstay_model::run::RunOutcome;
-use mainstay_model::{BranchName, DatasetName};
+use mainstay_model::{BranchName, DatasetName, RunId};
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -286,7 +286,7 @@ impl State {
             }
         }
         if branch.is_none() {
-            self.fails(&job, code, outcome, header.time);
+            self.fails(&job, (id, code), outcome, header.time);
         }
         if outcome == RunOutcome::Succeeded {
             if branch.is_none() {
@@ -300,7 +300,7 @@ impl State {
     }
 
     /// Counts how often a job's code failed in a row.
-    fn fails(&mut self, job: &DatasetName, code: Hash, outcome: RunOutcome, time: Timestamp) {
+    fn fails(&mut self, job: &DatasetName, (run, code): (RunId, Hash), outcome: RunOutcome, time: Timestamp) {
         match outcome {
             RunOutcome::Succeeded => {
                 self.failing.remove(job);
@@ -310,6 +310,7 @@ impl State {
                 let in_row = before.map_or(0, |f| f.in_row).saturating_add(1);
                 let failing = Failing {
                     code,
+                    run,
                     in_row,
                     last: time,
                 };

@@ -85,7 +85,9 @@ pub struct Run {
 pub struct Failing {
     /// The code that fails.
     pub code: Hash,
-    /// How many of its runs failed in a row.
+    /// The last run that failed.
+    pub run: RunId,
+    /// How many failed in a row.
     pub in_row: u32,
     /// When the last one did.
     pub last: Timestamp,

@@ -121,6 +121,11 @@ impl Instance {
         due.map(|((account, _), _)| account.clone()).collect()
     }
 
+    /// Returns when the next place has to be looked at; none if none has.
+    pub(crate) fn next_look(&self) -> Option<Timestamp> {
+        self.watching().places.values().map(|w| w.next).min()
+    }
+
     /// Takes in what the places of an account's promised datasets' sources hold, where it is time to look.
     pub(crate) fn look_at_places(
         &self,

@@ -3,6 +3,8 @@
 //! What a trigger wants is recorded before it is done, and stays to be done until it is recorded as done. A process that dies in
 //! between does it again: a run computes what is stale, so that doing it twice does nothing the second time.
 
+use std::time::Duration;
+
 use mainstay_api::{DeliverReport, Error, Progress, RunReport, RunsReport};
 use mainstay_control::{Command, Sight, State, next_tick};
 use mainstay_engine::CancelToken;
@@ -115,6 +117,19 @@ impl Instance {
         let accounts = ledger.states().filter(|(_, state)| has_work(state));
         due.extend(accounts.map(|(account, _)| account.to_owned()));
         due.into_iter().collect()
+    }
+
+    /// Returns how long it is until the next clock of any account fires, or a place has to be looked at; none if none does.
+    pub fn until_due(&self) -> Option<Duration> {
+        if self.rests() {
+            return None;
+        }
+        let looks = self.next_look();
+        let ledger = self.ledger();
+        let clocks = ledger.states().filter_map(|(_, state)| next_tick(state));
+        let next = clocks.chain(looks).min()?;
+        let micros = next.micros_since(self.clock.now()).max(0);
+        Some(Duration::from_micros(micros.unsigned_abs()))
     }
 
     pub(crate) fn as_part_of(

@@ -261,12 +261,18 @@ fn a_job_that_fails_again_and_again_is_left_alone_until_somebody_asks() {
         why.contains("MS0511") && why.contains("2 runs of it failed one after the other"),
         "{why}"
     );
+    let letters = s.run(["list", "dead-letters", "--json"]).expect_status(0).json();
+    let letter = &letters["items"][0];
+    assert_eq!((&letter["run"], &letter["failed"]), (&json!("R-2"), &json!(2)));
     // A person tries at once, and one success closes the circuit.
-    let _ = s.run(["run", "shop.daily_sales"]).expect_status(1);
+    let _ = s.run(["retry", "R-2"]).expect_status(1);
     let text = std::fs::read_to_string(s.path().join("jobs/shop/daily_sales.sql")).expect("the job");
     s.write("jobs/shop/daily_sales.sql", text.replace("min = 100", "min = 1"));
     let _ = s.run(["apply", "--yes"]).expect_status(0);
-    let _ = s.run(["run", "shop.daily_sales"]).expect_status(0);
+    let _ = s.run(["retry", "--all"]).expect_status(0);
+    let letters = s.run(["list", "dead-letters", "--json"]).expect_status(0).json();
+    assert_eq!(letters["items"], json!([]));
+    let _ = s.run(["retry", "R-5"]).expect_status(2);
     s.write(
         "data/orders/2026-02-09.csv",
         "day,product,pieces,price\n2026-02-09,tea,1,3.50\n",

@@ -163,7 +163,7 @@ pub(crate) enum Command {
         output: Option<PathBuf>,
     },
     /// List things: dataset, source, job, check, project, delivery, run, plan, apply, amendment, branch, trigger,
-    /// promise, hook, channel, message
+    /// promise, hook, channel, message, alarm
     List {
         /// Which kind
         kind: String,

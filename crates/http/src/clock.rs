@@ -15,6 +15,9 @@ use crate::app::App;
 /// How long it may take until something that is due is seen.
 const LOOK: Duration = Duration::from_millis(100);
 
+/// How often it is looked how alarms stand.
+const ALARMS: Duration = Duration::from_millis(500);
+
 /// How long it waits after the journal could not be written.
 const TROUBLE: Duration = Duration::from_secs(5);
 
@@ -70,6 +73,21 @@ pub(crate) async fn watch_promises(app: Arc<App>) {
         if blocking(move || instance.keep_promises()).await.is_err() {
             pause = TROUBLE;
         }
+    }
+}
+
+/// Says how alarms stand until the server ends.
+pub(crate) async fn watch_alarms(app: Arc<App>) {
+    let mut ending = app.ending.clone();
+    let mut pause = ALARMS;
+    loop {
+        tokio::select! {
+            () = told(&mut ending) => return,
+            () = tokio::time::sleep(pause) => {}
+        }
+        let instance = app.instance.clone();
+        let looked = blocking(move || instance.look_at_alarms()).await;
+        pause = if looked.is_err() { TROUBLE } else { ALARMS };
     }
 }
 

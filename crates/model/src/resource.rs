@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::alarm::AlarmSpec;
 use crate::hook::HookSpec;
 use crate::message::ChannelSpec;
 use crate::promise::PromiseSpec;
@@ -32,11 +33,13 @@ pub enum Kind {
     Hook,
     /// A place to which messages go.
     Channel,
+    /// Something that somebody wants to be told of as long as it is so.
+    Alarm,
 }
 
 impl Kind {
     /// All kinds, in the order in which people see them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Project,
         Self::Source,
         Self::Job,
@@ -45,6 +48,7 @@ impl Kind {
         Self::Promise,
         Self::Hook,
         Self::Channel,
+        Self::Alarm,
     ];
 }
 
@@ -59,6 +63,7 @@ impl fmt::Display for Kind {
             Self::Promise => "promise",
             Self::Hook => "hook",
             Self::Channel => "channel",
+            Self::Alarm => "alarm",
         })
     }
 }
@@ -144,6 +149,8 @@ pub enum Spec {
     Hook(HookSpec),
     /// See [`ChannelSpec`].
     Channel(ChannelSpec),
+    /// See [`AlarmSpec`].
+    Alarm(AlarmSpec),
 }
 
 impl Spec {
@@ -158,6 +165,7 @@ impl Spec {
             Self::Promise(_) => Kind::Promise,
             Self::Hook(_) => Kind::Hook,
             Self::Channel(_) => Kind::Channel,
+            Self::Alarm(_) => Kind::Alarm,
         }
     }
 }

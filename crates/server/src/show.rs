@@ -13,9 +13,11 @@ use mainstay_model::{Address, DatasetName, SliceKey};
 use mainstay_planner::StaleSlices;
 use serde_json::{Value, json};
 
+use crate::alarm;
 use crate::deliver::read_otherwise;
 use crate::hook;
 use crate::instance::Instance;
+use crate::lineage;
 use crate::outbox;
 use crate::planning::Planning;
 use crate::promise::{self, Unseen};
@@ -23,7 +25,8 @@ use crate::report;
 use crate::trigger;
 
 /// What can be listed.
-const LISTED: [&str; 16] = [
+const LISTED: [&str; 17] = [
+    "alarm",
     "amendment",
     "apply",
     "branch",
@@ -103,6 +106,8 @@ fn resource_value(
             promise::status(sight, planning, &spec.dataset, unseen, now).map(|status| to_value(&status))
         }
         Spec::Hook(_) => hook::status(sight, r),
+        Spec::Alarm(spec) => Some(alarm::status(sight, r, spec, now)),
+        Spec::Channel(_) => lineage::status(sight, r, now),
         _ => trigger::status(sight, r),
     };
     if let (Some(status), Some(fields)) = (status, value.as_object_mut()) {
@@ -114,7 +119,7 @@ fn resource_value(
 impl Instance {
     /// Lists the things of a kind: `dataset`, `source`, `job`, `check`, `project`, `delivery`, `run`, `plan`, `apply`,
     /// `amendment`, `branch`, `trigger`, `promise`, `hook`,
-    /// `channel`, `message`.
+    /// `channel`, `message`, `alarm`.
     ///
     /// # Errors
     ///

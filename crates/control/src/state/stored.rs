@@ -10,11 +10,13 @@ use mainstay_model::{BranchName, DatasetName};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::alarm::AlarmHeld;
 use super::amendment::Amendment;
 use super::branch::{About, Branch};
 use super::dataset::Dataset;
 use super::hook::Received;
 use super::line::{Held, Line};
+use super::lineage::Lineage;
 use super::message::Messages;
 use super::promise::Promise;
 use super::run::Trust;
@@ -107,6 +109,10 @@ pub(super) struct Stored {
     #[serde(default)]
     messages: Messages,
     #[serde(default)]
+    alarms: BTreeMap<String, AlarmHeld>,
+    #[serde(default)]
+    lineage: Lineage,
+    #[serde(default)]
     trust: BTreeMap<DatasetName, BTreeMap<Hash, Trust>>,
     last_plan: u64,
     last_delivery: u64,
@@ -194,6 +200,8 @@ impl From<State> for Stored {
             promises: state.promises,
             hooks: state.hooks,
             messages: state.messages,
+            alarms: state.alarms,
+            lineage: state.lineage,
             trust: state.trust,
             last_plan: state.last_plan,
             last_delivery: state.last_delivery,
@@ -234,6 +242,8 @@ impl From<Stored> for State {
             promises: stored.promises,
             hooks: stored.hooks,
             messages: stored.messages,
+            alarms: stored.alarms,
+            lineage: stored.lineage,
             trust: stored.trust,
             last_plan: stored.last_plan,
             last_delivery: stored.last_delivery,

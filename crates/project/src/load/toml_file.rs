@@ -10,7 +10,9 @@ use crate::place::Lines;
 use crate::read::{Entry, Fields, Reader, fields};
 
 /// The tables that there are, one for each kind of resource.
-pub(crate) const TABLES: [&str; 7] = ["project", "source", "job", "check", "trigger", "hook", "channel"];
+pub(crate) const TABLES: [&str; 8] = [
+    "project", "source", "job", "check", "trigger", "hook", "channel", "alarm",
+];
 
 impl Found {
     /// Reads a TOML file. One that is not the main file and has none of our tables is somebody else's.
@@ -46,6 +48,7 @@ impl Found {
                 "trigger" => self.each(&mut reader, entry, Self::trigger),
                 "hook" => self.each(&mut reader, entry, Self::hook),
                 "channel" => self.each(&mut reader, entry, Self::channel),
+                "alarm" => self.each(&mut reader, entry, Self::alarm),
                 _ => {}
             }
         }
@@ -92,8 +95,8 @@ impl Found {
             return;
         };
         for entry in &entries {
-            let named =
-                matches!(kind.name, "check" | "trigger" | "hook" | "channel") || entry.name.contains('.');
+            let named = matches!(kind.name, "check" | "trigger" | "hook" | "channel" | "alarm")
+                || entry.name.contains('.');
             if let Some(inner) = unquoted(entry.value).filter(|_| !named) {
                 let name = format!("{}.{}", entry.name, inner.name);
                 let help = format!("put it in quotation marks: [{}.\"{name}\"]", kind.name);
@@ -163,6 +166,23 @@ impl Found {
             );
         } else {
             self.channels.push(channel);
+        }
+    }
+
+    fn alarm(&mut self, reader: &mut Reader<'_>, entry: &Entry<'_>) {
+        let Some(alarm) = reader.alarm(entry) else {
+            return;
+        };
+        if let Some(first) = self.alarms.iter().find(|a| a.name == alarm.name) {
+            let help = format!(
+                "the first one is at {}: give one of them another name",
+                first.place
+            );
+            let message = format!("there are two alarms named `{}`", alarm.name);
+            let label = "the second one";
+            reader.report(code::TWO_TRIGGERS, entry.key.clone(), message, label, Some(help));
+        } else {
+            self.alarms.push(alarm);
         }
     }
 

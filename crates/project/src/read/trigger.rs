@@ -210,13 +210,14 @@ impl Reader<'_> {
     }
 
     /// Reads names of datasets, `schema.*` included.
-    fn datasets(&mut self, field: &str, value: Option<&Value<'_>>) -> Vec<Spanned<String>> {
+    pub(crate) fn datasets(&mut self, field: &str, value: Option<&Value<'_>>) -> Vec<Spanned<String>> {
         value
             .map(|v| self.named(field, "datasets", v))
             .unwrap_or_default()
     }
 
-    fn named(&mut self, field: &str, what: &str, value: &Value<'_>) -> Vec<Spanned<String>> {
+    /// Reads names.
+    pub(crate) fn named(&mut self, field: &str, what: &str, value: &Value<'_>) -> Vec<Spanned<String>> {
         let list = self.list(field, what, value).unwrap_or_default();
         list.into_iter().filter_map(|v| self.word(field, v)).collect()
     }
@@ -245,7 +246,7 @@ impl Reader<'_> {
     }
 
     /// Reads a value as JSON.
-    fn json(&mut self, name: &str, value: &Value<'_>) -> Option<Json> {
+    pub(crate) fn json(&mut self, name: &str, value: &Value<'_>) -> Option<Json> {
         let out_of_range = |reader: &mut Self, text: &str| {
             let message = format!("`{name}` cannot have {text} in it");
             reader.report(

@@ -166,7 +166,7 @@ pub(crate) enum Command {
         output: Option<PathBuf>,
     },
     /// List things: dataset, source, job, check, project, delivery, run, plan, apply, amendment, branch, trigger,
-    /// promise, hook, channel, limit, message, dead-letter
+    /// promise, hook, channel, limit, alarm, message, dead-letter
     List {
         /// Which kind
         kind: String,

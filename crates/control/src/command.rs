@@ -237,6 +237,8 @@ pub enum Command {
         /// What it says.
         received: HookReceived,
     },
+    /// Say how alarms stand.
+    LookAtAlarms,
     /// Set off the triggers whose clock times have come.
     Tick,
     /// Say how promises stand, and set off what keeping them takes.
@@ -259,6 +261,13 @@ pub enum Command {
         message: MessageId,
         /// What came of it.
         attempted: Attempted,
+    },
+    /// Record what came of telling a channel of runs.
+    LineageAttempted {
+        /// The channel.
+        channel: String,
+        /// What came of it.
+        telling: Telling,
     },
     /// Record that what a trigger wanted was done, or could not be.
     FinishFirings {
@@ -286,6 +295,28 @@ pub enum Attempted {
         /// Whether trying again may help.
         again: bool,
     },
+}
+
+/// What came of telling a channel of runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Telling {
+    /// The last fact that it was told of, or that there was nothing to tell of.
+    pub through: u64,
+    /// How many events were taken.
+    pub events: u64,
+    /// What stopped it, if something did.
+    pub failure: Option<TellingFailure>,
+}
+
+/// Why an event was not taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TellingFailure {
+    /// The fact that it tells of.
+    pub fact: u64,
+    /// Why, in words.
+    pub error: String,
+    /// Whether trying again may help.
+    pub again: bool,
 }
 
 /// What was seen of a dataset that is promised to be up to date.

@@ -1,11 +1,13 @@
 //! Deciding: a command and the state in, facts or a refusal out.
 
 mod access;
+mod alarm;
 mod amend;
 mod apply;
 mod branch;
 mod deliver;
 mod hook;
+mod lineage;
 mod message;
 mod promise;
 mod publish;
@@ -13,7 +15,9 @@ mod run;
 mod trigger;
 mod vacuum;
 
+pub use alarm::{Judged, alarms_are_due, judge};
 pub use deliver::{base_after_delivery, is_held};
+pub use lineage::{LineageChannel, lineage_channels};
 pub use promise::{Keeping, Standing, has_begun, look_every_ms, promise, promises, standing, upstream};
 pub use publish::{base_after_run, shown_under};
 pub use trigger::{Happening, next_tick, next_times, react};
@@ -163,6 +167,8 @@ pub fn decide(
         Command::MessageAttempted { message, attempted } => {
             message::attempted(state, message, attempted, now)
         }
+        Command::LineageAttempted { channel, telling } => lineage::told(state, &channel, telling, now),
+        Command::LookAtAlarms => Ok(alarm::look(state, now)),
         Command::Tick => Ok(trigger::tick(state, now)),
         Command::KeepPromises { looks } => Ok(promise::keep(state, &looks, now)),
         Command::FinishPromise { dataset, runs, error } => promise::finish(state, dataset, runs, error),

@@ -13,18 +13,20 @@ mod view;
 
 pub use command::{
     Attempted, Command, DeliveredFile, Finish, Made, Overlaid, PromiseLook, Rebased, Refusal, RefusalKind,
-    StagedDataset, StagedSlices, Taken,
+    StagedDataset, StagedSlices, Taken, Telling, TellingFailure,
 };
 pub use decide::{
-    Happening, Keeping, Standing, base_after_delivery, base_after_run, decide, has_begun, is_held,
-    look_every_ms, next_tick, next_times, promise, promises, react, shown_under, standing, upstream, vacuum,
+    Happening, Judged, Keeping, LineageChannel, Standing, alarms_are_due, base_after_delivery,
+    base_after_run, decide, has_begun, is_held, judge, lineage_channels, look_every_ms, next_tick,
+    next_times, promise, promises, react, shown_under, standing, upstream, vacuum,
 };
 pub use diff::{diff, field_changes};
 pub use queue::{Full, Queue, Take, Ticket, Used, Waits, Wish, is_left_alone, takes, used, waits};
 pub use state::{
-    About, Alarm, Amendment, AmendmentStatus, AppliedEntry, Asked, Attempt, BadSnapshot, Branch,
-    BranchStatus, Content, Dataset, Failing, Firing, FiringDone, Generation, Held, Kept, Line, Message,
-    Messages, PlanEntry, Promise, PromiseWork, Received, Redelivered, Restored, Run, RunStatus, Runs, Signed,
-    SliceHistory, SourceFile, State, Token, Totals, Triggers, Trust, VersionEntry,
+    About, Alarm, AlarmHeld, AlarmState, Amendment, AmendmentStatus, AppliedEntry, Asked, Attempt,
+    BadSnapshot, Branch, BranchStatus, Content, Counted, Dataset, Failing, Firing, FiringDone, Generation,
+    Held, Kept, Line, Lineage, Message, Messages, PlanEntry, Promise, PromiseWork, Received, Redelivered,
+    Restored, Run, RunStatus, Runs, Signed, SliceHistory, SourceFile, State, Token, ToldLineage, Totals,
+    Triggers, Trust, VersionEntry,
 };
 pub use view::{At, Sight, job_of};

@@ -13,6 +13,7 @@ use mainstay_model::{BranchName, DataFile, DatasetName};
 use serde::{Deserialize, Serialize};
 
 mod access;
+mod alarm;
 mod amendment;
 mod blob;
 mod branch;
@@ -20,6 +21,7 @@ mod dataset;
 mod fold;
 mod hook;
 mod line;
+mod lineage;
 mod message;
 mod pairs;
 mod promise;
@@ -32,11 +34,13 @@ mod totals;
 mod trigger;
 
 pub use access::{Asked, Kept, Token};
+pub use alarm::{AlarmHeld, AlarmState, Counted};
 pub use amendment::{Amendment, AmendmentStatus, Redelivered, Signed};
 pub use branch::{About, Branch, BranchStatus};
 pub use dataset::{Content, Dataset, SliceHistory, VersionEntry};
 pub use hook::Received;
 pub use line::{Generation, Held, Line};
+pub use lineage::{Lineage, ToldLineage};
 pub use message::{Message, Messages};
 pub use promise::{Alarm, Promise, PromiseWork};
 pub use restored::Restored;
@@ -131,6 +135,10 @@ pub struct State {
     pub messages: Messages,
     /// By job, how it fails of late on the live side.
     pub failing: BTreeMap<DatasetName, Failing>,
+    /// By alarm, how it stands, and what it counts.
+    pub alarms: BTreeMap<String, AlarmHeld>,
+    /// How far channels were told of runs.
+    pub lineage: Lineage,
     /// By job and its code, whether what its slices are said to read was found to be right.
     pub trust: BTreeMap<DatasetName, BTreeMap<Hash, Trust>>,
     /// The highest plan number given out.

@@ -20,6 +20,8 @@ const LOOK: Duration = Duration::from_millis(100);
 
 /// How long it waits at least for what is due.
 const SOONEST: Duration = Duration::from_millis(2);
+/// How often it is looked how alarms stand.
+const ALARMS: Duration = Duration::from_millis(500);
 
 /// How long it waits after the journal could not be written.
 pub(crate) const TROUBLE: Duration = Duration::from_secs(5);
@@ -87,6 +89,17 @@ pub(crate) async fn watch_promises(app: Arc<App>) {
         if blocking(move || instance.keep_promises()).await.is_err() {
             pause = TROUBLE;
         }
+    }
+}
+
+/// Says how alarms stand until the server ends.
+pub(crate) async fn watch_alarms(app: Arc<App>) {
+    let mut ending = app.ending.clone();
+    let mut pause = ALARMS;
+    while goes_on(&mut ending, pause).await {
+        let instance = app.instance.clone();
+        let looked = blocking(move || instance.look_at_alarms()).await;
+        pause = if looked.is_err() { TROUBLE } else { ALARMS };
     }
 }
 

@@ -14,6 +14,7 @@ mod clock;
 mod guard;
 mod identity;
 mod limits;
+mod lineage;
 mod listen;
 mod metrics;
 mod operation;

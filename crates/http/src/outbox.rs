@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::Request;
 use hyper::header::{HOST, USER_AGENT};
-use mainstay_server::{Attempted, Outgoing};
+use mainstay_server::Attempted;
 use tokio::net::TcpStream;
 
 use crate::answer::blocking;
@@ -38,15 +38,18 @@ pub(crate) async fn keep(app: Arc<App>) {
 async fn round(app: &Arc<App>) -> Result<(), mainstay_api::Error> {
     let instance = app.instance.clone();
     let outgoing = blocking(move || instance.outgoing()).await?;
-    let attempts = outgoing.into_iter().map(|message| async {
-        let attempted = tokio::time::timeout(ANSWER, send(&message)).await;
-        let failed = |error: String| Attempted::Failed { error, again: true };
-        let attempted = match attempted {
-            Err(_) => failed(format!("no answer within {} seconds", ANSWER.as_secs())),
-            Ok(Err(error)) => failed(error),
-            Ok(Ok(status @ 200..300)) => Attempted::Taken { status },
-            Ok(Ok(status)) => Attempted::Failed {
-                error: format!("the receiver answered with status {status}"),
+    let attempts = outgoing.into_iter().map(|message| async move {
+        let post = Post {
+            url: &message.url,
+            anywhere: message.anywhere,
+            headers: &message.headers,
+            body: &message.body,
+        };
+        let attempted = match post.send().await {
+            Err(error) => Attempted::Failed { error, again: true },
+            Ok(status @ 200..300) => Attempted::Taken { status },
+            Ok(status) => Attempted::Failed {
+                error: no(status),
                 again: status != GONE,
             },
         };
@@ -59,43 +62,70 @@ async fn round(app: &Arc<App>) -> Result<(), mainstay_api::Error> {
     Ok(())
 }
 
-/// Sends a message; the status of the answer, or why there is none.
-async fn send(message: &Outgoing) -> Result<u16, String> {
-    let url = url::Url::parse(&message.url).map_err(|e| e.to_string())?;
-    let host = url.host_str().ok_or("the URL has no host")?.to_owned();
-    let port = url.port_or_known_default().ok_or("the URL has no port")?;
-    let bare = host.trim_matches(['[', ']']).to_owned();
-    let places = tokio::net::lookup_host((bare.as_str(), port)).await;
-    let places: Vec<SocketAddr> = places.map_err(|e| e.to_string())?.collect();
-    // Other accounts than the home's own reach nothing that is only there for this machine or its network.
-    if !message.anywhere && !places.iter().all(|p| is_public(p.ip())) {
-        return Err("the URL is not on the public network".to_owned());
+/// What is said of a receiver that does not take something.
+pub(crate) fn no(status: u16) -> String {
+    format!("the receiver answered with status {status}")
+}
+
+/// Something that is posted to somebody's URL.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Post<'a> {
+    /// Where to.
+    pub(crate) url: &'a str,
+    /// Whether it may go to places that only this machine or its network reaches.
+    pub(crate) anywhere: bool,
+    /// The headers.
+    pub(crate) headers: &'a [(String, String)],
+    /// The body.
+    pub(crate) body: &'a str,
+}
+
+impl Post<'_> {
+    /// Sends it; the status of the answer, or why there is none.
+    pub(crate) async fn send(self) -> Result<u16, String> {
+        match tokio::time::timeout(ANSWER, self.sent()).await {
+            Err(_) => Err(format!("no answer within {} seconds", ANSWER.as_secs())),
+            Ok(answer) => answer,
+        }
     }
-    let stream = TcpStream::connect(places.as_slice())
-        .await
-        .map_err(|e| e.to_string())?;
-    let mut sender: Sender = if url.scheme() == "https" {
-        let name = rustls::pki_types::ServerName::try_from(bare).map_err(|e| e.to_string())?;
-        let tls = tokio_rustls::TlsConnector::from(tls::client(None).map_err(|e| e.message)?);
-        let stream = tls.connect(name, stream).await.map_err(|e| e.to_string())?;
-        shake(stream).await.map_err(|e| e.message)?
-    } else {
-        shake(stream).await.map_err(|e| e.message)?
-    };
-    let path = match url.query() {
-        Some(query) => format!("{}?{query}", url.path()),
-        None => url.path().to_owned(),
-    };
-    let mut request = Request::post(path)
-        .header(HOST, format!("{host}:{port}"))
-        .header(USER_AGENT, concat!("mainstay/", env!("CARGO_PKG_VERSION")));
-    for (name, value) in &message.headers {
-        request = request.header(name, value);
+
+    async fn sent(self) -> Result<u16, String> {
+        let url = url::Url::parse(self.url).map_err(|e| e.to_string())?;
+        let host = url.host_str().ok_or("the URL has no host")?.to_owned();
+        let port = url.port_or_known_default().ok_or("the URL has no port")?;
+        let bare = host.trim_matches(['[', ']']).to_owned();
+        let places = tokio::net::lookup_host((bare.as_str(), port)).await;
+        let places: Vec<SocketAddr> = places.map_err(|e| e.to_string())?.collect();
+        // Other accounts than the home's own reach nothing that is only there for this machine or its network.
+        if !self.anywhere && !places.iter().all(|p| is_public(p.ip())) {
+            return Err("the URL is not on the public network".to_owned());
+        }
+        let stream = TcpStream::connect(places.as_slice())
+            .await
+            .map_err(|e| e.to_string())?;
+        let mut sender: Sender = if url.scheme() == "https" {
+            let name = rustls::pki_types::ServerName::try_from(bare).map_err(|e| e.to_string())?;
+            let tls = tokio_rustls::TlsConnector::from(tls::client(None).map_err(|e| e.message)?);
+            let stream = tls.connect(name, stream).await.map_err(|e| e.to_string())?;
+            shake(stream).await.map_err(|e| e.message)?
+        } else {
+            shake(stream).await.map_err(|e| e.message)?
+        };
+        let path = match url.query() {
+            Some(query) => format!("{}?{query}", url.path()),
+            None => url.path().to_owned(),
+        };
+        let mut request = Request::post(path)
+            .header(HOST, format!("{host}:{port}"))
+            .header(USER_AGENT, concat!("mainstay/", env!("CARGO_PKG_VERSION")));
+        for (name, value) in self.headers {
+            request = request.header(name, value);
+        }
+        let body = Full::new(Bytes::from(self.body.to_owned()));
+        let request = request.body(body).map_err(|e| e.to_string())?;
+        let answer = sender.send_request(request).await.map_err(|e| e.to_string())?;
+        Ok(answer.status().as_u16())
     }
-    let body = Full::new(Bytes::from(message.body.clone()));
-    let request = request.body(body).map_err(|e| e.to_string())?;
-    let answer = sender.send_request(request).await.map_err(|e| e.to_string())?;
-    Ok(answer.status().as_u16())
 }
 
 /// Says whether an address is one of the public network.

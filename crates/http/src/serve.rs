@@ -21,7 +21,7 @@ use crate::listen::{self, Shared};
 use crate::metrics::Counts;
 use crate::operation::Operations;
 use crate::standby::Said;
-use crate::{clock, guard, outbox, routes, socket, standby, tls};
+use crate::{clock, guard, lineage, outbox, routes, socket, standby, tls};
 
 /// How long what is going on may take to end by itself.
 const GRACE: Duration = Duration::from_secs(5);
@@ -216,7 +216,9 @@ fn serve_home(
             Ok(true) => vec![
                 tokio::spawn(clock::keep(Arc::clone(&app))),
                 tokio::spawn(clock::watch_promises(Arc::clone(&app))),
+                tokio::spawn(clock::watch_alarms(Arc::clone(&app))),
                 tokio::spawn(outbox::keep(Arc::clone(&app))),
+                tokio::spawn(lineage::keep(Arc::clone(&app))),
             ],
             Ok(false) | Err(_) => Vec::new(),
         };

@@ -7,6 +7,7 @@ use mainstay_base::{Bytes, Hash, MultisetHash, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::access::{AccessDecided, RequestAnswered, TokenCreated, TokenRevoked};
+pub use crate::alarm::{AlarmCounted, AlarmEnded, AlarmFired, AlarmWithoutData};
 use crate::amendment::{Consequences, Edit, Overlay};
 use crate::branch::BranchName;
 use crate::change::Change;
@@ -14,6 +15,7 @@ use crate::dataset::SliceVersion;
 use crate::delivery::Delivery;
 pub use crate::hook::HookReceived;
 use crate::id::{AmendmentId, ApplyId, DeliveryId, PlanId, RunId};
+pub use crate::lineage::{LineageFailed, LineageTold};
 pub use crate::message::{EventEmitted, MessageFailed, MessageOwed, MessageSent};
 use crate::name::DatasetName;
 pub use crate::promise::{PromiseAtRisk, PromiseDone, PromiseKept, PromiseMissed, PromiseSetOff};
@@ -501,6 +503,18 @@ facts! {
     MessageSent = "message.sent", 1, |f| format!("message/{}", f.message);
     /// See [`MessageFailed`].
     MessageFailed = "message.failed", 1, |f| format!("message/{}", f.message);
+    /// See [`LineageTold`].
+    LineageTold = "lineage.told", 1, |f| format!("channel/{}", f.channel);
+    /// See [`LineageFailed`].
+    LineageFailed = "lineage.failed", 1, |f| format!("channel/{}", f.channel);
+    /// See [`AlarmCounted`].
+    AlarmCounted = "alarm.counted", 1, |f| format!("alarm/{}", f.alarm);
+    /// See [`AlarmFired`].
+    AlarmFired = "alarm.fired", 1, |f| format!("alarm/{}", f.alarm);
+    /// See [`AlarmEnded`].
+    AlarmEnded = "alarm.ended", 1, |f| format!("alarm/{}", f.alarm);
+    /// See [`AlarmWithoutData`].
+    AlarmWithoutData = "alarm.no_data", 1, |f| format!("alarm/{}", f.alarm);
     /// See [`TokenCreated`].
     TokenCreated = "token.created", 1, |f| format!("token/{}", f.token);
     /// See [`TokenRevoked`].

@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod address;
+pub mod alarm;
 pub mod amendment;
 pub mod branch;
 pub mod change;
@@ -13,6 +14,7 @@ pub mod delivery;
 pub mod fact;
 pub mod hook;
 pub mod id;
+pub mod lineage;
 pub mod message;
 pub mod name;
 pub mod promise;

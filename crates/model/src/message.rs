@@ -1,11 +1,30 @@
 //! Messages to elsewhere: what triggers tell people and programs, and what became of it.
 
 use mainstay_base::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::hook::SecretPlace;
 use crate::id::{FiringId, MessageId};
+
+/// What a channel is told, and how it is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ChannelFormat {
+    /// What triggers tell it, as CloudEvents.
+    #[default]
+    CloudEvents,
+    /// Every run, from what and of what, as OpenLineage has it.
+    OpenLineage,
+}
+
+impl ChannelFormat {
+    /// Says whether it is the one that is meant where none is named.
+    pub const fn is_default(&self) -> bool {
+        matches!(self, Self::CloudEvents)
+    }
+}
 
 /// Where messages go.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,8 +34,12 @@ pub struct ChannelSpec {
     pub description: Option<String>,
     /// The URL that they are sent to.
     pub url: String,
-    /// Where the secret is by which they are signed.
-    pub secret: SecretPlace,
+    /// What it is told.
+    #[serde(default, skip_serializing_if = "ChannelFormat::is_default")]
+    pub format: ChannelFormat,
+    /// Where the secret is by which messages are signed, or the key that is shown with lineage.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret: Option<SecretPlace>,
 }
 
 /// A fact of one's own that a trigger adds.
@@ -52,9 +75,9 @@ pub struct MessageOwed {
     pub message: MessageId,
     /// Where it goes.
     pub channel: String,
-    /// The trigger that sends it.
+    /// The trigger that sends it, or `alarm/NAME`.
     pub trigger: String,
-    /// The firing that it is about.
+    /// The firing that it is about; 0 if it is about an alarm.
     pub firing: FiringId,
     /// What goes on wrongly and is told once; none if it is about one thing that happened.
     #[serde(default, skip_serializing_if = "Option::is_none")]

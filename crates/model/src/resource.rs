@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::alarm::AlarmSpec;
 use crate::hook::HookSpec;
 use crate::message::ChannelSpec;
 use crate::promise::PromiseSpec;
@@ -35,11 +36,13 @@ pub enum Kind {
     Channel,
     /// How many runs may go on at once that use something they share, or are alike.
     Limit,
+    /// Something that somebody wants to be told of as long as it is so.
+    Alarm,
 }
 
 impl Kind {
     /// All kinds, in the order in which people see them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Project,
         Self::Source,
         Self::Job,
@@ -49,6 +52,7 @@ impl Kind {
         Self::Hook,
         Self::Channel,
         Self::Limit,
+        Self::Alarm,
     ];
 }
 
@@ -64,6 +68,7 @@ impl fmt::Display for Kind {
             Self::Hook => "hook",
             Self::Channel => "channel",
             Self::Limit => "limit",
+            Self::Alarm => "alarm",
         })
     }
 }
@@ -151,6 +156,8 @@ pub enum Spec {
     Channel(ChannelSpec),
     /// See [`LimitSpec`].
     Limit(LimitSpec),
+    /// See [`AlarmSpec`].
+    Alarm(AlarmSpec),
 }
 
 impl Spec {
@@ -166,6 +173,7 @@ impl Spec {
             Self::Hook(_) => Kind::Hook,
             Self::Channel(_) => Kind::Channel,
             Self::Limit(_) => Kind::Limit,
+            Self::Alarm(_) => Kind::Alarm,
         }
     }
 }

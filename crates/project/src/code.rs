@@ -202,8 +202,12 @@ codes! {
         "Messages are sent by HTTP: a channel's URL begins with `https://`, or with `http://` where nobody else is on the way.",
         main "\n[channel.ops]\nurl = \"ops.example.org\"\nsecret = \"file:ops\"\n";
     NO_CHANNEL "MS0140" "No such channel",
-        "A trigger is to tell a channel that no file of the project declares.",
+        "A trigger is to tell a channel that no file of the project declares, or one that is told lineage instead of messages.",
         source "\n[channel.ops]\nurl = \"https://example.org\"\nsecret = \"file:ops\"\n\n[trigger.alarm]\nafter = [\"air.flights\"]\nnotify = [\"opps\"]\n";
+    ONE_WATCHED "MS0141" "An alarm that watches nothing, or several things",
+        "An alarm watches facts that are like a pattern (`on`), the age of a dataset (`older`), processor time (`cpu`), or a metric \
+         (`metric`): one of them, with the fields that go with it. What watches several things is several alarms.",
+        main "\n[alarm.late]\ndescription = \"Too old\"\n";
     NO_LIMIT "MS0143" "No such limit",
         "A job takes of a limit that no file of the project declares.",
         main "\n[limit.warehouse]\nat_most = 3\n",

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use mainstay_model::alarm::AlarmSpec;
 use mainstay_model::hook::HookSpec;
 use mainstay_model::message::ChannelSpec;
 use mainstay_model::promise::PromiseSpec;
@@ -41,6 +42,8 @@ pub struct Declared {
     pub channels: Vec<DeclaredChannel>,
     /// The limits.
     pub limits: Vec<DeclaredLimit>,
+    /// The alarms.
+    pub alarms: Vec<DeclaredAlarm>,
     /// Datasets that are declared, but with mistakes, and so are not above. Nothing should be said of what refers to them.
     pub broken: BTreeSet<DatasetName>,
     /// Whether all files could be read; if not, what seems to be missing may be declared in what could not.
@@ -203,6 +206,34 @@ impl DeclaredTrigger {
             name: self.name.clone(),
             tags: self.tags.clone(),
             spec: Spec::Trigger(self.spec.clone()),
+        }
+    }
+}
+
+/// An alarm and where its parts are written.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DeclaredAlarm {
+    /// Its name.
+    pub name: String,
+    /// Where it is named.
+    pub place: Place,
+    /// Its labels, the project's included.
+    pub tags: BTreeMap<String, String>,
+    /// What it says.
+    pub spec: AlarmSpec,
+    /// The datasets that it names.
+    pub datasets: Vec<Spanned<String>>,
+    /// The channels that it tells.
+    pub channels: Vec<Spanned<String>>,
+}
+
+impl DeclaredAlarm {
+    /// Returns it as a resource.
+    pub fn resource(&self) -> Resource {
+        Resource {
+            name: self.name.clone(),
+            tags: self.tags.clone(),
+            spec: Spec::Alarm(self.spec.clone()),
         }
     }
 }

@@ -6,6 +6,8 @@
 use std::collections::BTreeMap;
 
 use mainstay_model::DatasetName;
+use mainstay_model::alarm::Metric;
+use mainstay_model::message::ChannelFormat;
 use mainstay_model::schema::ColumnType;
 use mainstay_model::spec::{Format, OnRedelivery, OnSchemaChange};
 use mainstay_model::trigger::CatchUp;
@@ -89,6 +91,8 @@ pub struct ProjectFile {
     pub channel: Option<BTreeMap<DashedIdentifier, Channel>>,
     /// How many runs may go on at once that use something they share, or are alike, by name.
     pub limit: Option<BTreeMap<DashedIdentifier, Limit>>,
+    /// What somebody wants to be told of as long as it is so, by name.
+    pub alarm: Option<BTreeMap<DashedIdentifier, Alarm>>,
 }
 
 /// What holds for a whole project.
@@ -179,16 +183,23 @@ pub struct Emit {
     pub data: Option<Value>,
 }
 
-/// A place to which messages go: CloudEvents, signed as Standard Webhooks says.
+/// A place to which messages go: CloudEvents, signed as Standard Webhooks says; or one that is told every run as OpenLineage has it.
 #[derive(Debug, JsonSchema)]
-#[schemars(deny_unknown_fields)]
+#[schemars(
+    deny_unknown_fields,
+    extend("anyOf" = [{ "required": ["secret"] },
+                      { "required": ["format"], "properties": { "format": { "enum": ["openlineage"] } } }])
+)]
 pub struct Channel {
     /// Where they are sent to: `https://example.org/hooks/mainstay`.
     #[schemars(regex(pattern = MESSAGE_URL))]
     pub url: String,
-    /// Where the secret is by which they are signed: `env:OPS_SECRET` or `file:ops`, as for hooks.
+    /// What it is told: `cloudevents`, what triggers tell it, which is what holds if left out; `openlineage`, every run.
+    pub format: Option<ChannelFormat>,
+    /// Where the secret is by which messages are signed, as for hooks: `env:OPS_SECRET` or `file:ops`. With lineage it is the key
+    /// that is shown to who receives it, and may be left out.
     #[schemars(regex(pattern = SECRET_PLACE))]
-    pub secret: String,
+    pub secret: Option<String>,
     /// Who is there, in a sentence.
     pub description: Option<String>,
     /// Labels.
@@ -208,6 +219,45 @@ pub struct Limit {
     /// Tags of jobs that it holds for without their saying so; a job has to have them all.
     pub tagged: Option<Tags>,
     /// What it protects, in a sentence.
+    pub description: Option<String>,
+    /// Labels.
+    pub tags: Option<Tags>,
+}
+
+/// What somebody wants to be told of as long as it is so: one of `on`, `older`, `cpu` and `metric`.
+#[derive(Debug, JsonSchema)]
+#[schemars(
+    deny_unknown_fields,
+    extend("anyOf" = [{ "required": ["on", "within"] }, { "required": ["older", "dataset"] },
+                      { "required": ["cpu", "within"] }, { "required": ["metric", "above"] }])
+)]
+pub struct Alarm {
+    /// A pattern of facts, in the language of Amazon EventBridge: `{ kind = ["run.finished"], body = { outcome = ["failed"] } }`.
+    pub on: Option<BTreeMap<String, Value>>,
+    /// How many such facts there are at least; 1 if left out.
+    #[schemars(range(min = 1, max = 1_000))]
+    pub count: Option<u64>,
+    /// Within which time facts and processor time are counted.
+    pub within: Option<Duration>,
+    /// A dataset that was not brought up to date for that time.
+    pub older: Option<Duration>,
+    /// The dataset that is watched with `older`.
+    pub dataset: Option<DatasetName>,
+    /// More processor time than that.
+    pub cpu: Option<Duration>,
+    /// The jobs whose processor time is counted; `air.*` stands for all of `air`; all there are if left out.
+    #[schemars(length(min = 1))]
+    pub jobs: Option<Vec<Named>>,
+    /// Labels that these jobs have.
+    pub tagged: Option<Tags>,
+    /// A metric that is too high.
+    pub metric: Option<Metric>,
+    /// The highest number that the metric may have.
+    pub above: Option<u64>,
+    /// Channels that are told when it fires, and when that is over.
+    #[schemars(length(min = 1))]
+    pub notify: Option<Vec<Named>>,
+    /// What it is for, in a sentence.
     pub description: Option<String>,
     /// Labels.
     pub tags: Option<Tags>,

@@ -33,8 +33,8 @@ mod settings;
 
 pub use code::{CODES, Code};
 pub use declared::{
-    Declared, DeclaredChannel, DeclaredCheck, DeclaredHook, DeclaredJob, DeclaredLimit, DeclaredSlice,
-    DeclaredSource, DeclaredTrigger,
+    Declared, DeclaredAlarm, DeclaredChannel, DeclaredCheck, DeclaredHook, DeclaredJob, DeclaredLimit,
+    DeclaredSlice, DeclaredSource, DeclaredTrigger,
 };
 pub use discover::is_project_file;
 pub use format::{job_schema, schema};

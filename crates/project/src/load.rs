@@ -12,11 +12,11 @@ use mainstay_model::{DatasetName, Resource};
 
 use crate::code;
 use crate::declared::{
-    Declared, DeclaredChannel, DeclaredCheck, DeclaredHook, DeclaredJob, DeclaredLimit, DeclaredSource,
-    DeclaredTrigger,
+    Declared, DeclaredAlarm, DeclaredChannel, DeclaredCheck, DeclaredHook, DeclaredJob, DeclaredLimit,
+    DeclaredSource, DeclaredTrigger,
 };
 use crate::mistake::{Mistake, sort};
-use crate::place::{Lines, Place};
+use crate::place::{Lines, Place, Spanned};
 use crate::read::check::WrittenCheck;
 use crate::read::project::WrittenProject;
 use crate::read::value::Tags;
@@ -75,6 +75,7 @@ struct Found {
     channel_names: BTreeSet<String>,
     limits: Vec<DeclaredLimit>,
     limit_names: BTreeSet<String>,
+    alarms: Vec<DeclaredAlarm>,
     owners: BTreeMap<DatasetName, (&'static str, Place)>,
     broken: BTreeSet<DatasetName>,
     incomplete: bool,
@@ -159,6 +160,7 @@ impl Found {
         }
         self.known(&checks);
         let triggers = self.triggers(&tags);
+        let alarms = self.alarms(&tags);
         let mut hooks = std::mem::take(&mut self.hooks);
         for hook in &mut hooks {
             hook.tags = inherit(&tags, &hook.tags);
@@ -191,6 +193,7 @@ impl Found {
             hooks,
             channels,
             limits,
+            alarms,
             broken: self.broken,
             complete: !self.incomplete,
         });
@@ -232,50 +235,9 @@ impl Found {
     /// ones of a name.
     fn triggers(&mut self, tags: &Tags) -> Vec<DeclaredTrigger> {
         let mut named: BTreeMap<String, DeclaredTrigger> = BTreeMap::new();
-        let names: Vec<String> = self
-            .owners
-            .keys()
-            .chain(&self.broken)
-            .map(ToString::to_string)
-            .collect();
         for mut trigger in std::mem::take(&mut self.triggers) {
-            for wanted in &trigger.datasets {
-                let one = std::slice::from_ref(&wanted.value);
-                if self.incomplete || names.iter().any(|name| is_among(one, name)) {
-                    continue;
-                }
-                let help = match nearest(&wanted.value, names.iter().map(String::as_str)) {
-                    Some(meant) => format!("did you mean `{meant}`?"),
-                    None => "a source or a job must declare it; `air.*` stands for all of `air`".to_owned(),
-                };
-                let message = format!("there is no dataset `{}`", wanted.value);
-                let mistake = Mistake::new(
-                    code::NO_DATASET,
-                    &wanted.place,
-                    message,
-                    "no such dataset",
-                    Some(help),
-                );
-                self.mistakes.push(mistake);
-            }
-            for channel in trigger
-                .channels
-                .iter()
-                .filter(|c| !self.channel_names.contains(&c.value))
-            {
-                if self.incomplete {
-                    continue;
-                }
-                let names = self.channel_names.iter().map(String::as_str);
-                let help = match nearest(&channel.value, names) {
-                    Some(meant) => format!("did you mean `{meant}`?"),
-                    None => format!("declare it: [channel.{}]", channel.value),
-                };
-                let message = format!("there is no channel `{}`", channel.value);
-                let label = "no such channel";
-                let mistake = Mistake::new(code::NO_CHANNEL, &channel.place, message, label, Some(help));
-                self.mistakes.push(mistake);
-            }
+            self.datasets_are_there(&trigger.datasets);
+            self.channels_are_there(&trigger.channels);
             if let Some(hook) = trigger
                 .hook
                 .as_ref()
@@ -311,6 +273,75 @@ impl Found {
             }
         }
         named.into_values().collect()
+    }
+
+    /// Returns the alarms by name, with the project's labels, and reports what they name that is not there.
+    fn alarms(&mut self, tags: &Tags) -> Vec<DeclaredAlarm> {
+        let mut alarms = std::mem::take(&mut self.alarms);
+        for alarm in &mut alarms {
+            self.datasets_are_there(&alarm.datasets);
+            self.channels_are_there(&alarm.channels);
+            alarm.tags = inherit(tags, &alarm.tags);
+        }
+        alarms.sort_by(|a, b| a.name.cmp(&b.name));
+        alarms
+    }
+
+    /// Reports datasets that are named and not declared.
+    fn datasets_are_there(&mut self, wanted: &[Spanned<String>]) {
+        let names: Vec<String> = self
+            .owners
+            .keys()
+            .chain(&self.broken)
+            .map(ToString::to_string)
+            .collect();
+        for wanted in wanted {
+            let one = std::slice::from_ref(&wanted.value);
+            if self.incomplete || names.iter().any(|name| is_among(one, name)) {
+                continue;
+            }
+            let help = match nearest(&wanted.value, names.iter().map(String::as_str)) {
+                Some(meant) => format!("did you mean `{meant}`?"),
+                None => "a source or a job must declare it; `air.*` stands for all of `air`".to_owned(),
+            };
+            let message = format!("there is no dataset `{}`", wanted.value);
+            let mistake = Mistake::new(
+                code::NO_DATASET,
+                &wanted.place,
+                message,
+                "no such dataset",
+                Some(help),
+            );
+            self.mistakes.push(mistake);
+        }
+    }
+
+    /// Reports channels that are named and not declared, or that are told lineage.
+    fn channels_are_there(&mut self, channels: &[Spanned<String>]) {
+        for channel in channels.iter().filter(|c| !self.channel_names.contains(&c.value)) {
+            if self.incomplete {
+                continue;
+            }
+            let names = self.channel_names.iter().map(String::as_str);
+            let help = match nearest(&channel.value, names) {
+                Some(meant) => format!("did you mean `{meant}`?"),
+                None => format!("declare it: [channel.{}]", channel.value),
+            };
+            let message = format!("there is no channel `{}`", channel.value);
+            let label = "no such channel";
+            let mistake = Mistake::new(code::NO_CHANNEL, &channel.place, message, label, Some(help));
+            self.mistakes.push(mistake);
+        }
+        for channel in channels {
+            let mut told = self.channels.iter().filter(|c| !c.spec.format.is_default());
+            if told.any(|c| c.name == channel.value) {
+                let message = format!("the channel `{}` is told lineage, and no messages", channel.value);
+                let help = "name a channel without `format`".to_owned();
+                let label = "not a channel for messages";
+                let mistake = Mistake::new(code::NO_CHANNEL, &channel.place, message, label, Some(help));
+                self.mistakes.push(mistake);
+            }
+        }
     }
 
     /// Keeps the first check of each name and reports the others.

@@ -14,6 +14,7 @@ use crate::document::{Document, Value};
 use crate::mistake::Mistake;
 use crate::place::{Place, Spanned, Text};
 
+pub(crate) mod alarm;
 pub(crate) mod channel;
 pub(crate) mod check;
 pub(crate) mod hook;

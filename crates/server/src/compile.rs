@@ -10,8 +10,8 @@ use mainstay_ingest::{Arrival, Watch};
 use mainstay_model::spec::{Compiled as JobCompiled, SourceSpec};
 use mainstay_model::{DatasetName, Resource, Schema};
 use mainstay_project::{
-    Declared, DeclaredChannel, DeclaredCheck, DeclaredHook, DeclaredJob, DeclaredLimit, DeclaredSource,
-    DeclaredTrigger, Mistake, Place, SourceFile, Text,
+    Declared, DeclaredAlarm, DeclaredChannel, DeclaredCheck, DeclaredHook, DeclaredJob, DeclaredLimit,
+    DeclaredSource, DeclaredTrigger, Mistake, Place, SourceFile, Text,
 };
 use mainstay_sql::{InputTable, Problem};
 
@@ -83,6 +83,7 @@ impl Instance {
             resources.extend(declared.hooks.iter().map(DeclaredHook::resource));
             resources.extend(declared.channels.iter().map(DeclaredChannel::resource));
             resources.extend(declared.limits.iter().map(DeclaredLimit::resource));
+            resources.extend(declared.alarms.iter().map(DeclaredAlarm::resource));
         }
         mistakes.sort_by_key(|m| {
             (

@@ -5,6 +5,7 @@
 //! and prints nothing; what people see is data of `mainstay_api`.
 
 mod access;
+mod alarm;
 mod amend;
 mod attempts;
 mod backup;
@@ -25,6 +26,7 @@ mod hook;
 mod instance;
 mod jobs;
 mod ledger;
+mod lineage;
 mod means;
 pub mod metrics;
 mod mount;
@@ -66,7 +68,8 @@ pub use facts::JournalFilter;
 pub use hook::HookMessage;
 pub use instance::{Access, Instance, JournalAddress, Options};
 pub use ledger::Context;
-pub use mainstay_control::Attempted;
+pub use lineage::{LineageBatch, LineageEvent};
+pub use mainstay_control::{Attempted, Telling, TellingFailure};
 pub use mainstay_engine::CancelToken;
 pub use outbox::Outgoing;
 pub use place::journal_address;

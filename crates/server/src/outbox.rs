@@ -83,7 +83,8 @@ impl Instance {
         let now = self.clock.now();
         // The same in every attempt, and of no other message of any home.
         let webhook_id = format!("msg_{}_{}_{id}", self.origin(), self.account());
-        let secrets = self.secrets(&channel.secret)?;
+        let secret = channel.secret.filter(|_| channel.format.is_default());
+        let secrets = self.secrets(&secret.ok_or_else(|| gone("the secret"))?)?;
         let mut headers = signature::signed(&webhook_id, now, body.as_bytes(), &secrets);
         headers.push((
             "content-type".to_owned(),
@@ -100,7 +101,7 @@ impl Instance {
     }
 
     /// A name of the journal that fits into ids.
-    fn origin(&self) -> String {
+    pub(crate) fn origin(&self) -> String {
         let origin = self.ledger().journal().origin().to_owned();
         let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
         origin.chars().map(plain).collect()
@@ -114,6 +115,8 @@ impl Instance {
             .subject
             .clone()
             .unwrap_or_else(|| format!("trigger/{}", owed.trigger));
+        // A trigger fires and is over; how an alarm stands is to be seen.
+        let look = if kind.starts_with("alarm.") { "show" } else { "why" };
         json!({
             "specversion": "1.0",
             "id": owed.message.to_string(),
@@ -124,7 +127,7 @@ impl Instance {
             "datacontenttype": "application/json",
             "data": {
                 "trigger": owed.trigger, "because": owed.because, "incident": owed.incident,
-                "why": format!("mainstay why {subject}"), "fact": owed.body,
+                "why": format!("mainstay {look} {subject}"), "fact": owed.body,
             },
         })
     }

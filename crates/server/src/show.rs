@@ -13,9 +13,11 @@ use mainstay_model::{Address, DatasetName, RunId, SliceKey};
 use mainstay_planner::StaleSlices;
 use serde_json::{Value, json};
 
+use crate::alarm;
 use crate::deliver::read_otherwise;
 use crate::hook;
 use crate::instance::Instance;
+use crate::lineage;
 use crate::means::parallel;
 use crate::outbox;
 use crate::planning::Planning;
@@ -24,7 +26,8 @@ use crate::report;
 use crate::trigger;
 
 /// What can be listed.
-const LISTED: [&str; 18] = [
+const LISTED: [&str; 19] = [
+    "alarm",
     "amendment",
     "apply",
     "branch",
@@ -127,6 +130,8 @@ fn resource_value(
         }
         Spec::Hook(_) => hook::status(sight, r),
         Spec::Limit(_) => Some(limit_status(sight, key)),
+        Spec::Alarm(spec) => Some(alarm::status(sight, r, spec, now)),
+        Spec::Channel(_) => lineage::status(sight, r, now),
         _ => trigger::status(sight, r),
     };
     if let (Some(status), Some(fields)) = (status, value.as_object_mut()) {
@@ -137,7 +142,7 @@ fn resource_value(
 
 impl Instance {
     /// Lists the things of a kind: `dataset`, `source`, `job`, `check`, `project`, `delivery`, `run`, `plan`, `apply`,
-    /// `amendment`, `branch`, `trigger`, `promise`, `hook`, `channel`, `limit`, `message`,
+    /// `amendment`, `branch`, `trigger`, `promise`, `hook`, `channel`, `limit`, `alarm`, `message`,
     /// `dead-letter`.
     ///
     /// # Errors

@@ -44,7 +44,7 @@ pub const COPY_STEPS: &[&str] = &[
 ];
 
 /// The steps of a server that does something by itself.
-pub const SERVER_STEPS: &[&str] = &["message.sent"];
+pub const SERVER_STEPS: &[&str] = &["message.sent", "lineage.told"];
 
 static REACHED: AtomicU64 = AtomicU64::new(0);
 

@@ -83,7 +83,17 @@ fn columns(kind: &str) -> &'static [(&'static str, &'static str)] {
         "channel" => &[
             ("channel", "/name"),
             ("url", "/spec/url"),
+            ("format", "/spec/format"),
             ("secret", "/spec/secret"),
+            ("state", "/status/state"),
+            ("error", "/status/error"),
+        ],
+        "alarm" => &[
+            ("alarm", "/name"),
+            ("watches", "/status/watches"),
+            ("state", "/status/state"),
+            ("since", "/status/since"),
+            ("because", "/status/because"),
         ],
         "dead-letter" => &[
             ("run", "/run"),

@@ -154,7 +154,12 @@ pub fn react(state: &State, facts: &[Fact], happening: Happening<'_>) -> Vec<Fac
     last = facts.iter().filter_map(firing).fold(last, u64::max);
     let through = through(state, happening.actor);
     let mut events: Option<Vec<Value>> = None;
-    let mut last_message = state.messages.last;
+    let message = |fact: &Fact| match fact {
+        Fact::MessageOwed(f) => Some(f.message.0),
+        _ => None,
+    };
+    let owed_now = facts.iter().filter_map(message);
+    let mut last_message = owed_now.fold(state.messages.last, u64::max);
     let mut told = Vec::new();
     for fact in facts {
         if let Fact::TriggerFired(fired) = fact
@@ -205,12 +210,16 @@ pub fn react(state: &State, facts: &[Fact], happening: Happening<'_>) -> Vec<Fac
         fired.push(fact.into());
     }
     fired.extend(told);
+    let seen = || facts.iter().map(|f| event(f, happening)).collect();
+    fired.extend(super::alarm::count(state, facts, || {
+        events.get_or_insert_with(seen).iter().collect()
+    }));
     fired
 }
 
-/// Says whether patterns see a fact: not what triggers and their messages do themselves.
+/// Says whether patterns see a fact: not what triggers, their messages and lineage do themselves.
 fn is_seen(fact: &Fact) -> bool {
-    !["trigger.", "message."]
+    !["trigger.", "message.", "lineage.", "alarm.counted"]
         .iter()
         .any(|own| fact.kind().starts_with(own))
 }

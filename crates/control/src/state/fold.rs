@@ -14,8 +14,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::{
-    Alarm, AppliedEntry, Attempt, BranchStatus, Failing, Generation, Line, PlanEntry, Run, RunStatus,
-    SourceFile, State,
+    Alarm, AlarmHeld, AppliedEntry, Attempt, BranchStatus, Failing, Generation, Line, PlanEntry, Run,
+    RunStatus, SourceFile, State,
 };
 
 mod amend;
@@ -87,6 +87,18 @@ impl State {
             Fact::MessageOwed(f) => self.messages.owed(seq, time, *f),
             Fact::MessageSent(f) => self.messages.sent(time, &f),
             Fact::MessageFailed(f) => self.messages.failed(*f),
+            Fact::AlarmCounted(f) => self.alarm(&f.alarm).counted(seq, time, *f),
+            Fact::AlarmFired(f) => self.alarm(&f.alarm).fired(seq, time, *f),
+            Fact::AlarmEnded(f) => {
+                self.messages.over(&format!("alarm/{}", f.alarm));
+                self.alarm(&f.alarm).ended(seq, time, *f);
+            }
+            Fact::AlarmWithoutData(f) => {
+                self.messages.over(&format!("alarm/{}", f.alarm));
+                self.alarm(&f.alarm).without_data(seq, time, *f);
+            }
+            Fact::LineageTold(f) => self.lineage.told(time, *f),
+            Fact::LineageFailed(f) => self.lineage.failed(*f),
             Fact::TokenCreated(f) => self.access.created(seq, time, actor, *f),
             Fact::TokenRevoked(f) => self.access.revoked(time, f.token),
             Fact::AccessDecided(f) => self.access.decided(seq, *f),
@@ -94,6 +106,10 @@ impl State {
             Fact::HomeRestored(f) => self.home_restored(time, *f),
             Fact::HomeResumed(_) => self.home_resumed(time),
         }
+    }
+
+    fn alarm(&mut self, name: &str) -> &mut AlarmHeld {
+        self.alarms.entry(name.to_owned()).or_default()
     }
 
     /// The side that a fact is about; one about a branch that is not there any more changes nothing.
@@ -215,6 +231,7 @@ impl State {
 
     fn run_recorded(&mut self, header: &Header<'_>, f: RunRecorded) {
         self.last_run = self.last_run.max(f.run.0);
+        self.lineage.newest = header.seq;
         let id = f.run;
         let run = Run::recorded(f, header.seq, header.time, header.actor);
         self.runs.insert(id, run);
@@ -241,6 +258,9 @@ impl State {
     fn attempt_failed(&mut self, header: &Header<'_>, f: AttemptFailed) {
         self.totals.retries += 1;
         self.totals.used(&f.usage);
+        if let Some(job) = self.runs.get(&f.run).map(|run| run.pinned.job.clone()) {
+            self.alarms_use(&job, header.time, &f.usage);
+        }
         self.runs.change(f.run, |run| {
             run.status = RunStatus::Waiting { from: f.retry_at };
             if let Some(a) = run.attempts.iter_mut().find(|a| a.number == f.attempt) {
@@ -253,6 +273,8 @@ impl State {
 
     fn run_finished(&mut self, header: &Header<'_>, f: RunFinished) {
         self.totals.run(f.outcome, &f.usage);
+        self.lineage.newest = header.seq;
+        let usage = f.usage.clone();
         let (id, outcome, cross_check) = (f.run, f.outcome, f.cross_check.clone());
         let about = self.runs.change(id, |run| {
             run.status = RunStatus::Ended(outcome);
@@ -273,6 +295,7 @@ impl State {
         let Some((job, branch, code)) = about else {
             return;
         };
+        self.alarms_use(&job, header.time, &usage);
         if let Some(checked) = cross_check {
             let trust = self
                 .trust

@@ -10,11 +10,13 @@ use mainstay_model::{BranchName, DatasetName};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::alarm::AlarmHeld;
 use super::amendment::Amendment;
 use super::branch::{About, Branch};
 use super::dataset::Dataset;
 use super::hook::Received;
 use super::line::{Held, Line};
+use super::lineage::Lineage;
 use super::message::Messages;
 use super::promise::Promise;
 use super::run::{Failing, Trust};
@@ -108,6 +110,11 @@ pub(super) struct Stored {
     messages: Messages,
     #[serde(default)]
     failing: BTreeMap<DatasetName, Failing>,
+    #[serde(default)]
+    alarms: BTreeMap<String, AlarmHeld>,
+    #[serde(default)]
+    lineage: Lineage,
+    #[serde(default)]
     trust: BTreeMap<DatasetName, BTreeMap<Hash, Trust>>,
     last_plan: u64,
     last_delivery: u64,
@@ -196,6 +203,8 @@ impl From<State> for Stored {
             hooks: state.hooks,
             messages: state.messages,
             failing: state.failing,
+            alarms: state.alarms,
+            lineage: state.lineage,
             trust: state.trust,
             last_plan: state.last_plan,
             last_delivery: state.last_delivery,
@@ -237,6 +246,8 @@ impl From<Stored> for State {
             hooks: stored.hooks,
             messages: stored.messages,
             failing: stored.failing,
+            alarms: stored.alarms,
+            lineage: stored.lineage,
             trust: stored.trust,
             last_plan: stored.last_plan,
             last_delivery: stored.last_delivery,

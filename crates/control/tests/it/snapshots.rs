@@ -78,6 +78,27 @@ fn resources_of_every_kind() {
             json!({"kind": "channel", "url": "https://example.org", "secret": "file:ops"}),
         ),
         (
+            "channel/catalog".to_owned(),
+            json!({"kind": "channel", "url": "https://example.org", "format": "openlineage"}),
+        ),
+        (
+            "alarm/failing".to_owned(),
+            json!({"kind": "alarm", "watched": {"facts": {"on": {"kind": ["run.finished"]}, "count": 3, "within_ms": 1000}},
+                   "notify": ["ops"]}),
+        ),
+        (
+            "alarm/late".to_owned(),
+            json!({"kind": "alarm", "watched": {"older": {"dataset": "air.daily", "than_ms": 1000}}}),
+        ),
+        (
+            "alarm/dear".to_owned(),
+            json!({"kind": "alarm", "watched": {"cpu": {"above_ms": 1, "within_ms": 60000, "tagged": {"team": "ops"}}}}),
+        ),
+        (
+            "alarm/backlog".to_owned(),
+            json!({"kind": "alarm", "watched": {"metric": {"metric": "runs_waiting", "above": 1}}}),
+        ),
+        (
             "trigger/alarm".to_owned(),
             json!({"kind": "trigger", "when": {"on": {"kind": ["promise.missed"]}}, "notify": ["ops"],
                    "emit": {"type": "alarm", "data": {"n": [1, null]}}}),
@@ -114,6 +135,19 @@ fn resources_of_every_kind() {
     let time = "2026-01-01T00:00:00Z";
     let missed = json!({"dataset": "air.daily", "since": time, "due": time, "blame": blame});
     fold(&mut state, "promise.missed", 1, &missed);
+    let counted = json!({"alarm": "failing", "times": 2, "because": "run.finished of run/R-1"});
+    fold(&mut state, "alarm.counted", 1, &counted);
+    let fired = json!({"alarm": "failing", "because": "3 of 3 facts", "facts": [7]});
+    fold(&mut state, "alarm.fired", 1, &fired);
+    fold(
+        &mut state,
+        "lineage.told",
+        1,
+        &json!({"channel": "catalog", "through": 7, "events": 2}),
+    );
+    let failed = json!({"channel": "catalog", "fact": 9, "attempt": 1, "error": "down", "retry_at": time});
+    fold(&mut state, "lineage.failed", 1, &failed);
+    assert_eq!((state.alarms.len(), state.lineage.channels.len()), (1, 1));
     assert_eq!(
         (state.hooks.len(), state.messages.all.len(), state.promises.len()),
         (1, 1, 1)

@@ -30,7 +30,7 @@ pub(crate) struct ListQuery {
     /// The branch; the live side if left out.
     #[param(min_length = 1, max_length = 100)]
     pub(crate) branch: Option<String>,
-    /// Which kind: dataset, source, job, check, project, delivery, run, plan, apply, amendment, branch, trigger, promise, hook, channel, limit, message, dead-letter.
+    /// Which kind: dataset, source, job, check, project, delivery, run, plan, apply, amendment, branch, trigger, promise, hook, channel, limit, alarm, message, dead-letter.
     #[param(example = "dataset")]
     pub(crate) kind: String,
     /// At most so many.

@@ -10,8 +10,8 @@ use crate::place::{Lines, Place};
 use crate::read::{Entry, Fields, Reader, fields};
 
 /// The tables that there are, one for each kind of resource.
-pub(crate) const TABLES: [&str; 8] = [
-    "project", "source", "job", "check", "trigger", "hook", "channel", "limit",
+pub(crate) const TABLES: [&str; 9] = [
+    "project", "source", "job", "check", "trigger", "hook", "channel", "limit", "alarm",
 ];
 
 impl Found {
@@ -49,6 +49,7 @@ impl Found {
                 "hook" => self.each(&mut reader, entry, Self::hook),
                 "channel" => self.each(&mut reader, entry, Self::channel),
                 "limit" => self.each(&mut reader, entry, Self::limit),
+                "alarm" => self.each(&mut reader, entry, Self::alarm),
                 _ => {}
             }
         }
@@ -95,8 +96,10 @@ impl Found {
             return;
         };
         for entry in &entries {
-            let named = matches!(kind.name, "check" | "trigger" | "hook" | "channel" | "limit")
-                || entry.name.contains('.');
+            let named = matches!(
+                kind.name,
+                "check" | "trigger" | "hook" | "channel" | "limit" | "alarm"
+            ) || entry.name.contains('.');
             if let Some(inner) = unquoted(entry.value).filter(|_| !named) {
                 let name = format!("{}.{}", entry.name, inner.name);
                 let help = format!("put it in quotation marks: [{}.\"{name}\"]", kind.name);
@@ -164,6 +167,23 @@ impl Found {
         match self.limits.iter().find(|l| l.name == limit.name) {
             Some(first) => reader.second("limit", entry, &first.place),
             None => self.limits.push(limit),
+        }
+    }
+
+    fn alarm(&mut self, reader: &mut Reader<'_>, entry: &Entry<'_>) {
+        let Some(alarm) = reader.alarm(entry) else {
+            return;
+        };
+        if let Some(first) = self.alarms.iter().find(|a| a.name == alarm.name) {
+            let help = format!(
+                "the first one is at {}: give one of them another name",
+                first.place
+            );
+            let message = format!("there are two alarms named `{}`", alarm.name);
+            let label = "the second one";
+            reader.report(code::TWO_TRIGGERS, entry.key.clone(), message, label, Some(help));
+        } else {
+            self.alarms.push(alarm);
         }
     }
 

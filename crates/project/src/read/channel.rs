@@ -1,13 +1,13 @@
 //! A `[channel.name]` table.
 
-use mainstay_model::message::ChannelSpec;
+use mainstay_model::message::{ChannelFormat, ChannelSpec};
 
 use super::{Entry, Reader};
 use crate::code;
 use crate::declared::DeclaredChannel;
 
 /// The fields of a channel.
-pub(crate) const FIELDS: [&str; 4] = ["url", "secret", "description", "tags"];
+pub(crate) const FIELDS: [&str; 5] = ["url", "format", "secret", "description", "tags"];
 
 impl Reader<'_> {
     /// Reads the channel that an entry names.
@@ -42,8 +42,18 @@ impl Reader<'_> {
                 None
             }
         };
+        let formats = [
+            ("cloudevents", ChannelFormat::CloudEvents),
+            ("openlineage", ChannelFormat::OpenLineage),
+        ];
+        let format = match fields.get("format") {
+            Some(value) => self.choice("format", value, &formats),
+            None => Some(ChannelFormat::default()),
+        };
         let secret = match fields.get("secret") {
-            Some(value) => self.secret("secret", value),
+            Some(value) => self.secret("secret", value).map(Some),
+            // Who receives lineage may take it from anybody.
+            None if format != Some(ChannelFormat::CloudEvents) => Some(None),
             None => {
                 let example = "secret = \"file:ops\", or \"env:OPS_SECRET\"";
                 self.missing("a channel", "secret", entry.key.clone(), example);
@@ -52,7 +62,7 @@ impl Reader<'_> {
         };
         let description = self.description(fields.get("description"));
         let tags = self.tags(fields.get("tags"));
-        let (url, secret) = (url?, secret?);
+        let (url, format, secret) = (url?, format?, secret?);
         named.then(|| DeclaredChannel {
             name: entry.name.to_owned(),
             place,
@@ -60,6 +70,7 @@ impl Reader<'_> {
             spec: ChannelSpec {
                 description,
                 url,
+                format,
                 secret,
             },
         })

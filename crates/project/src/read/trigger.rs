@@ -233,7 +233,7 @@ impl Reader<'_> {
     }
 
     /// Reads a value as JSON.
-    fn json(&mut self, name: &str, value: &Value<'_>) -> Option<Json> {
+    pub(crate) fn json(&mut self, name: &str, value: &Value<'_>) -> Option<Json> {
         let out_of_range = |reader: &mut Self, text: &str| {
             let message = format!("`{name}` cannot have {text} in it");
             reader.report(

@@ -41,27 +41,7 @@ impl Instance {
     ///
     /// `Unavailable` if there are none that can be used.
     pub(crate) fn secrets(&self, place: &SecretPlace) -> Result<Vec<Secret>, Error> {
-        let text = match place {
-            SecretPlace::Environment(_) if self.is_guest() => {
-                return Err(unusable(place, "the server's environment is not this account's"));
-            }
-            SecretPlace::Environment(name) => {
-                std::env::var(name).map_err(|_| unusable(place, "the server has no such variable"))?
-            }
-            SecretPlace::File(name) => {
-                // Whoever sent a message sees what is said here: nothing of where the home is.
-                let file = self.home().join(FOLDER).join(self.account()).join(name);
-                let cannot = |e: std::io::Error| unusable(place, e.kind());
-                let mode = std::fs::metadata(&file).map_err(cannot)?;
-                if mode.permissions().mode() & 0o077 != 0 {
-                    return Err(unusable(
-                        place,
-                        "others than its owner may read the file (chmod 600)",
-                    ));
-                }
-                std::fs::read_to_string(&file).map_err(cannot)?
-            }
-        };
+        let text = self.secret_text(place)?;
         let secrets: Vec<Secret> = text
             .split_whitespace()
             .map(|word| {
@@ -78,5 +58,34 @@ impl Instance {
             return Err(unusable(place, "it is empty"));
         }
         Ok(secrets)
+    }
+
+    /// Reads what stands at the place of a secret.
+    ///
+    /// # Errors
+    ///
+    /// `Unavailable` if it cannot be read, or others may read it, too.
+    pub(crate) fn secret_text(&self, place: &SecretPlace) -> Result<String, Error> {
+        match place {
+            SecretPlace::Environment(_) if self.is_guest() => {
+                Err(unusable(place, "the server's environment is not this account's"))
+            }
+            SecretPlace::Environment(name) => {
+                std::env::var(name).map_err(|_| unusable(place, "the server has no such variable"))
+            }
+            SecretPlace::File(name) => {
+                // Whoever sent a message sees what is said here: nothing of where the home is.
+                let file = self.home().join(FOLDER).join(self.account()).join(name);
+                let cannot = |e: std::io::Error| unusable(place, e.kind());
+                let mode = std::fs::metadata(&file).map_err(cannot)?;
+                if mode.permissions().mode() & 0o077 != 0 {
+                    return Err(unusable(
+                        place,
+                        "others than its owner may read the file (chmod 600)",
+                    ));
+                }
+                std::fs::read_to_string(&file).map_err(cannot)
+            }
+        }
     }
 }

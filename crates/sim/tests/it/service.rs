@@ -1,12 +1,14 @@
 //! The service: one writer for many, found by commands, asked over the network by those who may.
 
 mod access;
+mod alarms;
 mod commands;
 mod copies;
 mod fuzz;
 mod hooks;
 pub(crate) mod http;
 mod keys;
+mod lineage;
 mod meanwhile;
 mod messages;
 mod promises;

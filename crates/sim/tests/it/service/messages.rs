@@ -21,13 +21,13 @@ const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
 /// A message as it came.
 #[derive(Clone, Debug)]
-struct Came {
-    headers: BTreeMap<String, String>,
-    body: String,
+pub(super) struct Came {
+    pub(super) headers: BTreeMap<String, String>,
+    pub(super) body: String,
 }
 
 impl Came {
-    fn event(&self) -> Value {
+    pub(super) fn event(&self) -> Value {
         serde_json::from_str(&self.body).expect("JSON")
     }
 
@@ -41,13 +41,13 @@ impl Came {
 }
 
 /// Somebody who is told, and answers with these statuses, the last one from then on.
-struct Receiver {
-    port: u16,
+pub(super) struct Receiver {
+    pub(super) port: u16,
     came: Arc<Mutex<Vec<Came>>>,
 }
 
 impl Receiver {
-    fn new(statuses: &'static [u16]) -> Self {
+    pub(super) fn new(statuses: &'static [u16]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let port = listener.local_addr().expect("an address").port();
         let came = Arc::new(Mutex::new(Vec::new()));
@@ -95,7 +95,7 @@ impl Receiver {
         Self { port, came }
     }
 
-    fn came(&self) -> Vec<Came> {
+    pub(super) fn came(&self) -> Vec<Came> {
         self.came.lock().expect("the messages").clone()
     }
 }
@@ -136,7 +136,7 @@ sql = \"SELECT * FROM shop.daily_sales WHERE money > 1000\"
     s
 }
 
-fn until(what: &str, done: impl Fn() -> bool) {
+pub(super) fn until(what: &str, done: impl Fn() -> bool) {
     let began = Instant::now();
     while !done() {
         assert!(began.elapsed() < Duration::from_secs(30), "{what}");
@@ -144,7 +144,7 @@ fn until(what: &str, done: impl Fn() -> bool) {
     }
 }
 
-fn orders(s: &Sandbox, day: u8, price: u32) {
+pub(super) fn orders(s: &Sandbox, day: u8, price: u32) {
     let text = format!("day,product,pieces,price\n2026-01-{day:02},tea,1,{price}\n");
     s.write(&format!("data/orders/2026-01-{day:02}.csv"), text);
 }

@@ -112,7 +112,7 @@ pub(crate) async fn goes_on(ending: &mut watch::Receiver<bool>, pause: Duration)
 }
 
 /// Waits until the server ends.
-async fn told(ending: &mut watch::Receiver<bool>) {
+pub(crate) async fn told(ending: &mut watch::Receiver<bool>) {
     // One that cannot be told any more ends, too.
     let _ = ending.wait_for(|ends| *ends).await;
 }

@@ -8,14 +8,11 @@ use mainstay_server::{LineageBatch, Telling, TellingFailure};
 
 use crate::answer::blocking;
 use crate::app::App;
-use crate::clock::told;
+use crate::clock::{TROUBLE, goes_on, told};
 use crate::outbox::{Post, no};
 
 /// How often it is looked whether there is something to tell.
 const LOOK: Duration = Duration::from_millis(250);
-
-/// How long it waits after the journal could not be written.
-const TROUBLE: Duration = Duration::from_secs(5);
 
 /// The statuses by which a receiver says that it will never take an event: it is broken, too large, or not understood. Any other one
 /// may be about the receiver, and the event waits.
@@ -25,11 +22,7 @@ const NEVER: [u16; 3] = [400, 413, 422];
 pub(crate) async fn keep(app: Arc<App>) {
     let mut ending = app.ending.clone();
     let mut pause = LOOK;
-    loop {
-        tokio::select! {
-            () = told(&mut ending) => return,
-            () = tokio::time::sleep(pause) => {}
-        }
+    while goes_on(&mut ending, pause).await {
         let mut round = std::pin::pin!(round(&app));
         // What was sent and not recorded is sent again by the next one.
         let done = tokio::select! {

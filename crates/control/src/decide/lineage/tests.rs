@@ -58,6 +58,7 @@ fn run(state: &mut State) -> u64 {
         run,
         pinned,
         because: "asked".to_owned(),
+        class: Default::default(),
     };
     let finished = RunFinished {
         run,

@@ -12,6 +12,7 @@ mod figure;
 mod journal;
 mod machine;
 mod page;
+mod service;
 mod slices;
 mod tpch;
 mod why;
@@ -34,7 +35,7 @@ struct Bench {
     measure: fn(&Setting) -> Outcome<Vec<Figure>>,
 }
 
-const BENCHES: [Bench; 8] = [
+const BENCHES: [Bench; 9] = [
     journal::BENCH,
     exact::BENCH,
     tpch::BENCH,
@@ -42,6 +43,7 @@ const BENCHES: [Bench; 8] = [
     amend::BENCH,
     slices::BENCH,
     why::BENCH,
+    service::BENCH,
     build::BENCH,
 ];
 

@@ -129,7 +129,7 @@ impl Queue {
     }
 
     /// Lets all start that can. They go on until they [leave](Self::leave).
-    pub fn next(&mut self) -> Vec<Ticket> {
+    pub fn admit(&mut self) -> Vec<Ticket> {
         let mut started = Vec::new();
         while self.going.len() < self.capacity {
             let Some(ticket) = self.first() else { break };

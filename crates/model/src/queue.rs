@@ -34,7 +34,6 @@ impl Class {
     }
 
     /// Says whether it is the one of those who say nothing; serde asks by reference.
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]
     pub const fn is_interactive(&self) -> bool {
         matches!(self, Self::Interactive)
     }

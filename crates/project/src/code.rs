@@ -208,11 +208,11 @@ codes! {
         "An alarm watches facts that are like a pattern (`on`), the age of a dataset (`older`), processor time (`cpu`), or a metric \
          (`metric`): one of them, with the fields that go with it. What watches several things is several alarms.",
         main "\n[alarm.late]\ndescription = \"Too old\"\n";
-    NO_LIMIT "MS0143" "No such limit",
+    NO_LIMIT "MS0142" "No such limit",
         "A job takes of a limit that no file of the project declares.",
         main "\n[limit.warehouse]\nat_most = 3\n",
         daily "-- /// mainstay\n-- uses = [\"warehuose\"]\n-- ///\nSELECT 1 AS one\n";
-    MORE_THAN_THERE_IS "MS0144" "More than there is",
+    MORE_THAN_THERE_IS "MS0143" "More than there is",
         "A job takes more of a limit than there is, so that it could never run.",
         main "\n[limit.warehouse]\nat_most = 3\n",
         daily "-- /// mainstay\n-- uses = { warehouse = 4 }\n-- ///\nSELECT 1 AS one\n";

@@ -8,8 +8,10 @@ const SCALE: u64 = 64;
 /// What one has had, and what it is about to have.
 #[derive(Debug)]
 pub(super) struct Share {
-    /// What it has had, in microseconds by weight: its virtual time.
+    /// What it has had, in microseconds by weight, with what is expected of those that go on: its virtual time.
     had: u64,
+    /// What is expected of those that go on.
+    expected: u64,
     weight: u32,
     waiting: usize,
     going: usize,
@@ -19,6 +21,7 @@ impl Default for Share {
     fn default() -> Self {
         Self {
             had: 0,
+            expected: 0,
             weight: 1,
             waiting: 0,
             going: 0,
@@ -39,14 +42,22 @@ impl Share {
     fn start(&mut self, expected: u64) {
         self.waiting = self.waiting.saturating_sub(1);
         self.going += 1;
-        self.had = self.had.saturating_add(self.counted(expected));
+        let expected = self.counted(expected);
+        self.expected = self.expected.saturating_add(expected);
+        self.had = self.had.saturating_add(expected);
     }
 
     /// One ended that was expected to take so long, and took so long.
     pub(super) fn end(&mut self, expected: u64, took: u64) {
         self.going = self.going.saturating_sub(1);
         let (expected, took) = (self.counted(expected), self.counted(took));
+        self.expected = self.expected.saturating_sub(expected);
         self.had = self.had.saturating_sub(expected).saturating_add(took);
+    }
+
+    /// What it has had for certain.
+    const fn done(&self) -> u64 {
+        self.had.saturating_sub(self.expected)
     }
 
     fn counted(&self, micros: u64) -> u64 {
@@ -76,10 +87,11 @@ impl<K: Ord + Clone> Shares<K> {
         self.each.entry(key.clone()).or_default()
     }
 
-    /// One more waits. Who comes after a rest begins where the one stands that has had least.
+    /// One more waits. Who comes after a rest begins where the one stands that has had least, without what is only expected: if that
+    /// was too much, it would wait for what never was.
     pub(super) fn wake(&mut self, key: &K) {
         let busy = |share: &Share| share.waiting + share.going > 0;
-        let least = self.each.values().filter(|s| busy(s)).map(|s| s.had).min();
+        let least = self.each.values().filter(|s| busy(s)).map(|s| s.done()).min();
         let begin = least.unwrap_or(self.clock);
         let share = self.of(key);
         if !busy(share) {
@@ -92,7 +104,7 @@ impl<K: Ord + Clone> Shares<K> {
     pub(super) fn start(&mut self, key: &K, expected: u64) {
         let clock = self.clock;
         let share = self.of(key);
-        let stood = share.had;
+        let stood = share.done();
         share.start(expected);
         self.clock = clock.max(stood);
     }

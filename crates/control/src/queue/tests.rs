@@ -60,7 +60,7 @@ proptest! {
                 Step::GiveUp(n) if !waiting.is_empty() => queue.leave(waiting.remove(n % waiting.len()), 0),
                 Step::Leave(..) | Step::GiveUp(_) => {}
             }
-            for ticket in queue.next() {
+            for ticket in queue.admit() {
                 waiting.retain(|t| *t != ticket);
                 going.push(ticket);
             }
@@ -116,7 +116,7 @@ proptest! {
             (0..4).for_each(|_| enter(&mut queue, &mut who, account));
         }
         for _ in 0..4_000 {
-            for ticket in queue.next() {
+            for ticket in queue.admit() {
                 let account = who[&ticket];
                 ends.push((now + length(account), ticket));
                 enter(&mut queue, &mut who, account);
@@ -140,12 +140,12 @@ fn one_run_beside_a_hundred_thousand_waits_for_one_place() {
     for _ in 0..100_000 {
         let _ = queue.enter(wish("many", Class::Interactive, &[("account", 1, 2)]));
     }
-    let first = queue.next();
+    let first = queue.admit();
     assert_eq!(first.len(), 2);
     let one = queue.enter(wish("one", Class::Backfill, &[("account", 1, 2)]));
-    assert_eq!(queue.next(), []);
+    assert_eq!(queue.admit(), []);
     queue.leave(first[0], 5_000);
-    assert_eq!(queue.next(), [one]);
+    assert_eq!(queue.admit(), [one]);
 }
 
 #[test]
@@ -154,12 +154,12 @@ fn a_person_waits_for_one_place_beside_a_backfill() {
     for _ in 0..1_000 {
         let _ = queue.enter(wish("a", Class::Backfill, &[]));
     }
-    let [first] = queue.next()[..] else {
+    let [first] = queue.admit()[..] else {
         panic!("one place")
     };
     let person = queue.enter(wish("a", Class::Interactive, &[]));
     queue.leave(first, 1_000_000);
-    assert_eq!(queue.next(), [person]);
+    assert_eq!(queue.admit(), [person]);
 }
 
 #[test]
@@ -168,7 +168,7 @@ fn a_backfill_goes_on_beside_people_who_never_stop() {
     let backfill = queue.enter(wish("a", Class::Backfill, &[]));
     let mut person = queue.enter(wish("a", Class::Interactive, &[]));
     for n in 0.. {
-        let [next] = queue.next()[..] else {
+        let [next] = queue.admit()[..] else {
             panic!("one place")
         };
         if next == backfill {
@@ -186,14 +186,14 @@ fn who_takes_much_is_not_overtaken_for_ever_by_those_who_take_little() {
     let mut queue = Queue::new(10);
     let small = |queue: &mut Queue| queue.enter(wish("a", Class::Interactive, &[("db", 1, 3)]));
     let mut going = vec![small(&mut queue)];
-    assert_eq!(queue.next(), going);
+    assert_eq!(queue.admit(), going);
     let large = queue.enter(wish("a", Class::Interactive, &[("db", 3, 3)]));
     let later = small(&mut queue);
-    assert_eq!(queue.next(), []);
+    assert_eq!(queue.admit(), []);
     queue.leave(going.remove(0), 1);
-    assert_eq!(queue.next(), [large]);
+    assert_eq!(queue.admit(), [large]);
     queue.leave(large, 1);
-    assert_eq!(queue.next(), [later]);
+    assert_eq!(queue.admit(), [later]);
 }
 
 #[test]
@@ -201,7 +201,7 @@ fn rest_is_not_saved_up() {
     let mut queue = Queue::new(1);
     for _ in 0..100 {
         let ticket = queue.enter(wish("busy", Class::Interactive, &[]));
-        assert_eq!(queue.next(), [ticket]);
+        assert_eq!(queue.admit(), [ticket]);
         queue.leave(ticket, 1_000_000);
     }
     // Both want much now: they take turns, and the one that rested does not go a hundred times first.
@@ -212,7 +212,7 @@ fn rest_is_not_saved_up() {
     }
     let mut first = Vec::new();
     for _ in 0..10 {
-        let [next] = queue.next()[..] else {
+        let [next] = queue.admit()[..] else {
             panic!("one place")
         };
         first.push(mine.contains(&next));

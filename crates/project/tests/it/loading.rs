@@ -158,7 +158,7 @@ fn checks() {
     assert_eq!(some.spec, expected);
     assert_eq!(some.tags["class"], "check");
     assert_eq!(some.tags["purpose"], "dashboard", "from its dataset");
-    assert_eq!(some.columns[1].place.to_string(), "air/more.toml:15:45");
+    assert_eq!(some.columns[1].place.to_string(), "air/more.toml:17:45");
     let unique = check(&declared, "air.daily_delays:unique");
     let Rule::Unique { keys } = &unique.spec.rule else {
         panic!("another rule")

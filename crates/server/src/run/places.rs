@@ -84,7 +84,7 @@ impl Drop for Place {
 impl Inner {
     /// Lets those begin who can, and returns how they are told.
     fn granted(&mut self) -> Vec<Tell> {
-        let started = self.queue.next();
+        let started = self.queue.admit();
         started
             .into_iter()
             .filter_map(|t| self.waiting.remove(&t))

@@ -1,3 +1,5 @@
+//! From which columns the columns of queries come.
+
 use super::*;
 use crate::InputTable;
 use mainstay_model::{Column as Declared, ColumnType, Schema};

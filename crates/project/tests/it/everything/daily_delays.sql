@@ -8,8 +8,6 @@
 -- Delays
 --   by day'''
 -- retries = 3
--- uses = { warehouse = 2 }
--- circuit_breaker = { failures = 5, pause = "1 h" }
 -- time_limit = "1.5 h"
 -- keep_fresh = "15 min"
 -- checks.not_null = ["day", "carrier"]

@@ -1,13 +1,12 @@
 //! Limits, and the jobs that take of them.
 
 use mainstay_base::text::nearest;
-use mainstay_model::trigger::is_among;
 
 use super::{Found, inherit};
 use crate::code;
 use crate::declared::{DeclaredJob, DeclaredLimit};
 use crate::mistake::Mistake;
-use crate::place::{Place, Spanned};
+use crate::place::Place;
 use crate::read::value::Tags;
 
 impl Found {
@@ -16,12 +15,10 @@ impl Found {
     pub(super) fn limits(&mut self, tags: &Tags, jobs: &[DeclaredJob]) -> Vec<DeclaredLimit> {
         let mut limits = std::mem::take(&mut self.limits);
         for limit in &mut limits {
+            self.datasets_are_there(&limit.jobs);
             limit.tags = inherit(tags, &limit.tags);
         }
         limits.sort_by(|a, b| a.name.cmp(&b.name));
-        if !self.incomplete {
-            self.named_jobs(&limits);
-        }
         for (name, units) in jobs.iter().flat_map(|job| &job.uses) {
             let limit = limits.iter().find(|l| l.name == name.value);
             match limit.map(|l| l.spec.at_most) {
@@ -44,28 +41,6 @@ impl Found {
             }
         }
         limits
-    }
-
-    /// Reports jobs that limits name and that are not there.
-    fn named_jobs(&mut self, limits: &[DeclaredLimit]) {
-        let names: Vec<String> = self
-            .owners
-            .keys()
-            .chain(&self.broken)
-            .map(ToString::to_string)
-            .collect();
-        let unknown = |job: &&Spanned<String>| {
-            let one = std::slice::from_ref(&job.value);
-            !names.iter().any(|name| is_among(one, name))
-        };
-        for job in limits.iter().flat_map(|l| &l.jobs).filter(unknown) {
-            let help = match nearest(&job.value, names.iter().map(String::as_str)) {
-                Some(meant) => format!("did you mean `{meant}`?"),
-                None => "a job must declare it; `air.*` stands for all of `air`".to_owned(),
-            };
-            let message = format!("there is no dataset `{}`", job.value);
-            self.tell(code::NO_DATASET, &job.place, message, "no such dataset", help);
-        }
     }
 
     fn tell(&mut self, code: &'static str, place: &Place, message: String, label: &str, help: String) {

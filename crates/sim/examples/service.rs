@@ -16,7 +16,7 @@ type Outcome<T = ()> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 const CLIENTS: usize = 8;
 
 /// How many messages come in a second.
-const RATES: [u32; 2] = [20, 200];
+const RATES: [u32; 2] = [2, 20];
 
 fn main() -> Outcome {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -55,7 +55,7 @@ fn main() -> Outcome {
         ),
     ];
     for rate in RATES {
-        let delays = triggers(&server, rate, Duration::from_secs(seconds.min(10)))?;
+        let delays = triggers(&server, folder, rate, Duration::from_secs(seconds.min(10)))?;
         for part in [50, 99] {
             let name =
                 format!("{rate} messages a second: from a message to the start of its run, {part} of 100");
@@ -96,7 +96,7 @@ fn project(binary: &str, folder: &Path) -> Outcome {
     for n in 0..CLIENTS {
         text.push_str(&format!("\n[job.\"load.j{n}\"]\nsql = \"SELECT {n} AS n\"\n"));
     }
-    text.push_str("\n[source.\"load.rows\"]\nfiles = \"rows/*.csv\"\ncolumns = { n = \"long\" }\n\n[job.\"load.follow\"]\nsql = \"SELECT now() AS at, count(*) AS n FROM load.rows\"\n");
+    text.push_str("\n[source.\"load.rows\"]\nfiles = \"rows/*.csv\"\ncolumns = { n = \"long\" }\n\n[job.\"load.follow\"]\nsql = \"SELECT sum(n) AS n FROM load.rows\"\n");
     std::fs::create_dir_all(folder.join("rows"))?;
     std::fs::write(folder.join("mainstay.toml"), text)?;
     std::fs::write(folder.join("rows/0.csv"), "n\n0\n")?;
@@ -235,9 +235,23 @@ fn runs(server: &Server, time: Duration) -> Outcome<(usize, Vec<f64>)> {
     Ok((all.len(), all))
 }
 
-/// Sends messages and says, in milliseconds and in order, how long it was from each to the start of the run after it. Those that
-/// come while a run goes on are followed by one run together.
-fn triggers(server: &Server, rate: u32, time: Duration) -> Outcome<Vec<f64>> {
+/// Puts a file with other content in the place of the one before. It was written long ago: one that was written just now is left
+/// alone until it rests.
+fn place(folder: &Path, rate: u32, n: u32) -> Outcome {
+    let path = folder.join("next.csv");
+    std::fs::write(&path, format!("n\n{rate}{n}\n"))?;
+    let then = std::time::SystemTime::now() - Duration::from_secs(100_000) + Duration::from_secs(1) * n;
+    std::fs::File::options()
+        .write(true)
+        .open(&path)?
+        .set_modified(then)?;
+    std::fs::rename(path, folder.join("rows/0.csv"))?;
+    Ok(())
+}
+
+/// Sends messages, each after a file with other content, and says, in milliseconds and in order, how long it was from each to the
+/// start of the run after it. Those that come while a run goes on are followed by one run together.
+fn triggers(server: &Server, folder: &Path, rate: u32, time: Duration) -> Outcome<Vec<f64>> {
     let mut client = server.connect()?;
     let last = |client: &mut Client<'_>| -> Outcome<u64> {
         let rows = client.post(
@@ -252,15 +266,16 @@ fn triggers(server: &Server, rate: u32, time: Duration) -> Outcome<Vec<f64>> {
     while began.elapsed() < time {
         let due = began + Duration::from_secs(1) * n / rate;
         std::thread::park_timeout(due.saturating_duration_since(Instant::now()));
+        // Without anything new there would be nothing to run.
+        place(folder, rate, n)?;
         let message = json!({ "specversion": "1.0", "id": format!("{rate}-{n}"), "source": "load", "type": "knock", "data": n });
         client.post("/v1/hooks/knock", &message)?;
         n += 1;
     }
     std::thread::park_timeout(Duration::from_secs(2));
     let sql = format!(
-        "SELECT kind, CAST(time AS VARCHAR) AS time, epoch(time) AS at FROM system.facts WHERE seq > {from} AND kind IN ('hook.received', 'attempt.started') ORDER BY seq"
+        "SELECT kind, date_part('epoch', time) AS at FROM system.facts WHERE seq > {from} AND kind IN ('hook.received', 'attempt.started') ORDER BY seq"
     );
-    let sql = sql.replace("epoch(time)", "date_part('epoch', time)");
     let rows = client.post("/v1/queries", &json!({ "sql": sql }))?;
     let mut waiting: Vec<f64> = Vec::new();
     let mut delays = Vec::new();

@@ -27,9 +27,6 @@ fn measure(setting: &Setting) -> Outcome<Vec<Figure>> {
     let figures = figure::list(&document)?;
     std::fs::remove_dir_all(&folder).context(folder.display())?;
     let wanted = |figure: Figure| match figure.name.as_str() {
-        name if name.contains("200 messages") && name.ends_with("99 of 100") => {
-            figure.wanted(Wanted::AtMost(20.0))
-        }
         "its memory at rest" => figure.wanted(Wanted::AtMost(100.0)),
         name if name.ends_with("is ready") => figure.wanted(Wanted::AtMost(1.0)),
         _ => figure,

@@ -240,7 +240,9 @@ fn runs(server: &Server, time: Duration) -> Outcome<(usize, Vec<f64>)> {
 fn place(folder: &Path, rate: u32, n: u32) -> Outcome {
     let path = folder.join("next.csv");
     std::fs::write(&path, format!("n\n{rate}{n}\n"))?;
-    let then = std::time::SystemTime::now() - Duration::from_secs(100_000) + Duration::from_secs(1) * n;
+    let then = std::time::UNIX_EPOCH
+        + Duration::from_secs(1_700_000_000)
+        + Duration::from_secs(1) * (rate * 100_000 + n);
     std::fs::File::options()
         .write(true)
         .open(&path)?

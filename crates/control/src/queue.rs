@@ -7,7 +7,7 @@
 //! Invariants: no limit and no capacity is ever exceeded; whoever can start does, unless an older one waits for the same limit; an
 //! account's single run waits for one place to become free, however many wait in another account.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 
 use mainstay_model::queue::Class;
 
@@ -230,6 +230,3 @@ const fn weight(class: Class) -> u32 {
         Class::Backfill => 1,
     }
 }
-
-/// The wishes of one class that take the same, in the order in which they came.
-type Line = VecDeque<Ticket>;

@@ -7,7 +7,7 @@ use mainstay_base::Timestamp;
 use mainstay_model::alarm::{AlarmSpec, Metric, Watched};
 use mainstay_model::fact::{AlarmCounted, AlarmEnded, AlarmFired, AlarmWithoutData, Fact, MessageOwed};
 use mainstay_model::id::{FiringId, MessageId};
-use mainstay_model::resource::{Kind, ResourceKey, Spec};
+use mainstay_model::resource::{Kind, Spec};
 use mainstay_trigger::Pattern;
 use serde_json::Value;
 
@@ -29,11 +29,10 @@ pub struct Judged {
 }
 
 fn declared(state: &State) -> impl Iterator<Item = (&str, &[Generation], &AlarmSpec)> {
-    let first = ResourceKey::new(Kind::Alarm, "");
     let acts = !state.rests();
-    let resources = state.main.resources.range(first..).take_while(move |_| acts);
-    resources.filter_map(|(key, held)| match &held.resource()?.spec {
-        Spec::Alarm(spec) => Some((key.name.as_str(), held.generations.as_slice(), spec)),
+    let alarms = state.main.of_kind(Kind::Alarm).take_while(move |_| acts);
+    alarms.filter_map(|(name, held, alarm)| match &alarm.spec {
+        Spec::Alarm(spec) => Some((name, held.generations.as_slice(), spec)),
         _ => None,
     })
 }

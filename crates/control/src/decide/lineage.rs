@@ -6,7 +6,7 @@
 use mainstay_base::Timestamp;
 use mainstay_model::fact::{Fact, LineageFailed, LineageTold};
 use mainstay_model::message::{ChannelFormat, ChannelSpec};
-use mainstay_model::resource::{Kind, ResourceKey, Spec};
+use mainstay_model::resource::{Kind, Spec};
 
 use super::not_found;
 use crate::command::{Refusal, Telling};
@@ -43,14 +43,13 @@ fn cursor(state: &State, name: &str, held: &Held) -> u64 {
 
 /// Returns the channels of the live side that are told of runs.
 pub fn lineage_channels(state: &State, now: Timestamp) -> Vec<LineageChannel<'_>> {
-    let first = ResourceKey::new(Kind::Channel, "");
-    let resources = state.main.resources.range(first..);
-    let channels = resources.filter_map(|(key, held)| match &held.resource()?.spec {
+    let channels = state.main.of_kind(Kind::Channel);
+    let channels = channels.filter_map(|(name, held, channel)| match &channel.spec {
         Spec::Channel(spec) if spec.format == ChannelFormat::OpenLineage => {
-            let through = cursor(state, &key.name, held);
-            let next = state.lineage.channels.get(&key.name).and_then(|t| t.next);
+            let through = cursor(state, name, held);
+            let next = state.lineage.channels.get(name).and_then(|t| t.next);
             Some(LineageChannel {
-                name: &key.name,
+                name,
                 spec,
                 through,
                 is_due: !state.rests()

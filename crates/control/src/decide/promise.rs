@@ -67,15 +67,11 @@ pub fn look_every_ms(within_ms: u64) -> u64 {
 
 /// Returns the promises that are declared on the live side.
 pub fn promises(state: &State) -> impl Iterator<Item = &PromiseSpec> {
-    let first = ResourceKey::new(Kind::Promise, "");
-    state
-        .main
-        .resources
-        .range(first..)
-        .filter_map(|(_, held)| match &held.resource()?.spec {
-            Spec::Promise(spec) => Some(spec),
-            _ => None,
-        })
+    let promises = state.main.of_kind(Kind::Promise);
+    promises.filter_map(|(.., promise)| match &promise.spec {
+        Spec::Promise(spec) => Some(spec),
+        _ => None,
+    })
 }
 
 /// Returns what is promised of a dataset on the live side; none if nothing is.

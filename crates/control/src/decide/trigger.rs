@@ -38,13 +38,12 @@ const EACH: usize = 1_000;
 
 /// The triggers that can fire: those that do not rest, in a home that does not rest.
 fn active(state: &State) -> impl Iterator<Item = (&str, &Generation, &TriggerSpec)> {
-    let first = ResourceKey::new(Kind::Trigger, "");
-    let triggers = state.main.resources.range(first..);
+    let triggers = state.main.of_kind(Kind::Trigger);
     let acts = !state.rests();
     triggers
         .take_while(move |_| acts)
-        .filter_map(|(key, held)| match &held.resource()?.spec {
-            Spec::Trigger(spec) if !spec.paused => Some((key.name.as_str(), held.newest()?, spec)),
+        .filter_map(|(name, held, trigger)| match &trigger.spec {
+            Spec::Trigger(spec) if !spec.paused => Some((name, held.newest()?, spec)),
             _ => None,
         })
 }

@@ -23,15 +23,14 @@ pub fn takes(sight: &Sight<'_>, job: &DatasetName, parallel: u32) -> Vec<Take> {
         Some(branch) => format!("job/{job} in branch/{branch}"),
     };
     let mut takes = vec![one("account".to_owned(), parallel), one(own, 1)];
-    // Who may use what is said once, on the live side.
-    let live = Sight::live(sight.state);
     let resource = sight.resource(&ResourceKey::new(Kind::Job, job));
-    for (key, .., limit) in live.declared().filter(|(key, ..)| key.kind == Kind::Limit) {
+    // Who may use what is said once, on the live side.
+    for (name, _, limit) in sight.state.main.of_kind(Kind::Limit) {
         let Spec::Limit(spec) = &limit.spec else { continue };
-        let units = resource.map_or(0, |job| units(&key.name, spec, job));
+        let units = resource.map_or(0, |job| units(name, spec, job));
         if units > 0 {
             takes.push(Take {
-                limit: key.to_string(),
+                limit: format!("limit/{name}"),
                 units,
                 at_most: spec.at_most,
             });

@@ -1,8 +1,11 @@
 //! Those of one class who wait, in lines by what they take: a whole line waits for what its first one waits for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
-use super::{Line, Take, Ticket};
+use super::{Take, Ticket};
+
+/// The wishes of one class that take the same, in the order in which they came.
+type Line = VecDeque<Ticket>;
 
 /// The lines of a class.
 #[derive(Debug, Default)]

@@ -27,8 +27,6 @@ pub struct Waits {
     pub full: Vec<Full>,
     /// The runs of its account and its class that came before it and wait, too.
     pub before: Vec<RunId>,
-    /// The runs of its account that go on.
-    pub going: Vec<RunId>,
 }
 
 /// Says what a run waits for; none if it does not wait.
@@ -63,7 +61,6 @@ pub fn waits(state: &State, run: RunId, parallel: u32) -> Option<Waits> {
         retry: (!held.attempts.is_empty()).then_some(from),
         full: full.collect(),
         before: before.map(|(id, _)| id).collect(),
-        going: going.iter().map(|(id, _)| *id).collect(),
     })
 }
 

@@ -2,12 +2,11 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use mainstay_base::Timestamp;
+use mainstay_base::{CpuTime, Timestamp};
 use mainstay_model::DatasetName;
 use mainstay_model::alarm::Watched;
 use mainstay_model::fact::{AlarmCounted, AlarmEnded, AlarmFired, AlarmWithoutData};
 use mainstay_model::resource::{Kind, ResourceKey, Spec};
-use mainstay_model::run::Usage;
 use mainstay_model::trigger::is_among;
 use serde::{Deserialize, Serialize};
 
@@ -113,14 +112,17 @@ impl AlarmHeld {
 
 impl State {
     /// Counts what an attempt of a job used for the alarms that watch that.
-    pub(crate) fn alarms_use(&mut self, job: &DatasetName, time: Timestamp, usage: &Usage) {
-        let first = ResourceKey::new(Kind::Alarm, "");
+    pub(crate) fn alarms_use(&mut self, job: &DatasetName, time: Timestamp, cpu: CpuTime) {
+        // Most homes have none, and this is asked of every run that ends.
+        if self.main.of_kind(Kind::Alarm).next().is_none() {
+            return;
+        }
         let tags = self
             .main
             .resource(&ResourceKey::new(Kind::Job, job))
             .map(|r| &r.tags);
-        let watching = self.main.resources.range(first..).filter_map(|(key, held)| {
-            let Spec::Alarm(spec) = &held.resource()?.spec else {
+        let watching = self.main.of_kind(Kind::Alarm).filter_map(|(name, _, alarm)| {
+            let Spec::Alarm(spec) = &alarm.spec else {
                 return None;
             };
             let Watched::Cpu {
@@ -136,12 +138,12 @@ impl State {
             let labelled = tagged
                 .iter()
                 .all(|(k, v)| tags.is_some_and(|t| t.get(k) == Some(v)));
-            (named && labelled).then(|| (key.name.clone(), *within_ms))
+            (named && labelled).then(|| (name.to_owned(), *within_ms))
         });
         let watching: Vec<(String, u64)> = watching.collect();
         for (name, within_ms) in watching {
             let held = self.alarms.entry(name).or_default();
-            held.uses(time, within_ms, usage.cpu.0);
+            held.uses(time, within_ms, cpu.0);
         }
     }
 }

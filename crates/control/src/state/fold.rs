@@ -259,7 +259,7 @@ impl State {
         self.totals.retries += 1;
         self.totals.used(&f.usage);
         if let Some(job) = self.runs.get(&f.run).map(|run| run.pinned.job.clone()) {
-            self.alarms_use(&job, header.time, &f.usage);
+            self.alarms_use(&job, header.time, f.usage.cpu);
         }
         self.runs.change(f.run, |run| {
             run.status = RunStatus::Waiting { from: f.retry_at };
@@ -274,7 +274,7 @@ impl State {
     fn run_finished(&mut self, header: &Header<'_>, f: RunFinished) {
         self.totals.run(f.outcome, &f.usage);
         self.lineage.newest = header.seq;
-        let usage = f.usage.clone();
+        let cpu = f.usage.cpu;
         let (id, outcome, cross_check) = (f.run, f.outcome, f.cross_check.clone());
         let about = self.runs.change(id, |run| {
             run.status = RunStatus::Ended(outcome);
@@ -295,7 +295,7 @@ impl State {
         let Some((job, branch, code)) = about else {
             return;
         };
-        self.alarms_use(&job, header.time, &usage);
+        self.alarms_use(&job, header.time, cpu);
         if let Some(checked) = cross_check {
             let trust = self
                 .trust

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use mainstay_base::Timestamp;
 use mainstay_model::DatasetName;
 use mainstay_model::id::{ApplyId, RunId};
-use mainstay_model::resource::{Resource, ResourceKey};
+use mainstay_model::resource::{Kind, Resource, ResourceKey};
 use serde::{Deserialize, Serialize};
 
 use super::dataset::Dataset;
@@ -70,6 +70,16 @@ impl Line {
         self.resources
             .iter()
             .filter_map(|(k, h)| Some((k, h.newest()?, h.resource()?)))
+    }
+
+    /// Returns the resources of a kind that are declared, by name, without a look at all others.
+    pub fn of_kind(&self, kind: Kind) -> impl Iterator<Item = (&str, &Held, &Resource)> {
+        let first = ResourceKey::new(kind, "");
+        let of_kind = self
+            .resources
+            .range(first..)
+            .take_while(move |(key, _)| key.kind == kind);
+        of_kind.filter_map(|(key, held)| Some((key.name.as_str(), &**held, held.resource()?)))
     }
 
     /// Returns a dataset; none if nothing of it was ever published.

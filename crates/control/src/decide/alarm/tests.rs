@@ -161,11 +161,8 @@ fn processor_time_is_that_of_the_jobs_within_the_time() {
         tagged: Default::default(),
     });
     let uses = |home: &mut Home, job: &str, seconds: u64, now: Timestamp| {
-        let usage = Usage {
-            cpu: CpuTime(seconds * 1_000_000),
-            ..Usage::default()
-        };
-        home.0.alarms_use(&job.parse().expect("a name"), now, &usage);
+        let cpu = CpuTime(seconds * 1_000_000);
+        home.0.alarms_use(&job.parse().expect("a name"), now, cpu);
     };
     uses(&mut home, "air.a", 6, at(1));
     uses(&mut home, "sea.a", 60, at(1));

@@ -23,6 +23,7 @@ mod why;
 
 use mainstay_api::{Error, ErrorKind};
 use mainstay_model::address::Selection;
+use mainstay_model::queue::Class;
 use mainstay_model::{Address, DatasetName};
 use mainstay_server::{Access, Instance};
 
@@ -63,7 +64,14 @@ pub(crate) fn run(cli: &Cli, output: &Output) -> Result<Done, Error> {
             addresses,
             force,
             class,
-        } => run::run(global, addresses, *force, class, output),
+        } => {
+            // The command line takes no other words.
+            let class = Class::ALL
+                .into_iter()
+                .find(|c| c.name() == class)
+                .unwrap_or_default();
+            run::run(global, addresses, *force, class, output)
+        }
         Command::Query {
             sql,
             as_of,

@@ -29,7 +29,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const STACK: usize = 64 << 20;
 
 /// What takes longer than this has large pages of memory. The system clears each before it is used: 2 MB for every thread that
-/// needs some, which is much of what a short command does, and little beside what computing gains by them.
+/// needs some, which is much of what a short command does.
 const LONG: Duration = Duration::from_secs(1);
 
 /// How a command ended without an error.

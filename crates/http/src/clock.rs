@@ -61,13 +61,16 @@ pub(crate) async fn keep(app: Arc<App>) {
 
 /// Does what there is to do in an account.
 async fn work(app: Arc<App>, account: String, cancel: CancelToken) {
-    let _turn = app.instance.turn(&account, Doing::Work(Class::Scheduled)).await;
+    let turn = app.instance.turn(&account, Doing::Work(Class::Scheduled)).await;
     let (instance, stop) = (app.instance.clone(), cancel.clone());
     let worked = blocking(move || {
         let _busy = instance.busy();
         instance.work(&account, &stop, &|_| {})
     });
-    if worked.await.is_err() && !cancel.is_cancelled() {
+    let worked = worked.await;
+    // Others need not wait until this tries again.
+    drop(turn);
+    if worked.is_err() && !cancel.is_cancelled() {
         tokio::select! {
             () = tokio::time::sleep(TROUBLE) => {}
             () = cancel.cancelled() => {}

@@ -34,7 +34,7 @@ pub(super) fn retry(global: &Global, thing: Option<&str>, output: &Output) -> Re
         }
         return Ok(Done::Well);
     }
-    run::run(global, &jobs, false, Class::Interactive.name(), output)
+    run::run(global, &jobs, false, Class::Interactive, output)
 }
 
 /// The job of a run that failed.

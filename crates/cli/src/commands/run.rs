@@ -20,14 +20,9 @@ pub(super) fn run(
     global: &Global,
     addresses: &[String],
     force: bool,
-    class: &str,
+    class: Class,
     output: &Output,
 ) -> Result<Done, Error> {
-    // The command line takes no other words.
-    let class = Class::ALL
-        .into_iter()
-        .find(|c| c.name() == class)
-        .unwrap_or_default();
     let targets = addresses.iter().map(|a| dataset(a)).collect::<Result<_, _>>()?;
     let cancel = context::interruptible();
     with(global, Access::Write, output, |instance| {
